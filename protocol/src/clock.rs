@@ -1,0 +1,188 @@
+//! What time is it on the server, and when must the next command leave?
+//!
+//! [`Clock`] watches when snapshots arrive. The one with the least delay in the last [`WINDOW`] tells which tick is arriving right now
+//! at best; half of the least round trip on top is what the server executes right now. Minima are used because delay only ever adds.
+//!
+//! [`Pacer`] runs a local tick ahead of that, so far that commands arrive shortly before their tick. The server reports the margin by
+//! which they did; too little is answered at once, too much is given back slowly, and the local clock is stretched by at most
+//! [`MAX_STRETCH`], never stopped.
+//!
+//! Flow: snapshot → [`Clock::observe`], [`Pacer::report`] → [`Pacer::due`] → `predict`, `session::client`.
+
+use game::{Tick, tick::TICK_HZ};
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// How far back minima look: long enough to see the true minimum, short enough to follow a changed path.
+pub const WINDOW: Duration = Duration::from_secs(2);
+/// Largest stretch of the local clock.
+pub const MAX_STRETCH: f64 = 0.05;
+
+const HZ: f64 = TICK_HZ as f64;
+/// Beyond this many ticks of error the local clock jumps instead of stretching.
+const JUMP_TICKS: f64 = 10.0;
+/// Most commands asked for at once after a hiccup; older ticks are skipped.
+const MAX_BACKLOG: u32 = 6;
+/// The margin that is aimed for, seconds, before jitter: the server's own scheduling must fit in.
+const WISHED_MARGIN: f64 = 0.006;
+/// Weight of a new sample in the smoothed round trip and jitter (RFC 6298 uses 1/8 and 1/4; snapshots are far more frequent).
+const SMOOTHING: f64 = 1.0 / 16.0;
+
+#[derive(Clone, Copy, Debug)]
+struct Sample {
+    at: Instant,
+    /// Tick less arrival time in ticks: the larger, the less delayed.
+    offset: f64,
+    round_trip: Option<f64>,
+}
+
+/// Estimate of the server's tick and of the path to it.
+#[derive(Clone, Debug)]
+pub struct Clock {
+    zero: Instant,
+    samples: VecDeque<Sample>,
+    best_offset: f64,
+    least_round_trip: f64,
+    round_trip: Option<f64>,
+    round_trip_jitter: f64,
+    late: f64,
+}
+
+impl Clock {
+    /// Returns a clock that knows nothing.
+    pub const fn new(now: Instant) -> Self {
+        Self {
+            zero: now,
+            samples: VecDeque::new(),
+            best_offset: 0.0,
+            least_round_trip: 0.0,
+            round_trip: None,
+            round_trip_jitter: 0.0,
+            late: 0.0,
+        }
+    }
+
+    /// Takes note that the snapshot of `tick` arrived at `at`, and of the round trip if one was measured.
+    pub fn observe(&mut self, tick: Tick, at: Instant, round_trip: Option<Duration>) {
+        let round_trip = round_trip.map(|rtt| rtt.as_secs_f64());
+        let offset = f64::from(tick.0) - self.seconds(at) * HZ;
+        self.samples.push_back(Sample { at, offset, round_trip });
+        while self.samples.front().is_some_and(|s| at.saturating_duration_since(s.at) > WINDOW) {
+            self.samples.pop_front();
+        }
+        self.best_offset = self.samples.iter().map(|s| s.offset).fold(f64::NEG_INFINITY, f64::max);
+        let least = self.samples.iter().filter_map(|s| s.round_trip).fold(f64::INFINITY, f64::min);
+        if least.is_finite() {
+            self.least_round_trip = least;
+        }
+        if let Some(rtt) = round_trip {
+            let smooth = self.round_trip.unwrap_or(rtt);
+            self.round_trip_jitter += ((rtt - smooth).abs() - self.round_trip_jitter) * SMOOTHING;
+            self.round_trip = Some(smooth + (rtt - smooth) * SMOOTHING);
+        }
+        let late = (self.best_offset - offset) / HZ;
+        // Lateness rises at once and falls slowly, so that one burst is not forgotten before the next.
+        self.late =
+            if late > self.late { self.late + (late - self.late) * 0.5 } else { self.late + (late - self.late) * 0.02 };
+    }
+
+    /// Forgets the path: another wire drives now. The tick itself goes on.
+    pub fn path_changed(&mut self) {
+        self.samples.clear();
+        self.round_trip = None;
+        self.round_trip_jitter = 0.0;
+    }
+
+    /// Returns whether anything was observed yet.
+    pub fn is_set(&self) -> bool {
+        self.best_offset != 0.0 || !self.samples.is_empty()
+    }
+
+    /// Returns the tick whose snapshot would arrive at `now` if nothing delayed it.
+    pub fn arriving(&self, now: Instant) -> f64 {
+        self.seconds(now) * HZ + self.best_offset
+    }
+
+    /// Returns the tick that the server executes at `now`.
+    pub fn server_tick(&self, now: Instant) -> f64 {
+        self.arriving(now) + self.least_round_trip * HZ / 2.0
+    }
+
+    /// Returns the smoothed round trip.
+    pub fn round_trip(&self) -> Option<Duration> {
+        self.round_trip.map(Duration::from_secs_f64)
+    }
+
+    /// Returns the smoothed deviation of the round trip.
+    pub fn jitter(&self) -> Duration {
+        Duration::from_secs_f64(self.round_trip_jitter)
+    }
+
+    /// Returns by how many ticks snapshots have been later than the earliest, lately.
+    pub fn lateness(&self) -> f64 {
+        self.late * HZ
+    }
+
+    fn seconds(&self, at: Instant) -> f64 {
+        let after = at.saturating_duration_since(self.zero).as_secs_f64();
+        after - self.zero.saturating_duration_since(at).as_secs_f64()
+    }
+}
+
+/// The local tick that commands are made for.
+#[derive(Clone, Debug)]
+pub struct Pacer {
+    phase: Option<(f64, Instant)>,
+    issued: Tick,
+    lead: f64,
+}
+
+impl Default for Pacer {
+    fn default() -> Self {
+        Self { phase: None, issued: Tick(0), lead: 1.0 }
+    }
+}
+
+impl Pacer {
+    /// Takes note of the margin that the server reported, in quarter milliseconds, on a path with this `jitter`.
+    pub fn report(&mut self, margin: i16, jitter: Duration) {
+        let wished = WISHED_MARGIN + 2.0 * jitter.as_secs_f64();
+        let missing = (wished - f64::from(margin) / 4_000.0) * HZ;
+        let step = if missing > 0.0 { missing.min(2.0) * 0.5 } else { missing * 0.01 };
+        self.lead = (self.lead + step).clamp(0.0, 30.0);
+    }
+
+    /// Returns the tick for which a command is due at `now`, if one is. Ask again until none is.
+    pub fn due(&mut self, clock: &Clock, now: Instant) -> Option<Tick> {
+        if !clock.is_set() {
+            return None;
+        }
+        let target = clock.server_tick(now) + clock.least_round_trip * HZ / 2.0 + self.lead;
+        let phase = match self.phase {
+            Some((phase, then)) => {
+                let passed = now.saturating_duration_since(then).as_secs_f64() * HZ;
+                let error = target - (phase + passed);
+                let stretched = phase + passed * (1.0 + (error * 0.1).clamp(-MAX_STRETCH, MAX_STRETCH));
+                if error.abs() > JUMP_TICKS { target } else { stretched }
+            }
+            None => target,
+        };
+        self.phase = Some((phase, now));
+        let reached = Tick(phase.clamp(0.0, f64::from(u32::MAX)) as u32);
+        if reached <= self.issued {
+            return None;
+        }
+        self.issued = self.issued.next().max(reached.minus(MAX_BACKLOG));
+        Some(self.issued)
+    }
+
+    /// Returns the local tick as it runs, fraction included.
+    pub fn phase(&self) -> Option<f64> {
+        self.phase.map(|(phase, _)| phase)
+    }
+
+    /// Returns how many ticks commands run ahead of the server.
+    pub fn ahead(&self, clock: &Clock, now: Instant) -> f64 {
+        self.phase.map_or(0.0, |(phase, _)| phase - clock.server_tick(now))
+    }
+}

@@ -1,0 +1,145 @@
+//! Names for things, each with one meaning (see `docs/ARCHITECTURE.md` for the whole vocabulary).
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// How a message must arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Lane {
+    /// All of them, in order, for as long as the link lives.
+    Reliable,
+    /// The newest wins: may be lost, and one that is still unsent may be replaced by a newer one.
+    Latest,
+}
+
+/// A kind of wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    /// Two queues in one process: the reference.
+    Memory,
+    /// renet over netcode over UDP.
+    Udp,
+    /// QUIC: a stream and datagrams.
+    Quic,
+    /// Binary frames on the lobby's port.
+    Websocket,
+}
+
+impl Transport {
+    /// The wires that leave the process, in the order in which keys and tables list them.
+    pub const WIRES: [Self; 3] = [Self::Udp, Self::Quic, Self::Websocket];
+
+    /// Returns the name used on screen, in logs, metrics and command lines.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Udp => "udp",
+            Self::Quic => "quic",
+            Self::Websocket => "websocket",
+        }
+    }
+
+    /// Returns the byte that names it on the wire.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Memory => 0,
+            Self::Udp => 1,
+            Self::Quic => 2,
+            Self::Websocket => 3,
+        }
+    }
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl std::str::FromStr for Transport {
+    type Err = String;
+
+    fn from_str(s: &str) -> Result<Self, String> {
+        Self::WIRES
+            .into_iter()
+            .find(|t| t.name() == s)
+            .ok_or_else(|| format!("`{s}` is not one of udp, quic, websocket"))
+    }
+}
+
+/// One live connection over one transport. Counted per process, never sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkId(pub u64);
+
+/// One player's presence in a room, across links. Random, not secret.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SessionId(pub u64);
+
+/// A person, as the lobby knows them. Random, not secret.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PlayerId(pub u64);
+
+/// A place where matches are played.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RoomId(pub u32);
+
+/// Rises at every change of the driving link. The first link of a session has epoch 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Epoch(pub u32);
+
+/// Why a link ended, as told to the other end in one byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum CloseReason {
+    /// The owner is done with it: a player left, or another link has taken over.
+    Done,
+    /// Another link of the same session drives now.
+    Replaced,
+    /// The hello was refused; the reason was sent before.
+    Refused,
+    /// The server is shutting down.
+    ServerStopping,
+    /// The peer broke the protocol.
+    Violation,
+    /// The peer did not read fast enough.
+    SlowReader,
+    /// No hello came in time.
+    HandshakeTimeout,
+}
+
+impl CloseReason {
+    /// Every reason, in the order of [`CloseReason::code`].
+    pub const ALL: [Self; 7] = [
+        Self::Done,
+        Self::Replaced,
+        Self::Refused,
+        Self::ServerStopping,
+        Self::Violation,
+        Self::SlowReader,
+        Self::HandshakeTimeout,
+    ];
+
+    /// Returns the byte that stands for it on every transport.
+    pub fn code(self) -> u8 {
+        Self::ALL.iter().position(|r| *r == self).unwrap_or(0) as u8
+    }
+
+    /// Returns the reason that `code` stands for.
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(code)).copied()
+    }
+}
+
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Done => "the connection was closed",
+            Self::Replaced => "another connection of the same player took over",
+            Self::Refused => "the server refused to let us in",
+            Self::ServerStopping => "the server is shutting down",
+            Self::Violation => "the other side did not follow the protocol",
+            Self::SlowReader => "data was not read fast enough",
+            Self::HandshakeTimeout => "the greeting did not come in time",
+        })
+    }
+}

@@ -1,0 +1,28 @@
+//! What Crosswire says: messages, codecs, sessions and clocks, without IO, a clock or an engine.
+//!
+//! Every entry point takes `now` and bytes and returns values, so that all of it runs in virtual time in tests and unchanged on the
+//! server, on the desktop and in the browser. No byte from outside can panic it: the lints below deny indexing, `unwrap` and their
+//! kin, and every number read is checked against its range.
+//!
+//! Read in this order: [`ids`], [`wire`], [`snapshot`], [`session`], then what a client makes of it: [`clock`], [`predict`],
+//! [`interpolate`]. [`grant`] and [`lobby`] are how one gets in; [`limits`] has every number.
+
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::unreachable)
+)]
+
+pub mod clock;
+pub mod grant;
+pub mod ids;
+pub mod interpolate;
+pub mod limits;
+pub mod lobby;
+pub mod names;
+pub mod predict;
+pub mod scene;
+pub mod session;
+pub mod snapshot;
+pub mod wire;
+
+pub use ids::{CloseReason, Epoch, Lane, LinkId, PlayerId, RoomId, SessionId, Transport};

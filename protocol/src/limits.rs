@@ -1,0 +1,78 @@
+//! Every limit on what is sent, held and waited for, each with its reason. There is no second place.
+
+use std::time::Duration;
+
+/// Version of everything on the wire. A peer with another one is refused in words, never decoded.
+pub const PROTOCOL_VERSION: u16 = 1;
+/// Netcode protocol id of the `udp` transport: "CROSSWIR" in ASCII, with the version in the low bits.
+pub const NETCODE_PROTOCOL_ID: u64 = 0x4352_4F53_5357_0000 | PROTOCOL_VERSION as u64;
+
+/// Largest Latest message, bytes. With every header it stays under the smallest common path MTU (1,200 for QUIC, 1,280 for IPv6).
+pub const MAX_LATEST_BYTES: usize = 1_100;
+/// Largest Reliable message that a transport carries, bytes. Transports that cannot carry it whole split it themselves.
+pub const MAX_RELIABLE_BYTES: usize = 64 * 1024;
+/// Largest Reliable message that the server accepts from a client, bytes: a chat line and a hello are far smaller.
+pub const MAX_CLIENT_RELIABLE_BYTES: usize = 2 * 1024;
+/// Bytes that may wait in one link, each way, before it is closed (Reliable) or the oldest is dropped (Latest).
+pub const LINK_BYTES: usize = 256 * 1024;
+/// Messages that may wait unread in one link. More Latest ones push out the oldest.
+pub const LINK_INBOUND_MESSAGES: usize = 512;
+
+/// Time from an open socket to a valid hello, and for a dial to succeed.
+pub const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(3);
+/// Handshakes that one server has in flight, all transports together with their own count.
+pub const MAX_HANDSHAKES: usize = 256;
+/// Silence after which a transport gives a link up.
+pub const LINK_TIMEOUT: Duration = Duration::from_secs(10);
+/// Interval of keep-alives on an otherwise silent link.
+pub const KEEP_ALIVE: Duration = Duration::from_secs(1);
+/// How long a close may wait until what was sent before it has arrived: a few round trips of the worst link that can be played.
+pub const CLOSE_LINGER: Duration = Duration::from_secs(1);
+/// Violations on one link before it is closed; a peer that is merely unlucky never comes near.
+pub const MAX_VIOLATIONS: u32 = 16;
+
+/// Messages per second that a link may bring in on average, both lanes. A client sends one per tick.
+pub const INBOUND_PER_SECOND: u32 = 240;
+/// Messages that a link may bring in at once on top of the average.
+pub const INBOUND_BURST: u32 = 120;
+
+/// How long a seat is kept after its session has lost its last link.
+pub const SEAT_KEPT: Duration = Duration::from_secs(60);
+/// How long the old link is still listened to after another has taken over.
+pub const SWITCH_GRACE: Duration = Duration::from_millis(500);
+/// Links that one session may hold at once: the driving one, the next one, and one that is being drained.
+pub const LINKS_PER_SESSION: usize = 3;
+/// How far ahead of the present epoch an attach may be: every lost attempt uses one up.
+pub const MAX_EPOCH_STEP: u32 = 64;
+/// Reliable messages, and their bytes, that a session holds until they are acknowledged.
+pub const OUTBOX_MESSAGES: usize = 1_024;
+/// See [`OUTBOX_MESSAGES`].
+pub const OUTBOX_BYTES: usize = 256 * 1024;
+
+/// Life of a grant's proof and of a netcode connect token.
+pub const GRANT_LIFETIME: Duration = Duration::from_secs(30);
+/// Difference between the clocks of lobby and room that is forgiven.
+pub const CLOCK_LEEWAY: Duration = Duration::from_secs(5);
+
+/// Commands that one bundle carries: the newest and repetitions, so that losses in a row cost nothing.
+pub const BUNDLE_COMMANDS: usize = 8;
+/// How far in the future a command may lie, ticks (0.5 s): enough for a round trip of a second, too little to matter.
+pub const MAX_COMMAND_LEAD: u32 = 30;
+/// For how many ticks a missing command is replaced by the last one before the ship gets a neutral one.
+pub const REPEAT_COMMAND: u32 = 3;
+
+/// Snapshots that a seat's deltas may be written against, newest first.
+pub const BASELINES: usize = 32;
+/// Oldest baseline in ticks. Older ones do not fit the wire's 7 bits.
+pub const MAX_BASELINE_AGE: u32 = 127;
+
+/// Longest player name, characters.
+pub const MAX_NAME_CHARS: usize = 16;
+/// Shortest player name, characters.
+pub const MIN_NAME_CHARS: usize = 2;
+/// Longest chat line, characters.
+pub const MAX_CHAT_CHARS: usize = 200;
+/// Chat lines per second on average.
+pub const CHAT_PER_SECOND: u32 = 4;
+/// Chat lines at once.
+pub const CHAT_BURST: u32 = 8;

@@ -1,0 +1,364 @@
+//! The client's end of a session: greets on every link, moves the driving role when the first snapshot has come, keeps what was
+//! read, and bundles commands.
+//!
+//! Flow: link → [`ClientSession::handle`] → [`ClientEvents`] → HUD, `predict`, `interpolate`; input → [`ClientSession::fly`] →
+//! [`ClientSession::poll_transmit`] → link.
+
+use super::mail::{Inbox, Outbox, Overflow};
+use super::{CloseLink, PeerError, Transmit};
+use crate::grant::ResumeKey;
+use crate::ids::{CloseReason, Epoch, Lane, LinkId, SessionId, Transport};
+use crate::limits::{BUNDLE_COMMANDS, HANDSHAKE_DEADLINE, SWITCH_GRACE};
+use crate::snapshot::{Ring, decode as decode_snapshot};
+use crate::wire::command::Bundle;
+use crate::wire::event::{ClientEvent, ServerEvent, decode};
+use crate::wire::hello::{Hello, Refusal, Welcome, decode_refusal, decode_welcome, encode_hello};
+use crate::wire::reader::BitReader;
+use crate::wire::snapshot::Header;
+use crate::wire::{DecodeError, Kind};
+use bytes::Bytes;
+use game::{Command, Tick, View};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// What the game learns from its session.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SessionEvent {
+    /// A link was accepted. It does not drive yet.
+    Welcomed(Box<Welcome>),
+    /// `link` drives from now on.
+    Drives {
+        /// The link.
+        link: LinkId,
+        /// Its wire.
+        transport: Transport,
+    },
+    /// `link` was refused. Other links go on.
+    Refused {
+        /// The link.
+        link: LinkId,
+        /// Its wire.
+        transport: Transport,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// No welcome came over `link` in time.
+    Unanswered {
+        /// The link.
+        link: LinkId,
+        /// Its wire.
+        transport: Transport,
+    },
+    /// A newer snapshot than any before.
+    Snapshot {
+        /// The whole view.
+        view: Arc<View>,
+        /// What stood before it.
+        header: Header,
+        /// When it arrived.
+        arrived: Instant,
+    },
+    /// Something happened in the room.
+    Room(ServerEvent),
+    /// The last link is gone.
+    Away,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Greeting { until: Instant },
+    Welcomed { until: Instant },
+    Driving,
+    Draining { until: Instant },
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Attached {
+    transport: Transport,
+    epoch: Epoch,
+    stage: Stage,
+}
+
+/// One player's presence in a room, as the client sees it.
+#[derive(Debug)]
+pub struct ClientSession {
+    id: SessionId,
+    proof: Option<Vec<u8>>,
+    first_key: ResumeKey,
+    tried: Epoch,
+    links: BTreeMap<LinkId, Attached>,
+    born: Instant,
+    recent: VecDeque<(Tick, Command)>,
+    ring: Ring,
+    inbox: Inbox,
+    outbox: Outbox,
+    transmits: VecDeque<Transmit>,
+    closes: VecDeque<CloseLink>,
+    events: VecDeque<SessionEvent>,
+}
+
+impl ClientSession {
+    /// Returns a session that begins with the lobby's proof. `key` is that of epoch 1.
+    pub fn new(id: SessionId, proof: Vec<u8>, key: ResumeKey, now: Instant) -> Self {
+        Self {
+            id,
+            proof: Some(proof),
+            first_key: key,
+            tried: Epoch(0),
+            links: BTreeMap::new(),
+            born: now,
+            recent: VecDeque::new(),
+            ring: Ring::default(),
+            inbox: Inbox::default(),
+            outbox: Outbox::new(Kind::ClientEvent),
+            transmits: VecDeque::new(),
+            closes: VecDeque::new(),
+            events: VecDeque::new(),
+        }
+    }
+
+    /// Greets on a fresh link: joins with the proof, or resumes at the next epoch once the session exists.
+    pub fn attach(&mut self, link: LinkId, transport: Transport, now: Instant) {
+        let (epoch, hello) = match &self.proof {
+            Some(proof) => (Epoch(1), Hello::Join { proof: proof.clone() }),
+            None => {
+                let epoch = Epoch(self.tried.0.max(1).saturating_add(1));
+                let key = self.first_key.advanced(epoch.0.saturating_sub(1));
+                let key_proof = key.prove(self.id, epoch, transport);
+                (epoch, Hello::Resume { session: self.id, epoch, key_proof, events_seen: self.inbox.seen() })
+            }
+        };
+        self.tried = self.tried.max(epoch);
+        let until = now.checked_add(HANDSHAKE_DEADLINE).unwrap_or(now);
+        self.links.insert(link, Attached { transport, epoch, stage: Stage::Greeting { until } });
+        self.transmit(link, Lane::Reliable, encode_hello(&hello).into());
+    }
+
+    /// Takes note that `link` is gone.
+    pub fn detach(&mut self, link: LinkId) {
+        let Some(gone) = self.links.remove(&link) else { return };
+        if gone.stage != Stage::Driving {
+            return;
+        }
+        // Whatever is left and welcomed takes over, the newest first: the server does the same.
+        let next =
+            self.links.iter().filter(|(_, l)| !matches!(l.stage, Stage::Greeting { .. })).max_by_key(|(_, l)| l.epoch);
+        match next.map(|(link, attached)| (*link, attached.transport)) {
+            Some((link, transport)) => self.drive(link, transport),
+            None => self.events.push_back(SessionEvent::Away),
+        }
+    }
+
+    /// Takes in a message that arrived on one of the session's links.
+    ///
+    /// # Errors
+    /// What the server did wrong; nothing of the message was applied.
+    pub fn handle(&mut self, link: LinkId, lane: Lane, message: &[u8], now: Instant) -> Result<(), PeerError> {
+        let Some(attached) = self.links.get(&link).copied() else { return Ok(()) };
+        let greeting = matches!(attached.stage, Stage::Greeting { .. });
+        match Kind::split(lane, message)? {
+            (Kind::Welcome, body) if greeting => self.welcomed(link, decode_welcome(body)?, now)?,
+            (Kind::Refusal, body) if greeting => self.refused(link, attached.transport, decode_refusal(body)?),
+            (Kind::Snapshot, body) => self.take_snapshot(link, attached, body, now)?,
+            (Kind::ServerEvent, body) if !greeting => {
+                if let Some(event) = self.inbox.accept(decode::<ServerEvent>(body)?)? {
+                    self.events.push_back(SessionEvent::Room(event));
+                }
+            }
+            _ => return Err(PeerError::Unexpected),
+        }
+        Ok(())
+    }
+
+    fn welcomed(&mut self, link: LinkId, welcome: Welcome, now: Instant) -> Result<(), PeerError> {
+        if welcome.session != self.id {
+            return Err(PeerError::Unexpected);
+        }
+        self.proof = None;
+        if let Some(attached) = self.links.get_mut(&link) {
+            attached.epoch = welcome.epoch;
+            attached.stage = Stage::Welcomed { until: now.checked_add(HANDSHAKE_DEADLINE).unwrap_or(now) };
+        }
+        self.events.push_back(SessionEvent::Welcomed(Box::new(welcome)));
+        Ok(())
+    }
+
+    fn refused(&mut self, link: LinkId, transport: Transport, refusal: Refusal) {
+        if refusal == Refusal::ProofUsed {
+            // An earlier attempt of ours got through although its answer did not: from here on the key speaks for us.
+            self.proof = None;
+        }
+        self.links.remove(&link);
+        self.closes.push_back(CloseLink { link, reason: CloseReason::Done });
+        self.events.push_back(SessionEvent::Refused { link, transport, refusal });
+    }
+
+    fn take_snapshot(&mut self, link: LinkId, attached: Attached, body: &[u8], now: Instant) -> Result<(), PeerError> {
+        let mut reader = BitReader::new(body);
+        let header = Header::read(&mut reader)?;
+        // On an unordered wire a snapshot can overtake the welcome; it is only looked at once the link is welcome.
+        if matches!(attached.stage, Stage::Greeting { .. }) {
+            return Ok(());
+        }
+        if let Stage::Welcomed { .. } = attached.stage {
+            self.move_to(link, attached.transport, now);
+        }
+        if self.ring.newest().is_some_and(|newest| newest.tick >= header.tick) {
+            return Ok(());
+        }
+        let baseline = match header.age {
+            0 => None,
+            age => {
+                let tick = header.tick.minus(u32::from(age));
+                Some(self.ring.find(tick).cloned().ok_or(DecodeError::UnknownBaseline)?)
+            }
+        };
+        let view = Arc::new(decode_snapshot(&header, reader, baseline.as_deref())?);
+        self.ring.push(Arc::clone(&view));
+        self.outbox.acknowledge(header.events_seen.min(self.outbox.last()));
+        self.events.push_back(SessionEvent::Snapshot { view, header, arrived: now });
+        Ok(())
+    }
+
+    /// The first snapshot has come over a welcomed link: it drives, the others drain.
+    fn move_to(&mut self, link: LinkId, transport: Transport, now: Instant) {
+        let until = now.checked_add(SWITCH_GRACE).unwrap_or(now);
+        for attached in self.links.values_mut().filter(|l| l.stage == Stage::Driving) {
+            attached.stage = Stage::Draining { until };
+        }
+        self.drive(link, transport);
+    }
+
+    fn drive(&mut self, link: LinkId, transport: Transport) {
+        if let Some(attached) = self.links.get_mut(&link) {
+            attached.stage = Stage::Driving;
+        }
+        self.outbox.resend();
+        self.events.push_back(SessionEvent::Drives { link, transport });
+    }
+
+    /// Queues the command of `tick`, which must be higher than all before, in a bundle with the ones before it.
+    pub fn fly(&mut self, tick: Tick, command: Command) {
+        if self.recent.front().is_some_and(|(newest, _)| newest.next() != tick) {
+            self.recent.clear();
+        }
+        self.recent.push_front((tick, command));
+        self.recent.truncate(BUNDLE_COMMANDS);
+    }
+
+    /// Queues the newest bundle for the driving link. Called once per frame after the last [`Self::fly`].
+    pub fn send_commands(&mut self, now: Instant) {
+        let (Some((link, _)), Some((newest, _))) = (self.driving(), self.recent.front().copied()) else { return };
+        let bundle = Bundle {
+            newest,
+            snapshot: self.ring.newest().map_or(Tick(0), |view| view.tick),
+            events_seen: self.inbox.seen(),
+            stamp: self.stamp(now),
+            commands: self.recent.iter().map(|(_, command)| *command).collect(),
+        };
+        self.transmit(link, Lane::Latest, bundle.encode().into());
+    }
+
+    fn stamp(&self, now: Instant) -> u16 {
+        (now.saturating_duration_since(self.born).as_micros() / 250) as u16
+    }
+
+    /// Returns the round trip that an echo tells: the time since its stamp, less the time the server held it. None if it is not
+    /// plausible (the clock of stamps wraps every 16 s).
+    pub fn round_trip(&self, header: &Header, arrived: Instant) -> Option<Duration> {
+        let echo = header.echo?;
+        let quarters = self.stamp(arrived).wrapping_sub(echo.stamp).checked_sub(echo.held)?;
+        Some(Duration::from_micros(u64::from(quarters).saturating_mul(250)))
+    }
+
+    /// Queues an event.
+    ///
+    /// # Errors
+    /// If too many are unacknowledged.
+    pub fn send(&mut self, event: &ClientEvent) -> Result<(), Overflow> {
+        self.outbox.push(event)
+    }
+
+    /// Does what is due at `now`.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let due: Vec<_> = self
+            .links
+            .iter()
+            .filter(|(_, l)| l.deadline().is_some_and(|at| at <= now))
+            .map(|(id, l)| (*id, *l))
+            .collect();
+        for (link, attached) in due {
+            self.links.remove(&link);
+            let drained = matches!(attached.stage, Stage::Draining { .. });
+            let reason = if drained { CloseReason::Done } else { CloseReason::HandshakeTimeout };
+            self.closes.push_back(CloseLink { link, reason });
+            if !drained {
+                self.events.push_back(SessionEvent::Unanswered { link, transport: attached.transport });
+            }
+        }
+    }
+
+    /// Returns when [`Self::handle_timeout`] wants to be called next.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.links.values().filter_map(Attached::deadline).min()
+    }
+
+    /// Returns the next message to send.
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        if let Some(transmit) = self.transmits.pop_front() {
+            return Some(transmit);
+        }
+        let (link, _) = self.driving()?;
+        let bytes = self.outbox.next_unsent()?;
+        Some(Transmit { link, lane: Lane::Reliable, bytes })
+    }
+
+    /// Returns the next link to close.
+    pub fn poll_close(&mut self) -> Option<CloseLink> {
+        self.closes.pop_front()
+    }
+
+    /// Returns what happened next.
+    pub fn poll_event(&mut self) -> Option<SessionEvent> {
+        self.events.pop_front()
+    }
+
+    /// Returns the driving link.
+    pub fn driving(&self) -> Option<(LinkId, Transport)> {
+        self.links.iter().find(|(_, l)| l.stage == Stage::Driving).map(|(link, l)| (*link, l.transport))
+    }
+
+    /// Returns the epoch of the driving link; 0 for none.
+    pub fn epoch(&self) -> Epoch {
+        self.links.values().find(|l| l.stage == Stage::Driving).map_or(Epoch(0), |l| l.epoch)
+    }
+
+    /// Returns whether a link is on its way to drive.
+    pub fn is_attaching(&self) -> bool {
+        self.links.values().any(|l| matches!(l.stage, Stage::Greeting { .. } | Stage::Welcomed { .. }))
+    }
+
+    /// Returns the snapshots held, oldest first.
+    pub const fn snapshots(&self) -> &Ring {
+        &self.ring
+    }
+
+    /// Returns how many server events came more than once and were dropped.
+    pub const fn repeated_events(&self) -> u64 {
+        self.inbox.repeated()
+    }
+
+    fn transmit(&mut self, link: LinkId, lane: Lane, bytes: Bytes) {
+        self.transmits.push_back(Transmit { link, lane, bytes });
+    }
+}
+
+impl Attached {
+    const fn deadline(&self) -> Option<Instant> {
+        match self.stage {
+            Stage::Greeting { until } | Stage::Welcomed { until } | Stage::Draining { until } => Some(until),
+            Stage::Driving => None,
+        }
+    }
+}

@@ -1,0 +1,376 @@
+//! The server's end of a session: the seat's keys, links, commands, acknowledgements and what it is to be told.
+//!
+//! Flow: link → [`ServerSession::handle`] → [`CommandQueue`], [`SessionEvent`]; `Arena::view` → [`ServerSession::snapshot`] →
+//! [`ServerSession::poll_transmit`] → link.
+
+use super::commands::{Arrival, CommandQueue};
+use super::mail::{Inbox, Outbox, Overflow};
+use super::{CloseLink, PeerError, Transmit};
+use crate::grant::ResumeKey;
+use crate::ids::{CloseReason, Epoch, Lane, LinkId, PlayerId, SessionId, Transport};
+use crate::limits::{LINKS_PER_SESSION, MAX_EPOCH_STEP, SEAT_KEPT, SWITCH_GRACE};
+use crate::snapshot::{Ring, Waiting, encode};
+use crate::wire::Kind;
+use crate::wire::command::Bundle;
+use crate::wire::event::{ClientEvent, ServerEvent, decode};
+use crate::wire::hello::{Refusal, Welcome, encode_welcome};
+use crate::wire::snapshot::{Echo, Header};
+use bytes::Bytes;
+use game::{Phase, SeatId, Tick, View};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// When a tick was or will be executed; every other tick follows from it.
+#[derive(Clone, Copy, Debug)]
+pub struct Beat {
+    /// The tick that was executed last.
+    pub tick: Tick,
+    /// When its time was.
+    pub at: Instant,
+}
+
+impl Beat {
+    /// Returns quarter milliseconds from `arrived` to the time of `tick`; negative if it came too late.
+    fn margin(&self, tick: Tick, arrived: Instant) -> i16 {
+        let ahead = tick.offset_from(self.tick) as f64 * game::tick::TICK_SECONDS;
+        let waited = arrived.saturating_duration_since(self.at).as_secs_f64();
+        let early = self.at.saturating_duration_since(arrived).as_secs_f64();
+        ((ahead - waited + early) * 4_000.0).clamp(-2048.0, 2047.0) as i16
+    }
+}
+
+/// What a fresh link must know about the room.
+#[derive(Clone, Debug)]
+pub struct RoomFacts {
+    /// Present tick.
+    pub tick: Tick,
+    /// Ticks between snapshots.
+    pub snapshot_every: u8,
+    /// Stage of the match.
+    pub phase: Phase,
+    /// Name of the map's file, without the ending.
+    pub map: String,
+    /// Hash of the map's text.
+    pub map_hash: u64,
+}
+
+/// What the room learns from a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SessionEvent {
+    /// The player said or wants something.
+    Client(ClientEvent),
+    /// The last link is gone; the seat is being kept.
+    Away,
+    /// A link drives again.
+    Back,
+    /// The seat was kept long enough.
+    Expired,
+    /// The session holds more unread events than a living peer ever would; it should end.
+    Overflow,
+}
+
+/// One player's presence in a room, as the server sees it.
+#[derive(Debug)]
+pub struct ServerSession {
+    id: SessionId,
+    player: PlayerId,
+    name: String,
+    seat: SeatId,
+    key: ResumeKey,
+    epoch: Epoch,
+    driving: Option<(LinkId, Transport)>,
+    /// Set until the first commands have come over the driving link.
+    arriving: bool,
+    /// Links that drove before, and when they are closed; none as long as they are the way back.
+    older: VecDeque<(LinkId, Transport, Option<Instant>)>,
+    away_since: Option<Instant>,
+    commands: CommandQueue,
+    inbox: Inbox,
+    outbox: Outbox,
+    ring: Ring,
+    waiting: Waiting,
+    acknowledged: Tick,
+    newest_bundle: Tick,
+    stamp: Option<(u16, Instant)>,
+    margin: Option<i16>,
+    transmits: VecDeque<Transmit>,
+    closes: VecDeque<CloseLink>,
+    events: VecDeque<SessionEvent>,
+}
+
+impl ServerSession {
+    /// Returns a session whose first link is not attached yet. `key` is that of epoch 1.
+    pub fn new(id: SessionId, player: PlayerId, name: String, seat: SeatId, key: ResumeKey, now: Instant) -> Self {
+        Self {
+            id,
+            player,
+            name,
+            seat,
+            key,
+            epoch: Epoch(1),
+            driving: None,
+            arriving: false,
+            older: VecDeque::new(),
+            away_since: Some(now),
+            commands: CommandQueue::default(),
+            inbox: Inbox::default(),
+            outbox: Outbox::new(Kind::ServerEvent),
+            ring: Ring::default(),
+            waiting: Waiting::default(),
+            acknowledged: Tick(0),
+            newest_bundle: Tick(0),
+            stamp: None,
+            margin: None,
+            transmits: VecDeque::new(),
+            closes: VecDeque::new(),
+            events: VecDeque::new(),
+        }
+    }
+
+    /// Lets the first link drive, at epoch 1. The proof was checked by the caller.
+    pub fn join(&mut self, link: LinkId, transport: Transport, facts: &RoomFacts) {
+        self.drive(link, transport, facts);
+    }
+
+    /// Lets another link drive if `key_proof` was made with the key of `epoch`, and `epoch` is higher than all before.
+    ///
+    /// # Errors
+    /// [`Refusal::KeyUsed`] or [`Refusal::TooManyLinks`]; the session goes on undisturbed.
+    pub fn resume(
+        &mut self,
+        link: LinkId,
+        transport: Transport,
+        epoch: Epoch,
+        key_proof: &[u8; 32],
+        facts: &RoomFacts,
+    ) -> Result<(), Refusal> {
+        let step = epoch.0.checked_sub(self.epoch.0).filter(|step| (1..=MAX_EPOCH_STEP).contains(step));
+        let key = self.key.advanced(step.ok_or(Refusal::KeyUsed)?);
+        if !key.verify(self.id, epoch, transport, key_proof) {
+            return Err(Refusal::KeyUsed);
+        }
+        if self.links().count() >= LINKS_PER_SESSION {
+            // The holder of the key may always come back; the oldest link makes room.
+            let (oldest, ..) = self.older.pop_front().ok_or(Refusal::TooManyLinks)?;
+            self.closes.push_back(CloseLink { link: oldest, reason: CloseReason::Replaced });
+        }
+        self.key = key;
+        self.epoch = epoch;
+        self.drive(link, transport, facts);
+        Ok(())
+    }
+
+    fn drive(&mut self, link: LinkId, transport: Transport, facts: &RoomFacts) {
+        if let Some((old, old_transport)) = self.driving.replace((link, transport)) {
+            self.older.push_back((old, old_transport, None));
+        }
+        self.arriving = true;
+        if self.away_since.take().is_some() {
+            self.events.push_back(SessionEvent::Back);
+        }
+        let welcome = Welcome {
+            session: self.id,
+            seat: self.seat,
+            epoch: self.epoch,
+            tick: facts.tick,
+            snapshot_every: facts.snapshot_every,
+            phase: facts.phase,
+            map: facts.map.clone(),
+            map_hash: facts.map_hash,
+            events_seen: self.inbox.seen(),
+        };
+        self.transmit(link, Lane::Reliable, encode_welcome(&welcome).into());
+        self.outbox.resend();
+    }
+
+    /// Takes note that `link` is gone. If it drove, the link that drove before drives again, if there is one.
+    pub fn detach(&mut self, link: LinkId, now: Instant) {
+        self.older.retain(|(older, ..)| *older != link);
+        if self.driving.is_none_or(|(driving, _)| driving != link) {
+            return;
+        }
+        self.driving = self.older.pop_back().map(|(link, transport, _)| (link, transport));
+        self.arriving = false;
+        self.outbox.resend();
+        if self.driving.is_none() {
+            self.away_since = Some(now);
+            self.events.push_back(SessionEvent::Away);
+        }
+    }
+
+    /// Takes in a message that arrived on one of the session's links at `arrived`.
+    ///
+    /// # Errors
+    /// What the peer did wrong; nothing of the message was applied.
+    pub fn handle(
+        &mut self,
+        link: LinkId,
+        lane: Lane,
+        message: &[u8],
+        arrived: Instant,
+        beat: Beat,
+    ) -> Result<(), PeerError> {
+        if lane == Lane::Reliable && message.len() > crate::limits::MAX_CLIENT_RELIABLE_BYTES {
+            return Err(crate::wire::DecodeError::TooLong.into());
+        }
+        match Kind::split(lane, message)? {
+            (Kind::Commands, body) => self.take_bundle(link, &Bundle::decode(body)?, arrived, beat),
+            (Kind::ClientEvent, body) => {
+                if let Some(event) = self.inbox.accept(decode::<ClientEvent>(body)?)? {
+                    self.events.push_back(SessionEvent::Client(event));
+                }
+            }
+            _ => return Err(PeerError::Unexpected),
+        }
+        Ok(())
+    }
+
+    fn take_bundle(&mut self, link: LinkId, bundle: &Bundle, arrived: Instant, beat: Beat) {
+        if self.arriving && self.driving.is_some_and(|(driving, _)| driving == link) {
+            self.arriving = false;
+            let until = arrived.checked_add(SWITCH_GRACE);
+            self.older.iter_mut().for_each(|(_, _, closes)| *closes = closes.or(until));
+        }
+        for (tick, command) in bundle.in_order() {
+            if matches!(self.commands.insert(beat.tick, tick, command), Arrival::New | Arrival::Late) {
+                let margin = beat.margin(tick, arrived);
+                self.margin = Some(self.margin.map_or(margin, |least| least.min(margin)));
+            }
+        }
+        if bundle.newest >= self.newest_bundle {
+            self.newest_bundle = bundle.newest;
+            self.stamp = Some((bundle.stamp, arrived));
+        }
+        self.acknowledged = self.acknowledged.max(bundle.snapshot);
+        self.outbox.acknowledge(bundle.events_seen.min(self.outbox.last()));
+    }
+
+    /// Queues the snapshot of `full` for the driving link, and for the one before as long as the change is under way.
+    pub fn snapshot(&mut self, full: &View, now: Instant) {
+        let Some((driving, _)) = self.driving else { return };
+        let header = Header {
+            tick: full.tick,
+            age: 0,
+            events_seen: self.inbox.seen(),
+            executed: self.commands.executed() as u16,
+            echo: self.echo(now),
+        };
+        let baseline = self.ring.baseline(self.acknowledged, full.tick).cloned();
+        let (bytes, held) = encode(header, baseline.as_deref(), full, &mut self.waiting);
+        self.ring.push(Arc::new(held));
+        let bytes = Bytes::from(bytes);
+        if self.arriving
+            && let Some((before, ..)) = self.older.back()
+        {
+            self.transmits.push_back(Transmit { link: *before, lane: Lane::Latest, bytes: bytes.clone() });
+        }
+        self.transmit(driving, Lane::Latest, bytes);
+    }
+
+    fn echo(&mut self, now: Instant) -> Option<Echo> {
+        let (stamp, arrived) = self.stamp.take()?;
+        let held = now.saturating_duration_since(arrived).as_micros() / 250;
+        let margin = self.margin.take().unwrap_or(0);
+        Some(Echo { stamp, held: u16::try_from(held).unwrap_or(u16::MAX), margin })
+    }
+
+    /// Queues an event.
+    pub fn send(&mut self, event: &ServerEvent) {
+        if self.outbox.push(event) == Err(Overflow) {
+            self.events.push_back(SessionEvent::Overflow);
+        }
+    }
+
+    /// Does what is due at `now`.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let due = |closes: &Option<Instant>| closes.is_some_and(|at| at <= now);
+        while let Some((link, ..)) = self.older.pop_front_if(|(_, _, closes)| due(closes)) {
+            self.closes.push_back(CloseLink { link, reason: CloseReason::Replaced });
+        }
+        if self.away_since.is_some_and(|since| now.saturating_duration_since(since) >= SEAT_KEPT) {
+            self.away_since = None;
+            self.events.push_back(SessionEvent::Expired);
+        }
+    }
+
+    /// Returns when [`Self::handle_timeout`] wants to be called next.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let expiry = self.away_since.and_then(|since| since.checked_add(SEAT_KEPT));
+        self.older.iter().filter_map(|(_, _, closes)| *closes).chain(expiry).min()
+    }
+
+    /// Returns the next message to send.
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        if let Some(transmit) = self.transmits.pop_front() {
+            return Some(transmit);
+        }
+        let (link, _) = self.driving?;
+        let bytes = self.outbox.next_unsent()?;
+        Some(Transmit { link, lane: Lane::Reliable, bytes })
+    }
+
+    /// Returns the next link to close.
+    pub fn poll_close(&mut self) -> Option<CloseLink> {
+        self.closes.pop_front()
+    }
+
+    /// Returns what happened next.
+    pub fn poll_event(&mut self) -> Option<SessionEvent> {
+        self.events.pop_front()
+    }
+
+    /// Returns the command to execute at `tick`.
+    pub fn command(&mut self, tick: Tick) -> game::Command {
+        self.commands.take(tick)
+    }
+
+    /// Returns every link of the session, the driving one first.
+    pub fn links(&self) -> impl Iterator<Item = LinkId> + '_ {
+        self.driving.iter().map(|(link, _)| *link).chain(self.older.iter().map(|(link, ..)| *link))
+    }
+
+    /// Returns the driving link.
+    pub const fn driving(&self) -> Option<(LinkId, Transport)> {
+        self.driving
+    }
+
+    /// Returns the session's name on the wire.
+    pub const fn id(&self) -> SessionId {
+        self.id
+    }
+
+    /// Returns whose session it is.
+    pub const fn player(&self) -> PlayerId {
+        self.player
+    }
+
+    /// Returns the name to show.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns the seat.
+    pub const fn seat(&self) -> SeatId {
+        self.seat
+    }
+
+    /// Returns the present epoch.
+    pub const fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// Returns for how long the session has had no link, if it has none.
+    pub fn away_for(&self, now: Instant) -> Option<Duration> {
+        self.away_since.map(|since| now.saturating_duration_since(since))
+    }
+
+    /// Returns the commands that wait, and their counters.
+    pub const fn commands(&self) -> &CommandQueue {
+        &self.commands
+    }
+
+    fn transmit(&mut self, link: LinkId, lane: Lane, bytes: Bytes) {
+        self.transmits.push_back(Transmit { link, lane, bytes });
+    }
+}
