@@ -176,9 +176,14 @@ impl ClientSession {
             return Err(PeerError::Unexpected);
         }
         self.proof = None;
+        let overtaken = self.epoch() > welcome.epoch;
         if let Some(attached) = self.links.get_mut(&link) {
             attached.epoch = welcome.epoch;
-            attached.stage = Stage::Welcomed { until: now.checked_add(HANDSHAKE_DEADLINE).unwrap_or(now) };
+            attached.stage = if overtaken {
+                Stage::Draining { until: now.checked_add(SWITCH_GRACE).unwrap_or(now) }
+            } else {
+                Stage::Welcomed { until: now.checked_add(HANDSHAKE_DEADLINE).unwrap_or(now) }
+            };
         }
         self.events.push_back(SessionEvent::Welcomed(Box::new(welcome)));
         Ok(())
@@ -221,10 +226,14 @@ impl ClientSession {
         Ok(())
     }
 
-    /// The first snapshot has come over a welcomed link: it drives, the others drain.
+    /// The first snapshot has come over a welcomed link: it drives, the others drain, those included that it has overtaken.
     fn move_to(&mut self, link: LinkId, transport: Transport, now: Instant) {
         let until = now.checked_add(SWITCH_GRACE).unwrap_or(now);
-        for attached in self.links.values_mut().filter(|l| l.stage == Stage::Driving) {
+        let epoch = self.links.get(&link).map_or(Epoch(0), |l| l.epoch);
+        let older = |l: &Attached| {
+            matches!(l.stage, Stage::Driving) || matches!(l.stage, Stage::Welcomed { .. }) && l.epoch < epoch
+        };
+        for attached in self.links.values_mut().filter(|l| older(l)) {
             attached.stage = Stage::Draining { until };
         }
         self.drive(link, transport);

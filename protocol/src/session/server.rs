@@ -8,7 +8,7 @@ use super::mail::{Inbox, Outbox, Overflow};
 use super::{CloseLink, PeerError, Transmit};
 use crate::grant::ResumeKey;
 use crate::ids::{CloseReason, Epoch, Lane, LinkId, PlayerId, SessionId, Transport};
-use crate::limits::{LINKS_PER_SESSION, MAX_EPOCH_STEP, SEAT_KEPT, SWITCH_GRACE};
+use crate::limits::{BASELINES, HANDSHAKE_DEADLINE, LINKS_PER_SESSION, MAX_EPOCH_STEP, SEAT_KEPT, SWITCH_GRACE};
 use crate::snapshot::{Ring, Waiting, encode};
 use crate::wire::Kind;
 use crate::wire::command::Bundle;
@@ -82,6 +82,8 @@ pub struct ServerSession {
     driving: Option<(LinkId, Transport)>,
     /// Set until the first commands have come over the driving link.
     arriving: bool,
+    /// When a driving link over which no commands come is given up, if there is a way back.
+    arrives_by: Option<Instant>,
     /// Links that drove before, and when they are closed; none as long as they are the way back.
     older: VecDeque<(LinkId, Transport, Option<Instant>)>,
     away_since: Option<Instant>,
@@ -89,7 +91,8 @@ pub struct ServerSession {
     inbox: Inbox,
     outbox: Outbox,
     ring: Ring,
-    waiting: Waiting,
+    /// Which ships found no room in each view of the ring, by its tick.
+    waiting: VecDeque<(Tick, Waiting)>,
     acknowledged: Tick,
     newest_bundle: Tick,
     stamp: Option<(u16, Instant)>,
@@ -111,13 +114,14 @@ impl ServerSession {
             epoch: Epoch(1),
             driving: None,
             arriving: false,
+            arrives_by: None,
             older: VecDeque::new(),
             away_since: Some(now),
             commands: CommandQueue::default(),
             inbox: Inbox::default(),
             outbox: Outbox::new(Kind::ServerEvent),
             ring: Ring::default(),
-            waiting: Waiting::default(),
+            waiting: VecDeque::new(),
             acknowledged: Tick(0),
             newest_bundle: Tick(0),
             stamp: None,
@@ -166,6 +170,7 @@ impl ServerSession {
             self.older.push_back((old, old_transport, None));
         }
         self.arriving = true;
+        self.arrives_by = None;
         if self.away_since.take().is_some() {
             self.events.push_back(SessionEvent::Back);
         }
@@ -257,8 +262,18 @@ impl ServerSession {
             echo: self.echo(now),
         };
         let baseline = self.ring.baseline(self.acknowledged, full.tick).cloned();
-        let (bytes, held) = encode(header, baseline.as_deref(), full, &mut self.waiting);
+        // Without a baseline, at least let other ships go first than last time.
+        let before = match &baseline {
+            Some(baseline) => self.waiting.iter().find(|(tick, _)| *tick == baseline.tick),
+            None => self.waiting.back(),
+        };
+        let mut waiting = before.map(|(_, waiting)| waiting.clone()).unwrap_or_default();
+        let (bytes, held) = encode(header, baseline.as_deref(), full, &mut waiting);
         self.ring.push(Arc::new(held));
+        self.waiting.push_back((full.tick, waiting));
+        if self.waiting.len() > BASELINES {
+            self.waiting.pop_front();
+        }
         let bytes = Bytes::from(bytes);
         if self.arriving
             && let Some((before, ..)) = self.older.back()
@@ -284,6 +299,14 @@ impl ServerSession {
 
     /// Does what is due at `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
+        if self.arriving && !self.older.is_empty() {
+            let by = *self.arrives_by.get_or_insert(now.checked_add(HANDSHAKE_DEADLINE).unwrap_or(now));
+            if let Some((link, _)) = self.driving.filter(|_| by <= now) {
+                // The client has never heard the welcome: events must not wait for a link that only its timeout will end.
+                self.closes.push_back(CloseLink { link, reason: CloseReason::HandshakeTimeout });
+                self.detach(link, now);
+            }
+        }
         let due = |closes: &Option<Instant>| closes.is_some_and(|at| at <= now);
         while let Some((link, ..)) = self.older.pop_front_if(|(_, _, closes)| due(closes)) {
             self.closes.push_back(CloseLink { link, reason: CloseReason::Replaced });
@@ -297,7 +320,8 @@ impl ServerSession {
     /// Returns when [`Self::handle_timeout`] wants to be called next.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let expiry = self.away_since.and_then(|since| since.checked_add(SEAT_KEPT));
-        self.older.iter().filter_map(|(_, _, closes)| *closes).chain(expiry).min()
+        let arrival = self.arrives_by.filter(|_| self.arriving);
+        self.older.iter().filter_map(|(_, _, closes)| *closes).chain(expiry).chain(arrival).min()
     }
 
     /// Returns the next message to send.

@@ -23,12 +23,17 @@ const MAX_NEW_BOLTS: usize = 255;
 const MAX_NEW: usize = 127;
 /// Most bolts, and most beams, that a view read from the wire may hold: eight for each seat.
 const MAX_HELD: usize = 8 * MAX_SEATS;
+/// Urgency of what is told only once: that of a ship which has waited for this many ticks.
+const ONCE: u32 = 8;
 /// Bits of the three counts.
 const COUNT_BITS: usize = 7 + 8 + 7;
 /// Bits around a ship's differences: same/changed and gone/there, or the seat of a new one.
 const SHIP_FRAME_BITS: usize = 6;
 
-/// For how many snapshots in a row each seat's ship has found no room.
+/// For how many ticks each seat's ship has found no room: what a view that was sent holds of it is that much older than the view.
+///
+/// It belongs to a view, as the baseline does. Counted across all views it would starve ships: while an acknowledgement is on its way,
+/// consecutive snapshots build on different baselines, and a ship told on one of them would be thought told on all.
 #[derive(Clone, Debug)]
 pub struct Waiting([u16; MAX_SEATS]);
 
@@ -39,8 +44,20 @@ impl Default for Waiting {
 }
 
 impl Waiting {
-    fn of(&mut self, seat: SeatId) -> Option<&mut u16> {
-        self.0.get_mut(usize::from(seat.0))
+    fn of(&self, seat: SeatId) -> u32 {
+        self.0.get(usize::from(seat.0)).map_or(0, |waited| u32::from(*waited))
+    }
+
+    fn told(&mut self, seat: SeatId) {
+        if let Some(waited) = self.0.get_mut(usize::from(seat.0)) {
+            *waited = 0;
+        }
+    }
+
+    fn left_out(&mut self, seat: SeatId, ticks: u16) {
+        if let Some(waited) = self.0.get_mut(usize::from(seat.0)) {
+            *waited = waited.saturating_add(ticks);
+        }
     }
 }
 
@@ -59,7 +76,8 @@ enum Thing<'a> {
 
 /// Returns the snapshot as bytes, at most [`MAX_LATEST_BYTES`], and the view that its reader will hold.
 ///
-/// `header.age` is set here. `baseline` must be a view that the reader holds and is at most 127 ticks old.
+/// `header.age` is set here. `baseline` must be a view that the reader holds and is 1 to 127 ticks old. `waiting` comes in as it was
+/// left when the baseline was sent, and goes out as it belongs to the returned view.
 pub fn encode(mut header: Header, baseline: Option<&View>, full: &View, waiting: &mut Waiting) -> (Vec<u8>, View) {
     let empty = View::default();
     header.tick = full.tick;
@@ -85,7 +103,7 @@ pub fn encode(mut header: Header, baseline: Option<&View>, full: &View, waiting:
         + baseline.bolts.len()
         + baseline.beams.len();
     let room = (MAX_LATEST_BYTES * 8).saturating_sub(fixed + COUNT_BITS);
-    let told = choose(wishes(baseline, full, waiting), room, waiting);
+    let told = choose(wishes(baseline, full, waiting), room, waiting, u16::from(header.age.max(1)));
 
     let mut held = View { tick, phase: full.phase, own: full.own, pickups: full.pickups, ..View::default() };
     write_ships(&mut w, baseline, full, &told, &mut held);
@@ -127,7 +145,7 @@ fn holds_beam(view: &View, beam: &Beam) -> bool {
 }
 
 /// Lists all that changed and has a choice.
-fn wishes<'a>(baseline: &View, full: &'a View, waiting: &mut Waiting) -> Vec<Wish<'a>> {
+fn wishes<'a>(baseline: &View, full: &'a View, waiting: &Waiting) -> Vec<Wish<'a>> {
     let eye = full.own.map(|(_, ship)| ship.pos);
     let mut wishes = Vec::with_capacity(full.ships.len());
     for ship in &full.ships {
@@ -137,19 +155,18 @@ fn wishes<'a>(baseline: &View, full: &'a View, waiting: &mut Waiting) -> Vec<Wis
         }
         let mut probe = BitWriter::default();
         write_ship(&mut probe, old.unwrap_or(&ShipView { seat: ship.seat, ..ShipView::default() }), ship);
-        let waited = waiting.of(ship.seat).map_or(0, |w| *w);
-        let urgency = nearness(eye, ship.pos).saturating_mul(u32::from(waited).saturating_add(1));
+        let urgency = nearness(eye, ship.pos).saturating_mul(waiting.of(ship.seat).saturating_add(1));
         wishes.push(Wish { urgency, bits: probe.len_bits() + SHIP_FRAME_BITS, thing: Thing::Ship(ship) });
     }
     let fresh = full.bolts.iter().filter(|bolt| bolt_fits(full.tick, bolt) && !holds_bolt(baseline, bolt));
     wishes.extend(fresh.map(|bolt| {
-        // A bolt is told once, so it goes before the ships around it.
-        let urgency = nearness(eye, bolt.at(full.tick)).saturating_mul(4);
+        // A bolt is told once, so it goes before the ships around it unless they have waited for longer.
+        let urgency = nearness(eye, bolt.at(full.tick)).saturating_mul(ONCE);
         Wish { urgency, bits: BOLT_BITS, thing: Thing::Bolt(bolt) }
     }));
     let fresh = full.beams.iter().filter(|beam| beam_fits(full.tick, beam) && !holds_beam(baseline, beam));
     wishes.extend(fresh.map(|beam| {
-        let urgency = nearness(eye, beam.from).max(nearness(eye, beam.to)).saturating_mul(4);
+        let urgency = nearness(eye, beam.from).max(nearness(eye, beam.to)).saturating_mul(ONCE);
         Wish { urgency, bits: BEAM_BITS, thing: Thing::Beam(beam) }
     }));
     wishes
@@ -162,8 +179,9 @@ fn nearness(eye: Option<Point>, thing: Point) -> u32 {
     (4_096 * 8) / tiles.saturating_add(8)
 }
 
-/// Picks the most urgent wishes that fit into `room` bits. Equal urgency keeps the order of the view.
-fn choose<'a>(mut wishes: Vec<Wish<'a>>, mut room: usize, waiting: &mut Waiting) -> Told<'a> {
+/// Picks the most urgent wishes that fit into `room` bits. Equal urgency keeps the order of the view. A ship that is left out is older
+/// by `age` ticks in the new view than in the baseline.
+fn choose<'a>(mut wishes: Vec<Wish<'a>>, mut room: usize, waiting: &mut Waiting, age: u16) -> Told<'a> {
     if wishes.iter().map(|wish| wish.bits).sum::<usize>() > room {
         wishes.sort_by_key(|wish| Reverse(wish.urgency));
     }
@@ -174,10 +192,10 @@ fn choose<'a>(mut wishes: Vec<Wish<'a>>, mut room: usize, waiting: &mut Waiting)
         if taken {
             room = room.saturating_sub(wish.bits);
         }
-        if let Thing::Ship(ship) = wish.thing
-            && let Some(waited) = waiting.of(ship.seat)
-        {
-            *waited = if taken { 0 } else { waited.saturating_add(1) };
+        match wish.thing {
+            Thing::Ship(ship) if taken => waiting.told(ship.seat),
+            Thing::Ship(ship) => waiting.left_out(ship.seat, age),
+            Thing::Bolt(_) | Thing::Beam(_) => {}
         }
     }
     told.ships.sort_unstable_by_key(|ship| ship.seat);

@@ -1,0 +1,102 @@
+//! The command line.
+//!
+//! Everything here can be chosen in the menu as well; the command line is for shortcuts, scripts and tests. A mistake is answered
+//! with one sentence, since whoever made it is looking for that sentence.
+//!
+//! Flow: the shell → [`Args`] → [`crate::menu`] (what the fields say), [`crate::lobby`] (`--quick`), [`crate::screenshot`].
+
+use bevy::prelude::Resource;
+use clap::{Parser, error::ErrorKind};
+use protocol::{RoomId, Transport};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
+
+/// Crosswire: a fast top-down arena in which the wire can be switched in the middle of a match.
+#[derive(Parser, Resource, Clone, Debug)]
+#[command(name = "client", version, after_help = KEYS)]
+pub(crate) struct Args {
+    /// Address of the server's lobby, as `host`, `host:port` or `http://host:port`.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) server: Option<String>,
+    /// Name that others see: 2 to 16 letters, digits, spaces, `_`, `-` or `.`.
+    #[arg(long, value_parser = name)]
+    pub(crate) name: Option<String>,
+    /// Wire to play on: auto, udp, quic or websocket.
+    #[arg(long, value_name = "WIRE", default_value = "auto", value_parser = wire)]
+    pub(crate) transport: Wire,
+    /// Room to join at once.
+    #[arg(long, value_name = "ID")]
+    pub(crate) room: Option<u32>,
+    /// Join the first match that has a place, without the menu.
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Let a bot fly.
+    #[arg(long)]
+    pub(crate) autopilot: bool,
+    /// Save a picture of the window as PNG after a few seconds, then end (or go on until --exit-after).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) screenshot: Option<PathBuf>,
+    /// End after this time.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) exit_after: Option<Duration>,
+    /// Folder with maps and fonts. Found without this beside the program or above it.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) assets: Option<PathBuf>,
+}
+
+/// The wire that was asked for; none is auto.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Wire(pub(crate) Option<Transport>);
+
+impl Args {
+    /// Reads the command line, or says what is wrong with it (or what there is) and returns the exit code.
+    pub(crate) fn read() -> Result<Self, ExitCode> {
+        Self::try_parse().map_err(|error| match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+                print!("{error}");
+                ExitCode::SUCCESS
+            }
+            _ => {
+                let text = error.to_string();
+                let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("wrong arguments");
+                eprintln!(
+                    "{}. `client --help` lists what there is.",
+                    line.trim_start_matches("error: ").trim_end_matches('.')
+                );
+                ExitCode::from(WRONG_ARGUMENTS)
+            }
+        })
+    }
+
+    /// Returns the room to join without the menu, if there is one; none inside for any.
+    pub(crate) fn at_once(&self) -> Option<Option<RoomId>> {
+        (self.quick || self.room.is_some()).then(|| self.room.map(RoomId))
+    }
+
+    /// Returns whether nobody is there to read an error on the screen.
+    pub(crate) const fn scripted(&self) -> bool {
+        self.screenshot.is_some() || self.exit_after.is_some()
+    }
+}
+
+fn name(text: &str) -> Result<String, String> {
+    if protocol::names::valid_name(text) { Ok(text.to_owned()) } else { Err(NAME_RULE.to_owned()) }
+}
+
+fn wire(text: &str) -> Result<Wire, String> {
+    if text == "auto" { Ok(Wire(None)) } else { text.parse().map(|wire| Wire(Some(wire))) }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse::<f64>().map_err(|_| "this is not a number of seconds".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|_| "a number of seconds is 0 or more".to_owned())
+}
+
+/// What a name may be, for people.
+pub(crate) const NAME_RULE: &str = "a name has 2 to 16 letters, digits, spaces, _, - or .";
+
+/// The exit code that shells expect for a wrong command line.
+const WRONG_ARGUMENTS: u8 = 2;
+
+const KEYS: &str = "\
+Keys: WASD or arrows fly, mouse aims, left button bolt, right button rail, Space or Shift dash,
+F1 udp, F2 quic, F3 websocket, Tab scores, Enter chat, Esc pause. Gamepads work too.";

@@ -1,0 +1,137 @@
+//! The middle of the screen: countdown, result, own death, and what to know when nothing arrives.
+//!
+//! Large, short, and gone again: whatever stands here stands in the way.
+//!
+//! Flow: [`Picture`], [`Told`], [`Happened`] → [`Banner`] → [`super::canvas`].
+
+use super::canvas::Canvas;
+use crate::{
+    links::{Match, Told},
+    palette,
+    picture::{Happened, Picture},
+    style,
+};
+use bevy::prelude::*;
+use bevy_egui::egui::{Align2, Rect, vec2};
+use game::{PhaseKind, SeatId, tick::TICK_HZ};
+use protocol::wire::event::ServerEvent;
+use std::time::Duration;
+use transport::player::{PlayerEvent, Status};
+
+/// What the middle of the screen has to say.
+#[derive(Resource, Default)]
+pub(super) struct Banner {
+    started: Option<Duration>,
+    killer: Option<SeatId>,
+    /// Set once the result is known; inside is who won.
+    winner: Option<Option<SeatId>>,
+}
+
+/// Notes what the banner is about.
+pub(super) fn note(
+    mut told: MessageReader<Told>,
+    mut happened: MessageReader<Happened>,
+    the_match: Option<Res<Match>>,
+    mut banner: ResMut<Banner>,
+    time: Res<Time<Real>>,
+) {
+    let own = the_match.as_ref().and_then(|the_match| the_match.player.seat());
+    for Told(event) in told.read() {
+        match event {
+            PlayerEvent::Game(ServerEvent::Kill { killer, victim, .. }) if Some(*victim) == own => {
+                banner.killer = *killer
+            }
+            PlayerEvent::Game(ServerEvent::Finished { winner }) => banner.winner = Some(*winner),
+            _ => {}
+        }
+    }
+    for event in happened.read() {
+        if let Happened::Counted { left: 0 } = event {
+            (banner.started, banner.winner) = (Some(time.elapsed()), None);
+        }
+    }
+}
+
+impl Banner {
+    /// Draws what there is to say.
+    pub(super) fn draw(&self, canvas: &Canvas, picture: &Picture, status: &Status, now: Duration) {
+        let silent_for = status.last_snapshot.map_or(Duration::ZERO, |last| last.elapsed());
+        if silent_for > SILENCE {
+            draw_silence(canvas, status, silent_for);
+        }
+        let Some(scene) = &picture.scene else { return };
+        let above = canvas.screen.center() - vec2(0.0, canvas.screen.height() * 0.22);
+        let center = Align2::CENTER_CENTER;
+        match scene.phase.kind {
+            PhaseKind::Countdown => {
+                let left = scene.phase_left.as_secs_f32();
+                // Each number comes in large and settles.
+                let size = HUGE + 24.0 * left.fract().powi(3);
+                let text = left.ceil().max(1.0).to_string();
+                canvas.text(above, center, &text, style::numbers(size), palette::ink(palette::TEXT));
+            }
+            PhaseKind::Results => self.draw_result(canvas, picture),
+            PhaseKind::Live | PhaseKind::Waiting => {
+                let since = self.started.map(|at| now.saturating_sub(at).as_secs_f32());
+                if let Some(age) = since.filter(|age| *age < GO_SECONDS) {
+                    let color = palette::faded(palette::TEXT, 1.0 - age / GO_SECONDS);
+                    canvas.text(above, center, "GO", style::strong(HUGE), color);
+                }
+                self.draw_death(canvas, picture);
+            }
+        }
+    }
+
+    fn draw_result(&self, canvas: &Canvas, picture: &Picture) {
+        let Some(winner) = self.winner else { return };
+        let own = picture.own();
+        let (text, rgb) = match winner {
+            Some(seat) if Some(seat) == own => ("Victory".to_owned(), palette::OWN),
+            Some(seat) => (format!("{} wins", picture.name(seat)), palette::pilot(seat, own)),
+            None => ("Draw".to_owned(), palette::TEXT),
+        };
+        let at = canvas.screen.center_top() + vec2(0.0, RESULT_TOP);
+        canvas.text(at, Align2::CENTER_CENTER, &text, style::strong(44.0), palette::ink(rgb));
+    }
+
+    fn draw_death(&self, canvas: &Canvas, picture: &Picture) {
+        let own = picture.scene.as_ref().and_then(|scene| scene.own.as_ref());
+        let Some(own) = own.filter(|own| !own.ship.alive()) else { return };
+        let at = canvas.screen.center() + vec2(0.0, canvas.screen.height() * 0.2);
+        let quiet = palette::ink(palette::QUIET);
+        let font = style::strong(style::LARGE);
+        match self.killer {
+            Some(killer) => {
+                let name = palette::ink(palette::pilot(killer, Some(own.seat)));
+                let pieces = [("Destroyed by ", quiet), (picture.name(killer), name)];
+                canvas.line(at, Align2::CENTER_CENTER, &font, &pieces);
+            }
+            None => drop(canvas.text(at, Align2::CENTER_CENTER, "Destroyed", font, quiet)),
+        }
+        let left = f32::from(own.ship.respawn_in) / TICK_HZ as f32;
+        let text = format!("back in {left:.1} s");
+        canvas.text(at + vec2(0.0, 28.0), Align2::CENTER_CENTER, &text, style::numbers(style::SMALL), quiet);
+    }
+}
+
+/// Says calmly that nothing arrives: the seat is kept, and the session is already looking for another way.
+fn draw_silence(canvas: &Canvas, status: &Status, silent_for: Duration) {
+    let rect = Rect::from_center_size(canvas.screen.center_bottom() - vec2(0.0, 96.0), vec2(440.0, 64.0));
+    canvas.glass(rect, 1.0);
+    let first = format!("Nothing from the server for {:.1} s", silent_for.as_secs_f32());
+    let second = match status.switching_to {
+        Some(wire) => format!("Trying {wire}. Your seat is kept."),
+        None => "Your seat is kept. F1, F2 and F3 try another wire.".to_owned(),
+    };
+    let text = palette::ink(palette::TEXT);
+    canvas.text(rect.center() - vec2(0.0, 12.0), Align2::CENTER_CENTER, &first, style::words(16.0), text);
+    let quiet = palette::ink(palette::QUIET);
+    canvas.text(rect.center() + vec2(0.0, 14.0), Align2::CENTER_CENTER, &second, style::words(style::SMALL), quiet);
+}
+
+/// Longer than the worst jitter, shorter than a player's patience.
+const SILENCE: Duration = Duration::from_millis(750);
+const HUGE: f32 = 88.0;
+const GO_SECONDS: f32 = 0.9;
+/// Between the clock and the table.
+const RESULT_TOP: f32 = 136.0;

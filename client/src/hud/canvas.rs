@@ -1,0 +1,96 @@
+//! A painter with the HUD's habits: text with a shadow, glass below it.
+//!
+//! The HUD is drawn rather than laid out: its parts have fixed places and nothing in them can be clicked.
+//!
+//! Flow: the parts of [`super`] → [`Canvas`] → egui's painter.
+
+use crate::{palette, style};
+use bevy_egui::egui::{
+    Align2, Color32, Context, CornerRadius, FontId, Id, LayerId, Order, Painter, Pos2, Rect, Shape, Stroke, StrokeKind,
+    Vec2,
+};
+
+/// The whole screen, to draw on.
+pub(super) struct Canvas {
+    painter: Painter,
+    pointer: Option<Pos2>,
+    /// The screen, points.
+    pub(super) screen: Rect,
+    /// Points per logical pixel of the window, to place things over the field.
+    pub(super) points_per_pixel: f32,
+}
+
+impl Canvas {
+    pub(super) fn new(context: &Context) -> Self {
+        let painter = context.layer_painter(LayerId::new(Order::Background, Id::new("hud")));
+        let pointer = context.pointer_hover_pos();
+        Self { painter, pointer, screen: context.content_rect(), points_per_pixel: 1.0 / context.zoom_factor() }
+    }
+
+    /// Returns where the mouse is, if it is in the window.
+    pub(super) const fn pointer(&self) -> Option<Pos2> {
+        self.pointer
+    }
+
+    /// Writes `text` and returns the room that it took.
+    pub(super) fn text(&self, at: Pos2, align: Align2, text: &str, font: FontId, color: Color32) -> Rect {
+        let shadow = Color32::BLACK.gamma_multiply(0.75 * f32::from(color.a()) / 255.0);
+        self.painter.text(at + Vec2::splat(1.0), align, text, font.clone(), shadow);
+        self.painter.text(at, align, text, font, color)
+    }
+
+    /// Writes pieces of different colour in one line, the whole aligned to `at`.
+    pub(super) fn line(&self, at: Pos2, align: Align2, font: &FontId, pieces: &[(&str, Color32)]) -> Rect {
+        let widths: Vec<f32> = pieces.iter().map(|(text, _)| self.width(text, font)).collect();
+        let whole = Vec2::new(widths.iter().sum(), font.size);
+        let room = align.anchor_size(at, whole);
+        let mut x = room.left();
+        for ((text, color), width) in pieces.iter().zip(widths) {
+            self.text(Pos2::new(x, at.y), Align2([bevy_egui::egui::Align::Min, align.y()]), text, font.clone(), *color);
+            x += width;
+        }
+        room
+    }
+
+    /// Returns how wide `text` is.
+    pub(super) fn width(&self, text: &str, font: &FontId) -> f32 {
+        self.painter.layout_no_wrap(text.to_owned(), font.clone(), Color32::WHITE).size().x
+    }
+
+    /// Draws a pane of glass.
+    pub(super) fn glass(&self, rect: Rect, opacity: f32) {
+        let glass = style::glass();
+        let corner = CornerRadius::same(4);
+        self.painter.rect_filled(rect, corner, glass.fill.gamma_multiply(opacity));
+        let edge = Stroke::new(1.0, palette::faded(palette::RIM, opacity));
+        self.painter.rect_stroke(rect, corner, edge, StrokeKind::Inside);
+    }
+
+    /// Draws a plain rectangle.
+    pub(super) fn block(&self, rect: Rect, color: Color32) {
+        self.painter.rect_filled(rect, CornerRadius::ZERO, color);
+    }
+
+    /// Draws a straight line.
+    pub(super) fn stroke(&self, from: Pos2, to: Pos2, stroke: Stroke) {
+        self.painter.line_segment([from, to], stroke);
+    }
+
+    /// Reserves a place in the drawing order for something whose size is known later.
+    pub(super) fn below(&self) -> bevy_egui::egui::layers::ShapeIdx {
+        self.painter.add(Shape::Noop)
+    }
+
+    /// Fills a reserved place with glass.
+    pub(super) fn glass_at(&self, place: bevy_egui::egui::layers::ShapeIdx, rect: Rect) {
+        let glass = style::glass();
+        let shape = bevy_egui::egui::epaint::RectShape::new(
+            rect,
+            CornerRadius::same(4),
+            glass.fill,
+            Stroke::new(1.0, palette::ink(palette::RIM)),
+            StrokeKind::Inside,
+        );
+        self.painter.set(place, shape);
+    }
+}

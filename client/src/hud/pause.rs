@@ -1,0 +1,71 @@
+//! The pause panel: resume, settings, leave. The match goes on below it; nobody can stop a server.
+//!
+//! Flow: Esc → [`draw`] → [`Settings`], [`LeaveMatch`].
+
+use super::Panels;
+use crate::{
+    links::LeaveMatch,
+    settings::{SCALES, Settings},
+    style,
+};
+use bevy::prelude::*;
+use bevy_egui::{EguiContexts, egui};
+use egui::{Align2, Area, Id, Slider, Ui};
+
+/// Draws the panel while it is open.
+pub(super) fn draw(
+    mut contexts: EguiContexts,
+    mut panels: ResMut<Panels>,
+    mut settings: ResMut<Settings>,
+    mut leave: MessageWriter<LeaveMatch>,
+    mut was_open: Local<bool>,
+) -> Result {
+    let opened = panels.pause && !std::mem::replace(&mut *was_open, panels.pause);
+    if !panels.pause {
+        return Ok(());
+    }
+    let context = contexts.ctx_mut()?;
+    Area::new(Id::new("pause")).anchor(Align2::CENTER_CENTER, egui::Vec2::ZERO).show(context, |ui| {
+        style::glass().show(ui, |ui| {
+            ui.set_width(320.0);
+            ui.heading("Pause");
+            ui.label(style::quiet("The match goes on."));
+            ui.add_space(style::GRID);
+            let resume = style::main_button(ui, "Resume");
+            if opened {
+                resume.request_focus();
+            }
+            if resume.clicked() {
+                panels.pause = false;
+            }
+            ui.add_space(style::GRID);
+            sliders(ui, &mut settings);
+            ui.add_space(style::GRID);
+            if style::button(ui, "Leave the match").clicked() {
+                panels.pause = false;
+                leave.write(LeaveMatch);
+            }
+        });
+    });
+    Ok(())
+}
+
+/// Adds the settings that can be felt at once. Also used by the menu.
+pub(crate) fn sliders(ui: &mut Ui, settings: &mut ResMut<Settings>) {
+    // Written back only on a change: a changed resource is saved.
+    let mut draft = Settings::clone(settings);
+    let mut slider = |name: &str, value: &mut f32, range: std::ops::RangeInclusive<f32>| {
+        ui.horizontal(|ui| {
+            ui.add_sized([104.0, 24.0], egui::Label::new(style::quiet(name)).halign(egui::Align::LEFT));
+            ui.add(
+                Slider::new(value, range).custom_formatter(|value, _| format!("{:.0} %", value * 100.0)).custom_parser(
+                    |text| text.trim_end_matches(['%', ' ']).parse::<f64>().ok().map(|value| value / 100.0),
+                ),
+            );
+        });
+    };
+    slider("Volume", &mut draft.volume, 0.0..=1.0);
+    slider("Screen shake", &mut draft.shake, 0.0..=1.0);
+    slider("Text size", &mut draft.hud_scale, SCALES);
+    settings.set_if_neq(draft);
+}

@@ -1,0 +1,119 @@
+//! Top left: which wire drives and how it does, in the wire's colour; below it the keys that change it.
+//!
+//! `udp 52±3 ms [2]` reads: on udp, 52 ms there and back, give or take 3, and commands arrive two ticks before they are due.
+//!
+//! Flow: [`Status`] and [`Told`] → here → [`super::canvas`].
+
+use super::canvas::Canvas;
+use crate::{links::Told, palette, style};
+use bevy::prelude::*;
+use bevy_egui::egui::{Align2, Color32, Rect, Stroke, pos2};
+use protocol::Transport;
+use std::time::Duration;
+use transport::player::{PlayerEvent, Status};
+
+/// The last thing to say about the wire.
+#[derive(Resource, Default)]
+pub(super) struct Toast {
+    said: Option<(String, palette::Rgb, Duration)>,
+    /// Whether a wire has driven before: the first one is no switch.
+    driven: bool,
+}
+
+/// Notes changes of the wire.
+pub(super) fn note(mut told: MessageReader<Told>, mut toast: ResMut<Toast>, time: Res<Time<Real>>) {
+    for Told(event) in told.read() {
+        let (text, rgb) = match event {
+            PlayerEvent::Drives { transport, gap } => {
+                let switched = std::mem::replace(&mut toast.driven, true);
+                match gap {
+                    Some(gap) => {
+                        (format!("switched to {transport} in {} ms", gap.as_millis()), palette::wire(*transport))
+                    }
+                    None if switched => (format!("switched to {transport}"), palette::wire(*transport)),
+                    None => continue,
+                }
+            }
+            PlayerEvent::SwitchFailed { transport, why } => {
+                (format!("{transport} could not take over: {why}"), palette::ALARM)
+            }
+            _ => continue,
+        };
+        toast.said = Some((text, rgb, time.elapsed()));
+    }
+}
+
+/// Draws the line, the keys, and what was said last.
+pub(super) fn draw(canvas: &Canvas, status: &Status, toast: &Toast, now: Duration) {
+    let place = canvas.below();
+    let corner = canvas.screen.left_top() + bevy_egui::egui::vec2(MARGIN, MARGIN);
+    let inside = corner + bevy_egui::egui::vec2(PADDING, PADDING);
+    let color = status.driving.map_or(palette::ink(palette::QUIET), |wire| palette::ink(palette::wire(wire)));
+    let line = canvas.text(inside, Align2::LEFT_TOP, &summary(status), style::numbers(style::LARGE), color);
+
+    let mut x = inside.x;
+    let y = line.bottom() + 6.0;
+    let font = style::numbers(style::SMALL);
+    for (index, wire) in Transport::WIRES.into_iter().enumerate() {
+        let key = canvas.text(
+            pos2(x, y),
+            Align2::LEFT_TOP,
+            &format!("F{} ", index + 1),
+            font.clone(),
+            palette::ink(palette::QUIET),
+        );
+        let drives = status.driving == Some(wire);
+        let coming = status.switching_to == Some(wire);
+        let shade = palette::faded(palette::wire(wire), if drives || coming { 1.0 } else { 0.6 });
+        let name = canvas.text(pos2(key.right(), y), Align2::LEFT_TOP, wire.name(), font.clone(), shade);
+        if drives || coming {
+            // An underline besides the brightness: a full one drives, a dotted one is on its way.
+            underline(canvas, name, shade, coming && !drives);
+        }
+        x = name.right() + 2.0 * style::GRID;
+    }
+    let bottom = y + style::SMALL + PADDING;
+    let right = (x - 2.0 * style::GRID).max(line.right()) + PADDING;
+    canvas.glass_at(place, Rect::from_min_max(corner, pos2(right, bottom + 2.0)));
+
+    if let Some((text, rgb, said)) = &toast.said {
+        let age = now.saturating_sub(*said).as_secs_f32();
+        let opacity = ((TOAST_SECONDS - age) / FADE_SECONDS).clamp(0.0, 1.0);
+        if opacity > 0.0 {
+            let at = pos2(inside.x, bottom + 12.0);
+            canvas.text(at, Align2::LEFT_TOP, text, style::words(style::SMALL), palette::faded(*rgb, opacity));
+        }
+    }
+}
+
+/// Returns the one line that says it all.
+fn summary(status: &Status) -> String {
+    let Some(wire) = status.driving else {
+        return status.switching_to.map_or_else(|| "no wire".to_owned(), |wire| format!("dialling {wire} …"));
+    };
+    let jitter = status.jitter.as_secs_f32() * 1_000.0;
+    match status.round_trip {
+        Some(round_trip) => {
+            format!("{wire} {:.0}±{jitter:.0} ms [{:.0}]", round_trip.as_secs_f32() * 1_000.0, status.lead_ticks)
+        }
+        None => format!("{wire} – ms"),
+    }
+}
+
+fn underline(canvas: &Canvas, name: Rect, color: Color32, dotted: bool) {
+    let (y, stroke) = (name.bottom() + 1.0, Stroke::new(1.5, color));
+    if !dotted {
+        return canvas.stroke(pos2(name.left(), y), pos2(name.right(), y), stroke);
+    }
+    let mut x = name.left();
+    while x < name.right() {
+        canvas.stroke(pos2(x, y), pos2((x + 3.0).min(name.right()), y), stroke);
+        x += 6.0;
+    }
+}
+
+const MARGIN: f32 = 2.0 * style::GRID;
+const PADDING: f32 = style::GRID + 2.0;
+/// How long a toast stays.
+const TOAST_SECONDS: f32 = 4.0;
+const FADE_SECONDS: f32 = 0.6;

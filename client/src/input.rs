@@ -1,0 +1,178 @@
+//! Keyboard, mouse and gamepad become a command.
+//!
+//! Devices are read every frame and ticks are due at times of their own, so the newest sample is kept, and a press is kept until a
+//! tick has had it: a tap between two ticks still fires.
+//!
+//! Flow: devices → [`Stick`] → [`crate::links`] → wire. Keys that are not for flying → [`crate::hud`].
+
+use crate::{
+    hud::Panels,
+    links::SwitchWire,
+    picture::{FrameSystems, Picture, Source},
+    state::Screen,
+    view::camera::Eye,
+};
+use bevy::{prelude::*, window::PrimaryWindow};
+use game::{Aim, Bot, Buttons, Command};
+use protocol::Transport;
+
+/// Reads the devices.
+pub(crate) struct InputPlugin;
+
+impl Plugin for InputPlugin {
+    fn build(&self, app: &mut App) {
+        app.init_resource::<Stick>().init_resource::<Autopilot>();
+        app.add_systems(Update, (sample, choose_wire).run_if(in_state(Screen::InMatch)).in_set(FrameSystems::Sample));
+    }
+}
+
+/// What the player wants at this moment.
+#[derive(Resource, Default)]
+pub(crate) struct Stick {
+    thrust: Vec2,
+    aim: f32,
+    held: Buttons,
+    /// Pressed since the last tick, even if let go since.
+    tapped: Buttons,
+}
+
+impl Stick {
+    /// Returns the command for a tick that is due.
+    pub(crate) fn take_command(&mut self) -> Command {
+        let thrust = self.thrust.clamp_length_max(1.0) * f32::from(i8::MAX);
+        let buttons = self.held.with(std::mem::take(&mut self.tapped));
+        Command { thrust: [thrust.x.round() as i8, thrust.y.round() as i8], aim: Aim::from_radians(self.aim), buttons }
+    }
+
+    /// Returns where the player points, radians.
+    pub(crate) const fn aim(&self) -> f32 {
+        self.aim
+    }
+
+    fn press(&mut self, button: Buttons, held: bool, tapped: bool) {
+        self.held = if held { self.held.with(button) } else { self.held };
+        self.tapped = if tapped { self.tapped.with(button) } else { self.tapped };
+    }
+
+    fn let_go(&mut self) {
+        (self.thrust, self.held, self.tapped) = (Vec2::ZERO, Buttons::default(), Buttons::default());
+    }
+}
+
+/// Flies instead of the player, if asked to.
+#[derive(Resource, Default)]
+pub(crate) struct Autopilot(Option<Bot>);
+
+impl Autopilot {
+    /// Returns an autopilot that is on or off.
+    pub(crate) fn new(on: bool, seed: u64) -> Self {
+        Self(on.then(|| Bot::new(seed, AUTOPILOT_SKILL)))
+    }
+
+    /// Returns who flies instead of the player.
+    pub(crate) const fn pilot(&mut self) -> Option<&mut Bot> {
+        self.0.as_mut()
+    }
+}
+
+fn sample(
+    keys: Res<ButtonInput<KeyCode>>,
+    mouse: Res<ButtonInput<MouseButton>>,
+    pads: Query<&Gamepad>,
+    window: Single<&Window, With<PrimaryWindow>>,
+    eye: Res<Eye>,
+    picture: Res<Picture>,
+    panels: Res<Panels>,
+    mut stick: ResMut<Stick>,
+    mut last_cursor: Local<Option<Vec2>>,
+) {
+    stick.held = Buttons::default();
+    stick.thrust = Vec2::ZERO;
+    if panels.take_input() || !window.focused {
+        // Somebody who types or reads does not fly; the nose stays where it was.
+        stick.let_go();
+        return;
+    }
+    let key = |codes: &[KeyCode]| if keys.any_pressed(codes.iter().copied()) { 1.0 } else { 0.0 };
+    stick.thrust = Vec2::new(
+        key(&[KeyCode::KeyD, KeyCode::ArrowRight]) - key(&[KeyCode::KeyA, KeyCode::ArrowLeft]),
+        key(&[KeyCode::KeyW, KeyCode::ArrowUp]) - key(&[KeyCode::KeyS, KeyCode::ArrowDown]),
+    )
+    .normalize_or_zero();
+    let dash = [KeyCode::Space, KeyCode::ShiftLeft, KeyCode::ShiftRight];
+    stick.press(Buttons::BOLT, mouse.pressed(MouseButton::Left), mouse.just_pressed(MouseButton::Left));
+    stick.press(Buttons::RAIL, mouse.pressed(MouseButton::Right), mouse.just_pressed(MouseButton::Right));
+    stick.press(Buttons::DASH, keys.any_pressed(dash), keys.any_just_pressed(dash));
+
+    let ship = (picture.source == Source::Match)
+        .then(|| picture.scene.as_ref()?.own.as_ref())
+        .flatten()
+        .map(|own| Vec2::from(own.pos));
+    let cursor = window.cursor_position();
+    let stick_aim = pads.iter().map(Gamepad::right_stick).find(|aim| aim.length() > AIM_DEAD_ZONE);
+    if let Some(aim) = stick_aim {
+        stick.aim = aim.to_angle();
+        *last_cursor = cursor;
+    } else if let (Some(cursor), Some(ship)) = (cursor, ship)
+        && *last_cursor != Some(cursor)
+    {
+        // The mouse takes over from the gamepad only when it is moved.
+        *last_cursor = None;
+        let toward = eye.to_field(&window, cursor) - ship;
+        if toward.length() > AIM_TILES {
+            stick.aim = toward.to_angle();
+        }
+    }
+    for pad in &pads {
+        if pad.left_stick().length() > THRUST_DEAD_ZONE {
+            stick.thrust = pad.left_stick();
+        }
+        let button = |button| (pad.pressed(button), pad.just_pressed(button));
+        for (meaning, (held, tapped)) in [
+            (Buttons::BOLT, button(GamepadButton::RightTrigger2)),
+            (Buttons::RAIL, button(GamepadButton::LeftTrigger2)),
+            (Buttons::DASH, button(GamepadButton::South)),
+        ] {
+            stick.press(meaning, held, tapped);
+        }
+    }
+}
+
+/// F1, F2 and F3 change the wire, whatever else is open.
+fn choose_wire(keys: Res<ButtonInput<KeyCode>>, mut wanted: MessageWriter<SwitchWire>) {
+    for (key, transport) in [KeyCode::F1, KeyCode::F2, KeyCode::F3].into_iter().zip(Transport::WIRES) {
+        if keys.just_pressed(key) {
+            wanted.write(SwitchWire(transport));
+        }
+    }
+}
+
+/// The autopilot flies as well as a practised player.
+const AUTOPILOT_SKILL: f32 = 0.8;
+/// A stick at rest is not at zero.
+const THRUST_DEAD_ZONE: f32 = 0.2;
+/// A stick that only wobbles does not aim.
+const AIM_DEAD_ZONE: f32 = 0.4;
+/// With the cursor on the ship there is no direction to point in.
+const AIM_TILES: f32 = 0.1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tap_between_two_ticks_still_fires_and_only_once() {
+        let mut stick = Stick::default();
+        stick.press(Buttons::RAIL, false, true);
+        assert!(stick.take_command().buttons.contains(Buttons::RAIL));
+        assert!(!stick.take_command().buttons.contains(Buttons::RAIL));
+    }
+
+    #[test]
+    fn thrust_fills_its_range_and_no_more() {
+        let mut stick = Stick { thrust: Vec2::new(3.0, 0.0), ..Stick::default() };
+        assert_eq!(stick.take_command().thrust, [127, 0]);
+        stick.thrust = Vec2::new(0.0, -1.0);
+        assert_eq!(stick.take_command().thrust, [0, -127]);
+    }
+}

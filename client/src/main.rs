@@ -1,0 +1,89 @@
+//! The player's screen: a Bevy app that shows a menu, joins a match over whichever wire, and draws it.
+//!
+//! Nothing is decided here. The server simulates, `transport` and `protocol` predict and interpolate; this crate asks for the
+//! picture of now, draws it, and hands over what the player wants.
+//!
+//! Flow: command line → plugins below, in the order in which data passes through a frame.
+
+mod args;
+mod assets;
+mod backdrop;
+mod data;
+mod display;
+mod hud;
+mod identity;
+mod input;
+mod links;
+mod lobby;
+mod menu;
+mod palette;
+mod picture;
+mod screenshot;
+mod settings;
+mod sound;
+mod state;
+mod style;
+mod view;
+
+use bevy::{
+    app::AppExit,
+    log::LogPlugin,
+    prelude::*,
+    window::{PresentMode, WindowResolution},
+    winit::WinitSettings,
+};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args = match args::Args::read() {
+        Ok(args) => args,
+        Err(code) => return code,
+    };
+    display::explain_panics();
+    if !display::present() {
+        return ExitCode::from(display::NO_DISPLAY);
+    }
+    let assets = assets::AssetDir::find(args.assets.as_deref());
+    let mut app = App::new();
+    app.insert_resource(assets.maps()).insert_resource(assets).insert_resource(args);
+    // A match goes on while another window is in front.
+    app.insert_resource(WinitSettings::continuous());
+    app.add_plugins((engine(), bevy_egui::EguiPlugin::default()));
+    app.init_state::<state::Screen>().init_resource::<state::Failure>();
+    app.add_plugins((
+        settings::SettingsPlugin,
+        style::StylePlugin,
+        menu::MenuPlugin,
+        lobby::LobbyPlugin,
+        links::LinksPlugin,
+        input::InputPlugin,
+        backdrop::BackdropPlugin,
+        picture::PicturePlugin,
+        view::ViewPlugin,
+        sound::SoundPlugin,
+        hud::HudPlugin,
+        screenshot::ScreenshotPlugin,
+    ));
+    match app.run() {
+        AppExit::Success => ExitCode::SUCCESS,
+        AppExit::Error(code) => ExitCode::from(code.get()),
+    }
+}
+
+/// Returns Bevy with our window and a quiet log: what a player should know is on the screen.
+fn engine() -> bevy::app::PluginGroupBuilder {
+    let window = Window {
+        title: "Crosswire".to_owned(),
+        name: Some("crosswire".to_owned()),
+        resolution: WindowResolution::new(1_280, 720),
+        present_mode: PresentMode::AutoVsync,
+        ..default()
+    };
+    DefaultPlugins
+        .set(WindowPlugin { primary_window: Some(window), ..default() })
+        .set(LogPlugin { filter: LOG_FILTER.to_owned(), ..default() })
+}
+
+/// Audio and input libraries complain about missing devices at a level that scares people.
+const LOG_FILTER: &str =
+    "warn,client=info,wgpu=error,naga=error,winit=error,bevy_winit=error,gilrs=error,gilrs_core=error,alsa=error";

@@ -1,0 +1,108 @@
+//! The two screens between menu and match: it is being tried, and it did not work.
+//!
+//! Both say in words what is going on and offer the way out. Enter does what most people want, Esc goes back.
+//!
+//! Flow: [`crate::lobby`], [`crate::links`] → [`Screen`] → here → [`Wish`] again, or the menu.
+
+use crate::{
+    links::{LeaveMatch, Match},
+    lobby::{Goal, Lobby, Wish},
+    palette,
+    state::{ENDED, Failure, Screen},
+    style,
+};
+use bevy::prelude::*;
+use bevy_egui::{EguiContexts, egui};
+use egui::{Align2, Area, Context, Id, Key, RichText, Ui};
+use std::time::Instant;
+
+/// Shows what is being waited for.
+pub(super) fn connecting(
+    mut contexts: EguiContexts,
+    the_match: Option<Res<Match>>,
+    mut lobby: ResMut<Lobby>,
+    mut leave: MessageWriter<LeaveMatch>,
+    mut next: ResMut<NextState<Screen>>,
+) -> Result {
+    let context = contexts.ctx_mut()?;
+    let server = lobby.last_wish().map_or_else(String::new, |wish| wish.server.clone());
+    let (head, detail) = match &the_match {
+        None => ("Asking for a seat", format!("at {server}")),
+        Some(the_match) => {
+            let status = the_match.player.status(Instant::now());
+            match (status.driving, status.switching_to) {
+                (Some(wire), _) => ("Taking the seat", format!("over {wire}")),
+                (None, Some(wire)) => ("Connecting", format!("over {wire}")),
+                (None, None) => ("Connecting", "with the server".to_owned()),
+            }
+        }
+    };
+    let mut give_up = context.input(|input| input.key_pressed(Key::Escape));
+    panel(context, |ui| {
+        ui.horizontal(|ui| {
+            ui.heading(head);
+            ui.add(egui::Spinner::new().size(style::LARGE).color(palette::ink(palette::ACCENT)));
+        });
+        ui.label(style::quiet(detail));
+        ui.add_space(style::GRID);
+        give_up |= style::button(ui, "Cancel").clicked();
+    });
+    if give_up {
+        lobby.give_up();
+        if the_match.is_some() {
+            leave.write(LeaveMatch);
+        }
+        next.set(Screen::Menu);
+    }
+    Ok(())
+}
+
+/// Shows what happened and what to do.
+pub(super) fn failed(
+    mut contexts: EguiContexts,
+    failure: Res<Failure>,
+    lobby: Res<Lobby>,
+    mut wishes: MessageWriter<Wish>,
+    mut next: ResMut<NextState<Screen>>,
+) -> Result {
+    let context = contexts.ctx_mut()?;
+    let mut menu = context.input(|input| input.key_pressed(Key::Escape));
+    let mut again = false;
+    panel(context, |ui| {
+        ui.heading(failure.title);
+        ui.label(RichText::new(&failure.why).font(style::words(16.0)));
+        ui.label(style::quiet(failure.advice));
+        ui.add_space(style::GRID);
+        if lobby.last_wish().is_some() {
+            let text = if failure.title == ENDED { "Reconnect" } else { "Try again" };
+            let retry = style::main_button(ui, text);
+            if ui.memory(|memory| memory.focused().is_none()) {
+                retry.request_focus();
+            }
+            again = retry.clicked();
+        }
+        menu |= style::button(ui, "Menu").clicked();
+    });
+    if let Some(wish) = lobby.last_wish().filter(|_| again) {
+        // A room that was opened exists by now; Quick play finds the way back to where the seat is.
+        let goal = match &wish.goal {
+            Goal::Open(_) if failure.title == ENDED => Goal::Quick,
+            goal => goal.clone(),
+        };
+        wishes.write(Wish { goal, ..wish.clone() });
+    } else if menu {
+        next.set(Screen::Menu);
+    }
+    Ok(())
+}
+
+fn panel(context: &Context, add: impl FnOnce(&mut Ui)) {
+    Area::new(Id::new("dialog")).anchor(Align2::CENTER_CENTER, egui::Vec2::ZERO).show(context, |ui| {
+        style::glass().inner_margin(egui::Margin::same(3 * style::GRID as i8)).show(ui, |ui| {
+            ui.set_width(WIDTH);
+            add(ui);
+        });
+    });
+}
+
+const WIDTH: f32 = 400.0;

@@ -1,0 +1,135 @@
+//! Sound: what happens, heard where it happens.
+//!
+//! Each event has a register of its own, so that ears tell them apart before eyes do; the rail is the loudest. The clips are made
+//! at start by [`synth`]. Without an audio device the same systems run and nobody hears them.
+//!
+//! Flow: [`Happened`], [`Told`] → here → [`synth`]'s clips → bevy's audio.
+
+mod synth;
+
+use crate::{
+    links::Told,
+    picture::{FrameSystems, Happened, Picture, Source},
+    settings::Settings,
+    view::camera::{Eye, VIEW_TILES},
+};
+use bevy::{
+    audio::{SpatialScale, Volume},
+    prelude::*,
+};
+use synth::Clip;
+use transport::player::PlayerEvent;
+
+/// Makes the clips and plays them.
+pub(crate) struct SoundPlugin;
+
+impl Plugin for SoundPlugin {
+    fn build(&self, app: &mut App) {
+        app.add_systems(Startup, make).add_systems(Update, (play, end).in_set(FrameSystems::Show));
+    }
+}
+
+/// The clips, by what they are for.
+#[derive(Resource)]
+struct Clips([Handle<AudioSource>; Clip::ALL.len()]);
+
+/// A sound that is being played. It ends by the clock, not by the device: there may be none.
+#[derive(Component)]
+struct Playing {
+    left: f32,
+}
+
+/// One sound to play.
+struct Cue {
+    clip: Clip,
+    /// Where; none for sounds that are about the player rather than a place.
+    at: Option<Vec2>,
+    volume: f32,
+}
+
+fn make(mut commands: Commands, mut sources: ResMut<Assets<AudioSource>>) {
+    commands.insert_resource(Clips(Clip::ALL.map(|clip| sources.add(AudioSource { bytes: clip.wav().into() }))));
+}
+
+fn play(
+    mut commands: Commands,
+    mut happened: MessageReader<Happened>,
+    mut told: MessageReader<Told>,
+    clips: Res<Clips>,
+    picture: Res<Picture>,
+    settings: Res<Settings>,
+    eye: Res<Eye>,
+    playing: Query<&Playing>,
+) {
+    let drives = |Told(event): &Told| matches!(event, PlayerEvent::Drives { gap: Some(_), .. });
+    let switched = told.read().filter(|told| drives(told)).count() > 0;
+    let own = picture.own();
+    let mut cues: Vec<Cue> = happened.read().filter_map(|event| cue(event, own)).collect();
+    cues.extend(switched.then_some(Cue { clip: Clip::Switch, at: None, volume: 0.6 }));
+    // Behind the menu the field is scenery.
+    let distance = if picture.source == Source::Backdrop { BACKDROP_VOLUME } else { 1.0 };
+    let mut voices = playing.iter().count();
+    for cue in cues {
+        let offset = cue.at.map_or(Vec2::ZERO, |at| at - eye.centre);
+        let volume = cue.volume * settings.volume * distance * loudness(offset.length());
+        if volume < INAUDIBLE || voices >= MAX_VOICES {
+            continue;
+        }
+        voices += 1;
+        let pan = (offset.x / (VIEW_TILES * 0.8)).clamp(-1.0, 1.0);
+        commands.spawn((
+            AudioPlayer(clips.0[cue.clip as usize].clone()),
+            PlaybackSettings {
+                volume: Volume::Linear(volume),
+                spatial: true,
+                spatial_scale: Some(SpatialScale::new(EAR_SCALE)),
+                ..PlaybackSettings::ONCE
+            },
+            Transform::from_xyz(pan * EAR_TILES, 0.0, 0.0),
+            Playing { left: cue.clip.seconds() + 0.2 },
+        ));
+    }
+}
+
+fn end(mut commands: Commands, mut playing: Query<(Entity, &mut Playing)>, time: Res<Time<Real>>) {
+    for (entity, mut sound) in &mut playing {
+        sound.left -= time.delta_secs();
+        if sound.left <= 0.0 {
+            commands.entity(entity).despawn();
+        }
+    }
+}
+
+/// Returns how an event sounds. What the player does and suffers is louder than the same elsewhere.
+fn cue(event: &Happened, own: Option<game::SeatId>) -> Option<Cue> {
+    let by = |seat: game::SeatId, own_volume: f32, volume: f32| if Some(seat) == own { own_volume } else { volume };
+    let (clip, at, volume) = match *event {
+        Happened::BoltFired { owner, at, .. } => (Clip::Bolt, Some(at), by(owner, 0.32, 0.26)),
+        Happened::BoltEnded { at, .. } => (Clip::Spark, Some(at), 0.16),
+        Happened::RailFired { owner, from, .. } => (Clip::Rail, Some(from), by(owner, 0.9, 0.8)),
+        Happened::Hurt { seat, at, .. } => (Clip::Hit, Some(at), by(seat, 0.6, 0.34)),
+        Happened::Died { seat, at, .. } => (Clip::Death, Some(at), by(seat, 0.8, 0.6)),
+        Happened::Spawned { seat, at } => (Clip::Spawn, Some(at), by(seat, 0.4, 0.14)),
+        Happened::Dashed { seat, at, .. } => (Clip::Dash, Some(at), by(seat, 0.4, 0.24)),
+        Happened::PickedUp { at } => (Clip::Pickup, Some(at), 0.4),
+        Happened::Counted { left: 0 } => (Clip::Start, None, 0.5),
+        Happened::Counted { .. } => (Clip::Count, None, 0.4),
+        Happened::Finished => (Clip::Finish, None, 0.5),
+    };
+    Some(Cue { clip, at, volume })
+}
+
+/// Returns the share of loudness that is left at a distance: full on the screen's middle, half at its edge, nothing far off.
+fn loudness(tiles: f32) -> f32 {
+    1.0 / (1.0 + (tiles / VIEW_TILES).powi(2) * 2.0)
+}
+
+/// The field behind the menu is heard as if from next door.
+const BACKDROP_VOLUME: f32 = 0.25;
+/// Nobody hears this over anything else.
+const INAUDIBLE: f32 = 0.01;
+/// More at once is noise.
+const MAX_VOICES: usize = 24;
+/// Bevy's ears are 4 apart; at this scale a sound between them is as loud as it was made, and only moves from side to side.
+const EAR_SCALE: f32 = 0.25;
+const EAR_TILES: f32 = 2.0;

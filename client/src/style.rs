@@ -1,0 +1,208 @@
+//! Type, sizes and the look of panels and widgets.
+//!
+//! One humanist face for words and one fixed-width face for numbers, two sizes of text, an 8 px grid, dark glass. Everything that
+//! is written on the screen goes through here, so that it stays that way.
+//!
+//! Flow: `assets/fonts` → [`StylePlugin`] → [`crate::menu`], [`crate::hud`].
+
+use crate::{assets::AssetDir, palette, settings::Settings};
+use bevy::{prelude::*, window::PrimaryWindow};
+use bevy_egui::{EguiContexts, EguiPreUpdateSet, egui};
+use egui::{
+    Color32, CornerRadius, FontData, FontDefinitions, FontFamily, FontId, Frame, Margin, RichText, Stroke, TextStyle,
+    Ui,
+    style::{Selection, WidgetVisuals},
+};
+use std::sync::Arc;
+
+/// Unit of all distances in panels, points.
+pub(crate) const GRID: f32 = 8.0;
+/// Height of everything that can be pressed: easy to hit, also with a thumbstick.
+pub(crate) const TARGET: f32 = 40.0;
+/// Size of most text; the smallest there is.
+pub(crate) const SMALL: f32 = 14.0;
+/// Size of what matters.
+pub(crate) const LARGE: f32 = 20.0;
+
+/// Dresses egui.
+pub(crate) struct StylePlugin;
+
+impl Plugin for StylePlugin {
+    fn build(&self, app: &mut App) {
+        // Between the birth of egui's context and its first pass: a pass with a font that is not there yet would panic.
+        app.add_systems(
+            PreUpdate,
+            (dress, scale).chain().after(EguiPreUpdateSet::InitContexts).before(EguiPreUpdateSet::ProcessInput),
+        );
+    }
+}
+
+/// Returns the face for words.
+pub(crate) const fn words(size: f32) -> FontId {
+    FontId::new(size, FontFamily::Proportional)
+}
+
+/// Returns the face for words that matter.
+pub(crate) fn strong(size: f32) -> FontId {
+    FontId::new(size, FontFamily::Name(STRONG.into()))
+}
+
+/// Returns the face for numbers: they do not dance when they change.
+pub(crate) const fn numbers(size: f32) -> FontId {
+    FontId::new(size, FontFamily::Monospace)
+}
+
+/// Returns quiet small text.
+pub(crate) fn quiet(text: impl Into<String>) -> RichText {
+    RichText::new(text).font(words(SMALL)).color(palette::ink(palette::QUIET))
+}
+
+/// Returns the frame of a panel: dark glass with a thin edge.
+pub(crate) fn glass() -> Frame {
+    let [r, g, b] = palette::GLASS;
+    Frame::NONE
+        .fill(Color32::from_rgba_unmultiplied(r, g, b, palette::GLASS_ALPHA))
+        .stroke(Stroke::new(1.0, palette::ink(palette::RIM)))
+        .corner_radius(CORNER)
+        .inner_margin(Margin::same(2 * GRID as i8))
+}
+
+/// Adds a button as wide as there is room.
+pub(crate) fn button(ui: &mut Ui, text: &str) -> egui::Response {
+    let size = egui::vec2(ui.available_width(), TARGET);
+    ui.add_sized(size, egui::Button::new(RichText::new(text).font(strong(16.0))))
+}
+
+/// Adds the one button of a screen that most people want.
+pub(crate) fn main_button(ui: &mut Ui, text: &str) -> egui::Response {
+    let size = egui::vec2(ui.available_width(), TARGET + GRID);
+    let text = RichText::new(text).font(strong(LARGE)).color(palette::ink(palette::VOID));
+    ui.scope(|ui| {
+        let widgets = &mut ui.visuals_mut().widgets;
+        for (state, rgb) in [
+            (&mut widgets.inactive, palette::ACCENT),
+            (&mut widgets.hovered, palette::OWN),
+            (&mut widgets.active, palette::OWN),
+        ] {
+            state.weak_bg_fill = palette::ink(rgb);
+            state.bg_stroke = Stroke::new(1.0, palette::ink(rgb));
+        }
+        widgets.active.bg_stroke = Stroke::new(2.0, palette::ink(palette::TEXT));
+        ui.add_sized(size, egui::Button::new(text))
+    })
+    .inner
+}
+
+/// Adds a field for one line of text, with its name above.
+pub(crate) fn field(ui: &mut Ui, name: &str, text: &mut String, limit: usize) -> egui::Response {
+    ui.label(quiet(name));
+    let filter = egui::EventFilter { horizontal_arrows: true, ..Default::default() };
+    ui.add(
+        egui::TextEdit::singleline(text)
+            .font(words(16.0))
+            .char_limit(limit)
+            .event_filter(filter)
+            .margin(Margin::symmetric(GRID as i8 + 4, GRID as i8 + 2))
+            .desired_width(ui.available_width()),
+    )
+}
+
+fn dress(mut contexts: EguiContexts, assets: Res<AssetDir>, mut dressed: Local<bool>) {
+    if *dressed {
+        return;
+    }
+    let Ok(context) = contexts.ctx_mut() else { return };
+    context.set_fonts(fonts(&assets));
+    context.global_style_mut(restyle);
+    context.options_mut(|options| options.zoom_with_keyboard = false);
+    *dressed = true;
+}
+
+/// Scales the HUD with the window, so that it takes the same share of a large screen, and by what the player chose.
+fn scale(mut contexts: EguiContexts, settings: Res<Settings>, window: Query<&Window, With<PrimaryWindow>>) {
+    let (Ok(context), Ok(window)) = (contexts.ctx_mut(), window.single()) else { return };
+    let fitted = (window.height() / DESIGN_HEIGHT).clamp(1.0, MAX_FIT);
+    context.set_zoom_factor(fitted * settings.hud_scale);
+}
+
+/// Returns the faces; what is missing is replaced by what egui brings along.
+fn fonts(assets: &AssetDir) -> FontDefinitions {
+    let mut fonts = FontDefinitions::default();
+    let fallback = fonts.families.get(&FontFamily::Proportional).cloned().unwrap_or_default();
+    fonts.families.insert(FontFamily::Name(STRONG.into()), fallback);
+    for (family, file) in [
+        (FontFamily::Proportional, "Inter-Regular.otf"),
+        (FontFamily::Name(STRONG.into()), "Inter-SemiBold.otf"),
+        (FontFamily::Monospace, "JetBrainsMono-Regular.ttf"),
+    ] {
+        let path = assets.0.join("fonts").join(file);
+        match std::fs::read(&path) {
+            Ok(bytes) => {
+                fonts.font_data.insert(file.to_owned(), Arc::new(FontData::from_owned(bytes)));
+                fonts.families.entry(family).or_default().insert(0, file.to_owned());
+            }
+            Err(error) => warn!("{} could not be read ({error}); another face is used.", path.display()),
+        }
+    }
+    fonts
+}
+
+fn restyle(style: &mut egui::Style) {
+    use palette::{ACCENT, EDGE, GLASS, QUIET, RIM, TEXT, VOID, ink};
+    style.text_styles = [
+        (TextStyle::Small, words(SMALL)),
+        (TextStyle::Body, words(SMALL)),
+        (TextStyle::Button, words(SMALL)),
+        (TextStyle::Heading, strong(LARGE)),
+        (TextStyle::Monospace, numbers(SMALL)),
+    ]
+    .into();
+    let spacing = &mut style.spacing;
+    spacing.item_spacing = egui::vec2(GRID, GRID);
+    spacing.button_padding = egui::vec2(2.0 * GRID, GRID);
+    spacing.interact_size = egui::vec2(TARGET, TARGET - GRID);
+    spacing.slider_width = 160.0;
+    spacing.scroll = egui::style::ScrollStyle::solid();
+
+    let visuals = &mut style.visuals;
+    *visuals = egui::Visuals::dark();
+    visuals.override_text_color = Some(ink(TEXT));
+    visuals.panel_fill = ink(GLASS);
+    visuals.window_fill = ink(GLASS);
+    visuals.window_stroke = Stroke::new(1.0, ink(RIM));
+    visuals.extreme_bg_color = ink(VOID);
+    visuals.text_edit_bg_color = Some(ink(VOID));
+    visuals.weak_text_color = Some(ink(QUIET));
+    visuals.selection = Selection {
+        bg_fill: palette::faded(EDGE, 0.35),
+        stroke: Stroke::new(1.0, ink(ACCENT)),
+        ..visuals.selection.clone()
+    };
+    visuals.slider_trailing_fill = true;
+    let widget = |fill: palette::Rgb, stroke: palette::Rgb, width: f32| WidgetVisuals {
+        bg_fill: ink(fill),
+        weak_bg_fill: ink(fill),
+        bg_stroke: Stroke::new(width, ink(stroke)),
+        corner_radius: CornerRadius::same(CORNER),
+        fg_stroke: Stroke::new(1.5, ink(TEXT)),
+        expansion: 0.0,
+    };
+    visuals.widgets.noninteractive = widget(GLASS, RIM, 1.0);
+    visuals.widgets.inactive = widget(RAISED, RIM, 1.0);
+    visuals.widgets.hovered = widget(LIT, EDGE, 1.0);
+    // egui draws what has the keyboard's attention as active: it must be seen from across the room.
+    visuals.widgets.active = widget(LIT, TEXT, 1.5);
+    visuals.widgets.open = widget(LIT, EDGE, 1.0);
+}
+
+const STRONG: &str = "strong";
+/// Radius of corners: crisp, but no needle.
+const CORNER: u8 = 4;
+/// Buttons, a little above the glass.
+const RAISED: palette::Rgb = [0x18, 0x20, 0x30];
+/// Buttons that are pointed at.
+const LIT: palette::Rgb = [0x20, 0x2B, 0x42];
+/// Window height that the sizes are meant for.
+const DESIGN_HEIGHT: f32 = 720.0;
+/// Beyond this nothing grows any more.
+const MAX_FIT: f32 = 2.5;

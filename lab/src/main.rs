@@ -1,0 +1,40 @@
+//! `lab`: the bench. Every tool here flies with the very sessions and transports that the client uses.
+//!
+//! Flow: command line → [`swarm`], [`switch`] → [`report`].
+
+use clap::{Parser, Subcommand};
+use lab::{storm, swarm, switch};
+use std::process::ExitCode;
+
+/// Crosswire's bench: measures and tortures a running server.
+#[derive(Parser)]
+#[command(version, about = "Crosswire's bench: measures and tortures a running server.")]
+struct Arguments {
+    #[command(subcommand)]
+    tool: Tool,
+}
+
+#[derive(Subcommand)]
+enum Tool {
+    /// Flies hundreds of headless players, steered by bots, and reports what they saw.
+    Swarm(swarm::Options),
+    /// Flies one player that changes its wire over and over, and checks that nothing is lost on the way.
+    Switch(switch::Options),
+    /// Throws random and mutated bytes at every port while honest players play, and checks that nobody notices.
+    Storm(storm::Options),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().tool {
+        Tool::Swarm(options) => swarm::run(&options),
+        Tool::Switch(options) => switch::run(&options),
+        Tool::Storm(options) => storm::run(&options),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(sentence) => {
+            eprintln!("{sentence}");
+            ExitCode::FAILURE
+        }
+    }
+}

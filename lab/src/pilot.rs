@@ -1,0 +1,108 @@
+//! One player without a screen: the client's [`Player`], flown by the bots of the game.
+//!
+//! Flow: lobby → [`Pilot::join`] → [`Pilot::update`] every millisecond or so → what [`crate::swarm`] and [`crate::switch`] count.
+
+use game::Bot;
+use protocol::Transport;
+use protocol::ids::RoomId;
+use protocol::lobby::{Guest, NewRoom, RoomInfo};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
+use transport::lobby::{LobbyClient, LobbyError};
+use transport::maps::MapShelf;
+use transport::player::{Player, PlayerEvent};
+
+/// Time between two looks at every pilot: finer than anything that is measured.
+pub const STEP: Duration = Duration::from_millis(1);
+/// Skill of the bots that fly: good enough to fight, poor enough to die.
+const SKILL: f32 = 0.6;
+/// Seats of a room that is opened because the others are full.
+const SEATS: u8 = 64;
+
+/// A headless player.
+pub struct Pilot {
+    /// The client's own machinery.
+    pub player: Player,
+    bot: Bot,
+}
+
+impl Pilot {
+    /// Takes a seat in `room` as a new guest called `name`.
+    ///
+    /// # Errors
+    /// A sentence.
+    pub async fn join(
+        runtime: &Handle,
+        lobby: &LobbyClient,
+        maps: &MapShelf,
+        room: RoomId,
+        name: &str,
+        wire: Option<Transport>,
+        seed: u64,
+    ) -> Result<Self, LobbyError> {
+        let guest = lobby.guest(name).await?;
+        let grant = lobby.take_seat(&guest, room).await?;
+        let player = Player::join(runtime, lobby.clone(), guest, grant, maps.clone(), wire, Instant::now());
+        Ok(Self { player, bot: Bot::new(seed, SKILL) })
+    }
+
+    /// Reads, flies every command that is due, and sends. Returns what happened.
+    pub fn update(&mut self, now: Instant) -> Vec<PlayerEvent> {
+        self.player.update(now);
+        while self.player.due(now).is_some() {
+            let command = match (self.player.view(), self.player.map()) {
+                (Some(view), Some(map)) => self.bot.fly(view, map),
+                _ => game::Command::default(),
+            };
+            self.player.fly(command);
+        }
+        self.player.flush(now);
+        std::iter::from_fn(|| self.player.poll_event()).collect()
+    }
+}
+
+/// Returns the rooms in which `clients` players find a place each, one entry per player; opens more rooms if need be.
+///
+/// # Errors
+/// A sentence.
+pub async fn places(lobby: &LobbyClient, room: Option<RoomId>, clients: usize) -> Result<Vec<RoomId>, LobbyError> {
+    if let Some(room) = room {
+        return Ok(vec![room; clients]);
+    }
+    let free = |room: &RoomInfo| usize::from(room.seats.saturating_sub(room.players));
+    let rooms = lobby.rooms().await?.rooms;
+    let mut places: Vec<RoomId> = rooms.iter().flat_map(|room| std::iter::repeat_n(room.id, free(room))).collect();
+    let founder: Option<Guest> = if places.len() < clients { Some(lobby.guest("Founder").await?) } else { None };
+    while places.len() < clients {
+        let Some(founder) = &founder else { break };
+        let wish = NewRoom { name: Some("Swarm".into()), seats: Some(SEATS), ..NewRoom::default() };
+        let room = lobby.open_room(founder, &wish).await?;
+        places.extend(std::iter::repeat_n(room.id, free(&room)));
+    }
+    places.truncate(clients);
+    Ok(places)
+}
+
+/// Returns the folder with the maps: `assets` here, or the nearest one above the program.
+///
+/// # Errors
+/// A sentence.
+pub fn assets() -> Result<PathBuf, String> {
+    let here = std::env::current_dir().unwrap_or_default();
+    let program = std::env::current_exe().unwrap_or_default();
+    let above = std::iter::once(here.as_path()).chain(program.ancestors());
+    let folder = above.map(|folder| folder.join("assets")).find(|assets| assets.join("maps").is_dir());
+    folder.ok_or_else(|| "There is no folder `assets/maps` here. Start from the project's folder.".to_owned())
+}
+
+/// Sleeps until `next` and moves it on by one [`STEP`]; after a hiccup it does not hurry.
+pub fn wait_step(next: &mut Instant) {
+    let now = Instant::now();
+    if let Some(wait) = next.checked_duration_since(now) {
+        std::thread::sleep(wait);
+        *next += STEP;
+    } else {
+        *next = now + STEP;
+    }
+}

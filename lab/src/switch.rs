@@ -1,0 +1,320 @@
+//! `lab switch`: one player that changes its wire over and over, over every ordered pair, and checks that nothing is lost.
+//!
+//! The player says numbered lines and listens for them: each must come back once, in order. Around every change the longest time
+//! between two new snapshots is measured.
+//!
+//! Flow: command line → [`run`] → [`crate::pilot::Pilot`] → table, JSON.
+
+use crate::pilot::{Pilot, assets, places, wait_step};
+use crate::report::{Percentiles, Times};
+use clap::Args;
+use protocol::Transport;
+use protocol::wire::event::ServerEvent;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+use transport::lobby::LobbyClient;
+use transport::maps::MapShelf;
+use transport::player::PlayerEvent;
+
+/// The wires in an order that goes once through every ordered pair.
+const TOUR: [Transport; 6] = {
+    use Transport::{Quic, Udp, Websocket};
+    [Quic, Websocket, Udp, Websocket, Quic, Udp]
+};
+/// How long a change may take before it counts as failed.
+const SWITCH_DEADLINE: Duration = Duration::from_secs(5);
+/// How long after a change its gap is still looked for: the old link's grace.
+const AFTERMATH: Duration = Duration::from_millis(400);
+/// Time between two lines: below the server's allowance.
+const SAY_EVERY: Duration = Duration::from_millis(350);
+/// How long lines may still be on their way at the end.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// Options of `lab switch`.
+#[derive(Args, Clone, Debug)]
+pub struct Options {
+    /// The server's lobby.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    pub server: String,
+    /// Seconds to fly.
+    #[arg(long, value_name = "S", default_value = "60", value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub seconds: u32,
+    /// Seconds between two changes.
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = interval)]
+    pub every: f64,
+    /// Print one JSON object instead of a table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn interval(text: &str) -> Result<f64, String> {
+    let seconds = text.parse().ok().filter(|seconds| (0.5..=3_600.0).contains(seconds));
+    seconds.ok_or_else(|| format!("`{text}` is not a number of seconds from 0.5 to 3600"))
+}
+
+/// What the changes did.
+#[derive(Debug, Default, Serialize)]
+pub struct Outcome {
+    /// Changes that were asked for.
+    pub switches: u64,
+    /// Changes that did not come about.
+    pub failed: u64,
+    /// Lines that never came back.
+    pub reliable_lost: u64,
+    /// Lines that came back more than once, or out of order.
+    pub reliable_doubled: u64,
+    /// Lines said.
+    pub reliable_sent: u64,
+    /// Messages that could not be used.
+    pub decode_errors: u64,
+    /// Times between two new snapshots around a change, longest per change, all pairs.
+    pub snapshot_gap_ms: Percentiles,
+    /// The same per ordered pair, `from-to`.
+    pub pairs: BTreeMap<String, Pair>,
+}
+
+/// Changes from one wire to another.
+#[derive(Debug, Default, Serialize)]
+pub struct Pair {
+    /// How many.
+    pub switches: u64,
+    /// Longest time between two new snapshots, per change.
+    pub snapshot_gap_ms: Percentiles,
+    /// From the wish to the first snapshot over the new wire.
+    pub takes_ms: Percentiles,
+}
+
+/// Flies one switching player and prints what came of it.
+///
+/// # Errors
+/// A sentence: the server is unreachable, or something was lost.
+pub fn run(options: &Options) -> Result<(), String> {
+    let outcome = fly(options)?;
+    if options.json {
+        println!("{}", serde_json::to_string(&outcome).map_err(|error| error.to_string())?);
+    } else {
+        print_table(&outcome);
+    }
+    let clean = outcome.failed == 0 && outcome.reliable_lost == 0 && outcome.reliable_doubled == 0;
+    if clean { Ok(()) } else { Err("Not every change went through without loss.".to_owned()) }
+}
+
+/// Flies one switching player.
+///
+/// # Errors
+/// A sentence.
+pub fn fly(options: &Options) -> Result<Outcome, String> {
+    let runtime = transport::runtime::runtime().map_err(|error| format!("Cannot start the network threads: {error}."))?;
+    let lobby = LobbyClient::new(&options.server)?;
+    let maps = MapShelf::open(&assets()?)?;
+    let pilot = runtime.block_on(async {
+        let rooms = places(&lobby, None, 1).await?;
+        let room = rooms.first().copied().unwrap_or_default();
+        Pilot::join(runtime.handle(), &lobby, &maps, room, "Switcher", Some(Transport::Udp), 1).await
+    });
+    let mut tour = Tour::new(pilot.map_err(|error| error.to_string())?);
+    tour.arrive()?;
+    tour.fly(Duration::from_secs(u64::from(options.seconds)), Duration::from_secs_f64(options.every), options.json)?;
+    let outcome = tour.outcome();
+    tour.pilot.player.leave(Instant::now());
+    std::thread::sleep(Duration::from_millis(300));
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    Ok(outcome)
+}
+
+/// A change that is under way or has just happened.
+struct Change {
+    from: Transport,
+    to: Transport,
+    wished: Instant,
+    took: Option<Duration>,
+    longest_gap: Duration,
+}
+
+#[derive(Default)]
+struct Measured {
+    gaps: Times,
+    takes: Times,
+}
+
+struct Tour {
+    pilot: Pilot,
+    stops: usize,
+    change: Option<Change>,
+    last_snapshot: Option<Instant>,
+    said: u64,
+    heard: u64,
+    last_heard: u64,
+    doubled: u64,
+    switches: u64,
+    failed: u64,
+    pairs: BTreeMap<(Transport, Transport), Measured>,
+}
+
+impl Tour {
+    fn new(pilot: Pilot) -> Self {
+        Self {
+            pilot,
+            stops: 0,
+            change: None,
+            last_snapshot: None,
+            said: 0,
+            heard: 0,
+            last_heard: 0,
+            doubled: 0,
+            switches: 0,
+            failed: 0,
+            pairs: BTreeMap::new(),
+        }
+    }
+
+    /// Flies until the first snapshots have come and the clock has settled.
+    fn arrive(&mut self) -> Result<(), String> {
+        let start = Instant::now();
+        let mut next = start;
+        while start.elapsed() < Duration::from_secs(2) || self.last_snapshot.is_none() {
+            self.step(Instant::now())?;
+            if start.elapsed() > SWITCH_DEADLINE * 2 {
+                return Err("The server let us in but sends no snapshots.".to_owned());
+            }
+            wait_step(&mut next);
+        }
+        Ok(())
+    }
+
+    fn fly(&mut self, time: Duration, every: Duration, quiet: bool) -> Result<(), String> {
+        let start = Instant::now();
+        let (mut next, mut next_line, mut next_change) = (start, start, start);
+        while start.elapsed() < time + LAST_WORDS {
+            let now = Instant::now();
+            self.step(now)?;
+            let going = start.elapsed() < time;
+            if going && now >= next_line {
+                next_line = now + SAY_EVERY;
+                self.said += 1;
+                self.pilot.player.say(&format!("line {}", self.said));
+            }
+            if going && now >= next_change && self.change.is_none() {
+                next_change += every;
+                self.begin_change(now);
+                if !quiet && self.switches.is_multiple_of(10) {
+                    eprintln!("{:>5} s: {} switches, {} failed", start.elapsed().as_secs(), self.switches, self.failed);
+                }
+            }
+            wait_step(&mut next);
+        }
+        Ok(())
+    }
+
+    fn begin_change(&mut self, now: Instant) {
+        let Some(from) = self.pilot.player.status(now).driving else { return };
+        let mut to = TOUR[self.stops % TOUR.len()];
+        self.stops += 1;
+        if to == from {
+            to = TOUR[self.stops % TOUR.len()];
+            self.stops += 1;
+        }
+        self.switches += 1;
+        self.change = Some(Change { from, to, wished: now, took: None, longest_gap: Duration::ZERO });
+        self.pilot.player.switch(to);
+    }
+
+    fn step(&mut self, now: Instant) -> Result<(), String> {
+        for event in self.pilot.update(now) {
+            match event {
+                PlayerEvent::Ended { why } => return Err(why),
+                PlayerEvent::Drives { transport, .. } => self.arrived(transport, now),
+                PlayerEvent::SwitchFailed { transport, why } => {
+                    eprintln!("the change to {transport} failed: {why}");
+                    self.failed += 1;
+                    self.change = None;
+                }
+                PlayerEvent::Game(ServerEvent::Chat { seat, line }) if Some(seat) == self.pilot.player.seat() => self.hear(&line),
+                _ => {}
+            }
+        }
+        let newest = self.pilot.player.status(now).last_snapshot;
+        if newest != self.last_snapshot {
+            if let Some((newest, before)) = newest.zip(self.last_snapshot)
+                && let Some(change) = &mut self.change
+            {
+                change.longest_gap = change.longest_gap.max(newest.saturating_duration_since(before));
+            }
+            self.last_snapshot = newest;
+        }
+        self.finish_change(now);
+        Ok(())
+    }
+
+    fn arrived(&mut self, transport: Transport, now: Instant) {
+        if let Some(change) = &mut self.change
+            && change.to == transport
+        {
+            change.took = Some(now.saturating_duration_since(change.wished));
+        }
+    }
+
+    fn finish_change(&mut self, now: Instant) {
+        let Some(change) = &self.change else { return };
+        let passed = now.saturating_duration_since(change.wished);
+        match change.took {
+            Some(took) if passed >= took + AFTERMATH => {
+                let measured = self.pairs.entry((change.from, change.to)).or_default();
+                measured.gaps.add(change.longest_gap);
+                measured.takes.add(took);
+                self.change = None;
+            }
+            None if passed > SWITCH_DEADLINE => {
+                eprintln!("the change from {} to {} did not come about in time", change.from, change.to);
+                self.failed += 1;
+                self.change = None;
+            }
+            _ => {}
+        }
+    }
+
+    fn hear(&mut self, line: &str) {
+        let number = line.strip_prefix("line ").and_then(|number| number.parse::<u64>().ok());
+        match number {
+            Some(number) if number > self.last_heard => {
+                self.last_heard = number;
+                self.heard += 1;
+            }
+            _ => self.doubled += 1,
+        }
+    }
+
+    fn outcome(&self) -> Outcome {
+        let mut all = Times::default();
+        self.pairs.values().for_each(|measured| all.merge(&measured.gaps));
+        let pair = |measured: &Measured| Pair {
+            switches: measured.gaps.count(),
+            snapshot_gap_ms: measured.gaps.percentiles(),
+            takes_ms: measured.takes.percentiles(),
+        };
+        Outcome {
+            switches: self.switches,
+            failed: self.failed,
+            reliable_lost: self.said.saturating_sub(self.heard),
+            reliable_doubled: self.doubled,
+            reliable_sent: self.said,
+            decode_errors: self.pilot.player.status(Instant::now()).decode_errors,
+            snapshot_gap_ms: all.percentiles(),
+            pairs: self.pairs.iter().map(|((from, to), measured)| (format!("{from}-{to}"), pair(measured))).collect(),
+        }
+    }
+}
+
+fn print_table(o: &Outcome) {
+    println!("{} switches, {} failed; {} lines said, {} lost, {} doubled", o.switches, o.failed, o.reliable_sent, o.reliable_lost, o.reliable_doubled);
+    println!("  longest time between snapshots around a change (ms)    change takes (ms)");
+    println!("  {:<20} {:>5} {:>8} {:>8} {:>8}          {:>8} {:>8}", "pair", "n", "p50", "p99", "max", "p50", "max");
+    for (name, pair) in &o.pairs {
+        let (gap, takes) = (pair.snapshot_gap_ms, pair.takes_ms);
+        let n = pair.switches;
+        println!("  {name:<20} {n:>5} {:>8.1} {:>8.1} {:>8.1}          {:>8.1} {:>8.1}", gap.p50, gap.p99, gap.max, takes.p50, takes.max);
+    }
+    let all = o.snapshot_gap_ms;
+    println!("  {:<20} {:>5} {:>8.1} {:>8.1} {:>8.1}", "all", "", all.p50, all.p99, all.max);
+}

@@ -1,0 +1,179 @@
+//! A client of the virtual world: session, clock, pacer and predictor as the real one puts them together, and a bot at the stick.
+//!
+//! Flow: `support::world` → [`Player::handle`] → session → [`Player::frame`] → [`Player::session`]'s transmits.
+
+use super::oracle::{Flights, moved};
+use game::{Bot, Command, Map, Phase, Tick};
+use protocol::clock::{Clock, Pacer};
+use protocol::grant::ResumeKey;
+use protocol::predict::{Outcome, Predictor};
+use protocol::session::PeerError;
+use protocol::session::client::{ClientSession, SessionEvent};
+use protocol::wire::event::{ClientEvent, ServerEvent};
+use protocol::wire::hello::Refusal;
+use protocol::{Lane, LinkId, SessionId};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Counts of how predictions turned out.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Outcomes {
+    pub(crate) exact: u32,
+    pub(crate) corrected: u32,
+    pub(crate) reset: u32,
+    pub(crate) unknown: u32,
+    /// Of the exact ones, how many the oracle had demanded.
+    pub(crate) demanded: u32,
+}
+
+/// One client.
+pub(crate) struct Player {
+    pub(crate) id: SessionId,
+    pub(crate) session: ClientSession,
+    pub(crate) clock: Clock,
+    pub(crate) pacer: Pacer,
+    pub(crate) predictor: Predictor,
+    pub(crate) outcomes: Outcomes,
+    /// Number of the last line that came from the server, and of the last one that was told to it.
+    pub(crate) heard: u32,
+    pub(crate) told: u32,
+    pub(crate) violations: Vec<PeerError>,
+    pub(crate) refusals: Vec<Refusal>,
+    /// Every link that drove, in order.
+    pub(crate) drove: Vec<LinkId>,
+    pub(crate) times_away: u32,
+    pub(crate) unanswered: u32,
+    pub(crate) newest: Option<(Tick, Instant)>,
+    /// Longest time between two new snapshots.
+    pub(crate) longest_gap: std::time::Duration,
+    /// The last margin that the server reported, quarter milliseconds.
+    pub(crate) margin: i16,
+    flown: BTreeMap<Tick, Command>,
+    base: (Tick, Phase),
+    bot: Bot,
+    map: Arc<Map>,
+}
+
+impl Player {
+    pub(crate) fn new(
+        (id, proof, key): (SessionId, Vec<u8>, ResumeKey),
+        map: Arc<Map>,
+        seed: u64,
+        now: Instant,
+    ) -> Self {
+        Self {
+            id,
+            session: ClientSession::new(id, proof, key, now),
+            clock: Clock::new(now),
+            pacer: Pacer::default(),
+            predictor: Predictor::default(),
+            outcomes: Outcomes::default(),
+            heard: 0,
+            told: 0,
+            violations: Vec::new(),
+            refusals: Vec::new(),
+            drove: Vec::new(),
+            times_away: 0,
+            unanswered: 0,
+            newest: None,
+            longest_gap: std::time::Duration::ZERO,
+            margin: 0,
+            flown: BTreeMap::new(),
+            base: (Tick(0), Phase::default()),
+            bot: Bot::new(seed, 0.8),
+            map,
+        }
+    }
+
+    /// Takes in a message.
+    pub(crate) fn handle(&mut self, link: LinkId, lane: Lane, bytes: &[u8], now: Instant) {
+        if let Err(error) = self.session.handle(link, lane, bytes, now) {
+            self.violations.push(error);
+        }
+    }
+
+    /// Takes note of what the session reports, compared with the truth where that is told.
+    pub(crate) fn attend(&mut self, truth: Option<&Flights>, now: Instant) {
+        self.session.handle_timeout(now);
+        while let Some(event) = self.session.poll_event() {
+            match event {
+                SessionEvent::Welcomed(welcome) => assert_eq!(welcome.session, self.id),
+                SessionEvent::Drives { link, .. } => {
+                    self.clock.path_changed();
+                    self.drove.push(link);
+                }
+                SessionEvent::Refused { refusal, .. } => self.refusals.push(refusal),
+                SessionEvent::Unanswered { .. } => self.unanswered += 1,
+                SessionEvent::Away => self.times_away += 1,
+                SessionEvent::Room(ServerEvent::Chat { line, .. }) => {
+                    assert_eq!(line, (self.heard + 1).to_string(), "events from the server, once and in order");
+                    self.heard += 1;
+                }
+                SessionEvent::Room(_) => {}
+                SessionEvent::Snapshot { view, header, arrived } => {
+                    if let Some((newest, at)) = self.newest {
+                        assert!(view.tick > newest);
+                        self.longest_gap = self.longest_gap.max(arrived - at);
+                    }
+                    self.newest = Some((view.tick, arrived));
+                    let round_trip = self.session.round_trip(&header, arrived);
+                    self.clock.observe(view.tick, arrived, round_trip);
+                    if let Some(echo) = header.echo {
+                        self.margin = echo.margin;
+                        self.pacer.report(echo.margin, self.clock.jitter());
+                    }
+                    self.reconcile(&view, truth);
+                }
+            }
+        }
+    }
+
+    fn reconcile(&mut self, view: &game::View, truth: Option<&Flights>) {
+        let outcome = self.predictor.reconcile(view, &self.map);
+        let demanded = truth.is_some_and(|truth| truth.must_be_exact(self.base, view.tick, &self.flown));
+        match outcome {
+            Outcome::Exact => self.outcomes.exact += 1,
+            Outcome::Corrected(_) => self.outcomes.corrected += 1,
+            Outcome::Reset => self.outcomes.reset += 1,
+            Outcome::Unknown => self.outcomes.unknown += 1,
+        }
+        if demanded {
+            assert_eq!(outcome, Outcome::Exact, "at {:?}, predicted from {:?}", view.tick, self.base);
+            self.outcomes.demanded += 1;
+        }
+        if let (Some((_, own)), Some(newest), Some(ship)) = (view.own, self.predictor.tick(), self.predictor.ship()) {
+            assert!(newest > view.tick || moved(&own) == moved(ship), "nothing flown since is the truth itself");
+        }
+        self.base = (view.tick, view.phase);
+        self.flown = self.flown.split_off(&view.tick);
+    }
+
+    /// One frame: flies what is due and queues it.
+    pub(crate) fn frame(&mut self, now: Instant) {
+        let mut flew = false;
+        while let Some(tick) = self.pacer.due(&self.clock, now) {
+            let view = self.session.snapshots().newest().cloned();
+            let command = view.map_or_else(Command::default, |view| self.bot.fly(&view, &self.map));
+            assert!(self.flown.insert(tick, command).is_none(), "one command per tick");
+            self.predictor.fly(tick, command, &self.map);
+            self.session.fly(tick, command);
+            flew = true;
+        }
+        if flew {
+            self.session.send_commands(now);
+        }
+    }
+
+    /// Tells the server the next numbered line.
+    pub(crate) fn say(&mut self) {
+        if self.session.send(&ClientEvent::Chat((self.told + 1).to_string())).is_ok() {
+            self.told += 1;
+        }
+    }
+
+    /// Returns the command that was flown for `tick`, while it is remembered.
+    pub(crate) fn flown(&self, tick: Tick) -> Option<&Command> {
+        self.flown.get(&tick)
+    }
+}

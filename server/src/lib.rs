@@ -1,0 +1,7 @@
+//! The host: everything of the server but its `main`, so that tests and the bench can start one in their own process.
+
+pub mod config;
+pub mod directory;
+pub mod lobby;
+pub mod ops;
+pub mod rooms;

@@ -1,0 +1,71 @@
+//! Every limit on what HTTP may bring in, each with its reason. What belongs to the wire of the game is in `protocol::limits`.
+//!
+//! Stalling is the cheapest attack on a server, so every wait has an end: for the head of a request, for its body and answer,
+//! and for a connection as a whole. Counting happens per address, because an address is all that a stranger has.
+//!
+//! Flow: [`super::Setup`] → here → [`super::serve`], [`super::rate`].
+
+use super::rate::Rate;
+use std::time::Duration;
+
+/// Largest head of a request, bytes: a browser sends about 1 KiB.
+pub(super) const MAX_HEAD_BYTES: usize = 16 * 1024;
+/// Lines in the head of a request: a browser sends about 15.
+pub(super) const MAX_HEADERS: usize = 32;
+/// Largest body of a request, bytes: the largest honest one is a wish for a room, about 200.
+pub(super) const MAX_BODY_BYTES: usize = 4 * 1024;
+/// Connections that may wait to be accepted: a full house joining at once.
+pub(super) const BACKLOG: i32 = 1_024;
+/// Time that open requests get to finish when a connection or the server ends.
+pub(super) const GRACE: Duration = Duration::from_secs(2);
+/// Pause after the system refused to accept a connection, because it ran out of descriptors or memory.
+pub(super) const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
+/// Time from our `101 Switching Protocols` to a link.
+pub(super) const UPGRADE_DEADLINE: Duration = Duration::from_secs(3);
+/// Addresses that are counted at the same time: 4 MiB at most. The rest share one account.
+pub(super) const COUNTED_ADDRESSES: usize = 32 * 1024;
+
+/// Price of a request that only reads, of those that an account is paid in.
+pub(super) const READ_COST: f64 = 1.0;
+/// Price of a request that makes us sign or seal something.
+pub(super) const WRITE_COST: f64 = 3.0;
+
+/// The limits that a test or an operator may want to change.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Time for the head of a request, the wait for the next one on an open connection included.
+    pub head: Duration,
+    /// Time for the body of a request and its answer.
+    pub request: Duration,
+    /// Life of a connection that never becomes a link, however busy: somebody who does not read answers is gone then, too.
+    pub connection_life: Duration,
+    /// Connections in all. One that has become a link no longer counts here.
+    pub connections: usize,
+    /// Connections of one address; the machine itself is exempt, so that a local swarm can join.
+    pub connections_per_address: usize,
+    /// Requests of one address.
+    pub requests: Rate,
+    /// Requests of this machine: 500 bots that join at once pay about 4,000.
+    pub local_requests: Rate,
+    /// Rooms that one address may open.
+    pub rooms: Rate,
+    /// Rooms that this machine may open.
+    pub local_rooms: Rate,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            head: Duration::from_secs(5),
+            request: Duration::from_secs(5),
+            connection_life: Duration::from_secs(60),
+            connections: 1_024,
+            connections_per_address: 64,
+            // Sixteen friends behind one router, who join together (8 each) and then look at the list every two seconds.
+            requests: Rate { per_second: 20.0, burst: 150.0 },
+            local_requests: Rate { per_second: 5_000.0, burst: 10_000.0 },
+            rooms: Rate { per_second: 0.1, burst: 3.0 },
+            local_rooms: Rate { per_second: 20.0, burst: 100.0 },
+        }
+    }
+}

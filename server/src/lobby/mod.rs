@@ -1,0 +1,110 @@
+//! The HTTP lobby: where players become somebody, find a room, and get what they need to take a seat.
+//!
+//! It runs beside the rooms, never in their way: the two share only [`crate::directory`], so a lobby under attack costs running
+//! matches nothing but processor time. It keeps no state of its own; whoever restarts the server loses no guest.
+//!
+//! Flow: `main` → [`Lobby`] → [`serve`] → [`routes`] → [`auth`], [`grants`], [`link`] → rooms and transports.
+
+mod auth;
+mod grants;
+mod keys;
+mod limits;
+mod link;
+mod problem;
+mod rate;
+mod routes;
+mod serve;
+
+pub use grants::Wires;
+pub use keys::{KeyError, Keys};
+pub use limits::Limits;
+pub use rate::Rate;
+
+use crate::config::cannot_listen;
+use crate::directory::Directory;
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use tokio::sync::watch;
+use transport::LinkSender;
+
+/// Everything that the lobby needs from the rest of the server.
+pub struct Setup {
+    /// What the rooms publish.
+    pub directory: Directory,
+    /// The keys of this run; rooms and UDP have the same.
+    pub keys: Keys,
+    /// Where accepted WebSocket links go.
+    pub links: LinkSender,
+    /// Where to dial.
+    pub wires: Wires,
+    /// Usually the default.
+    pub limits: Limits,
+}
+
+/// A lobby that has its address but does not serve yet.
+#[derive(Debug)]
+pub struct Lobby {
+    listener: TcpListener,
+    addr: SocketAddr,
+}
+
+impl Lobby {
+    /// Takes the address `addr`; port 0 stands for any free one.
+    ///
+    /// # Errors
+    /// A sentence for the operator.
+    pub fn bind(addr: SocketAddr) -> Result<Self, String> {
+        let listener = listen(addr).map_err(|error| cannot_listen(addr, "--http", &error))?;
+        let addr = listener.local_addr().map_err(|error| cannot_listen(addr, "--http", &error))?;
+        Ok(Self { listener, addr })
+    }
+
+    /// Returns the address with its real port.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Serves until `stop` turns true or its sender is dropped; then lets open requests finish for 2 s.
+    ///
+    /// Must run inside a tokio runtime with time and IO.
+    ///
+    /// # Errors
+    /// If the runtime does not take the socket. Nothing that happens later ends it.
+    pub async fn serve(self, setup: Setup, stop: watch::Receiver<bool>) -> io::Result<()> {
+        let listener = tokio::net::TcpListener::from_std(self.listener)?;
+        let (links, limits) = (setup.links.clone(), setup.limits);
+        let router = routes::router(Arc::new(routes::Shared::new(setup)));
+        serve::run(listener, router, limits, links, stop).await;
+        Ok(())
+    }
+}
+
+/// As the standard library does it, but with room for a full house at once, and for both families on `[::]` everywhere.
+fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+    if addr.is_ipv6() {
+        socket.set_only_v6(false)?;
+    }
+    // On Windows this would let two servers share a port; elsewhere it only spares the wait after a restart.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    socket.bind(&addr.into())?;
+    socket.listen(limits::BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_taken_port_is_told_in_one_sentence() {
+        let lobby = Lobby::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
+        assert_ne!(lobby.local_addr().port(), 0);
+        let error = Lobby::bind(lobby.local_addr()).expect_err("it is taken");
+        assert!(error.contains("Is another server running? Choose another with --http."), "{error}");
+    }
+}

@@ -1,0 +1,227 @@
+//! Every way in which the lobby says no, as a sentence for the player.
+//!
+//! An error is told as RFC 9457 `application/problem+json`: a program reads the status, a person the `detail`. All of them are
+//! listed here, so that no route invents another wording and nothing internal slips out.
+//!
+//! Flow: [`super::routes`], [`super::auth`] → here → the client's screen.
+
+use axum::extract::rejection::{BytesRejection, JsonRejection};
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::http::{HeaderValue, StatusCode, header, request::Parts};
+use axum::response::{IntoResponse, Response};
+use axum::{Json, body::Bytes};
+use protocol::lobby::Problem;
+use serde::de::DeserializeOwned;
+use std::str::FromStr;
+use std::time::Duration;
+use thiserror::Error;
+
+use crate::directory::OpenRoomError;
+
+/// Why a request was refused.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub(super) enum Refusal {
+    /// The body is not what it should be. The sender's mistake.
+    #[error("The request could not be read: {0}. Is your game up to date?")]
+    Body(String),
+    /// The body is too large. The sender's mistake.
+    #[error("The request is too large.")]
+    BodyTooLarge,
+    /// A web page of another site wants to connect.
+    #[error("Web pages of other sites cannot connect here. Open the game from this server's own address.")]
+    ForeignOrigin,
+    /// A fault of ours.
+    #[error("Something went wrong on the server. Try again; if it stays like that, tell whoever runs it.")]
+    Internal,
+    /// A value is out of its limits. The player's mistake.
+    #[error("{0}")]
+    Invalid(String),
+    /// The path exists, but not for this method.
+    #[error("This address cannot be used that way. Is your game up to date?")]
+    MethodNotAllowed,
+    /// No body was expected.
+    #[error("This request takes no content. Is your game up to date?")]
+    NoBodyExpected,
+    /// There is nothing at this path.
+    #[error("There is nothing at this address. Check it for typing mistakes.")]
+    NotFound,
+    /// The body is not said to be JSON. The sender's mistake.
+    #[error("The content must be sent as application/json. Is your game up to date?")]
+    NotJson,
+    /// Every seat is taken.
+    #[error("Room {0} is full. Choose another one, or open your own.")]
+    RoomFull(u32),
+    /// The directory has no such room.
+    #[error("Room {0} does not exist any more. Look at the list again.")]
+    RoomUnknown(u32),
+    /// The rooms do not answer.
+    #[error("The server is busy at the moment. Try again in a few seconds.")]
+    RoomsBusy,
+    /// The rooms are going away.
+    #[error("The server is shutting down. Try again in a minute, or choose another server.")]
+    Stopping,
+    /// The request took too long.
+    #[error("The request took too long. Check your connection and try again.")]
+    Timeout,
+    /// As many rooms are open as the operator allows.
+    #[error("No more rooms can be opened here. Join one of those that are open.")]
+    TooManyRooms,
+    /// This address has asked too often.
+    #[error("That was too much at once. Try again in {} s.", seconds(*.0))]
+    TooOften(Duration),
+    /// No bearer, or not one of ours.
+    #[error("This server does not know you. Choose a name again to join.")]
+    Unauthorized,
+    /// `GET /v1/link` without the headers of a WebSocket.
+    #[error("This address is for the game's WebSocket connection. Start the game to play.")]
+    UpgradeRequired,
+}
+
+impl Refusal {
+    /// Returns the status and the title, which are the same for every case of a kind.
+    fn kind(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::Body(_) => (StatusCode::BAD_REQUEST, "Unreadable request"),
+            Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "Request too large"),
+            Self::ForeignOrigin => (StatusCode::FORBIDDEN, "Not allowed"),
+            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "Server error"),
+            Self::Invalid(_) | Self::NoBodyExpected => (StatusCode::UNPROCESSABLE_ENTITY, "Value not allowed"),
+            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "Wrong method"),
+            Self::NotFound => (StatusCode::NOT_FOUND, "Not found"),
+            Self::NotJson => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Wrong content type"),
+            Self::RoomFull(_) => (StatusCode::CONFLICT, "Room full"),
+            Self::RoomUnknown(_) => (StatusCode::NOT_FOUND, "Unknown room"),
+            Self::RoomsBusy | Self::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "Not available"),
+            Self::Timeout => (StatusCode::REQUEST_TIMEOUT, "Too slow"),
+            Self::TooManyRooms => (StatusCode::SERVICE_UNAVAILABLE, "Too many rooms"),
+            Self::TooOften(_) => (StatusCode::TOO_MANY_REQUESTS, "Too many requests"),
+            Self::Unauthorized => (StatusCode::UNAUTHORIZED, "Unknown player"),
+            Self::UpgradeRequired => (StatusCode::UPGRADE_REQUIRED, "WebSocket expected"),
+        }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let (status, title) = self.kind();
+        let problem = Problem { title: title.to_owned(), status: status.as_u16(), detail: self.to_string() };
+        let mut response = (status, Json(problem)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        match self {
+            Self::TooOften(wait) => drop(headers.insert(header::RETRY_AFTER, seconds(wait).into())),
+            Self::Unauthorized => drop(headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
+            Self::UpgradeRequired => drop(headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"))),
+            _ => {}
+        }
+        response
+    }
+}
+
+impl From<OpenRoomError> for Refusal {
+    fn from(error: OpenRoomError) -> Self {
+        match error {
+            OpenRoomError::Busy => Self::RoomsBusy,
+            OpenRoomError::Stopping => Self::Stopping,
+            OpenRoomError::TooMany => Self::TooManyRooms,
+            OpenRoomError::UnknownMap(map) => {
+                Self::Invalid(format!("This server has no map called `{map}`. Choose another map."))
+            }
+        }
+    }
+}
+
+/// The JSON body of a request, or a [`Refusal`].
+#[derive(Debug)]
+pub(super) struct Body<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
+        match Json::<T>::from_request(request, state).await {
+            Ok(Json(value)) => Ok(Self(value)),
+            Err(JsonRejection::MissingJsonContentType(_)) => Err(Refusal::NotJson),
+            Err(JsonRejection::BytesRejection(error)) => Err(bytes_refusal(&error)),
+            Err(JsonRejection::JsonDataError(error)) => Err(Refusal::Body(reason(&error))),
+            Err(JsonRejection::JsonSyntaxError(error)) => Err(Refusal::Body(reason(&error))),
+            Err(_) => Err(Refusal::Internal),
+        }
+    }
+}
+
+/// The absence of a body, or a [`Refusal`]. An empty object is as good as nothing.
+#[derive(Debug)]
+pub(super) struct NoBody;
+
+impl<S: Send + Sync> FromRequest<S> for NoBody {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
+        let body = Bytes::from_request(request, state).await.map_err(|error| bytes_refusal(&error))?;
+        if body.is_empty() || body.trim_ascii() == b"{}" { Ok(Self) } else { Err(Refusal::NoBodyExpected) }
+    }
+}
+
+/// The number in a path, or a [`Refusal`].
+#[derive(Debug)]
+pub(super) struct Number<T>(pub(super) T);
+
+impl<S: Send + Sync, T: FromStr> FromRequestParts<S> for Number<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let Path(text) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| Refusal::NotFound)?;
+        text.parse().map(Self).map_err(|_| Refusal::NotFound)
+    }
+}
+
+fn bytes_refusal(error: &BytesRejection) -> Refusal {
+    if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        return Refusal::BodyTooLarge;
+    }
+    Refusal::Body("it ended too early".to_owned())
+}
+
+/// Returns the innermost cause: what serde says, without axum's introduction.
+fn reason(error: &(dyn std::error::Error + 'static)) -> String {
+    std::iter::successors(Some(error), |e| e.source()).last().map(ToString::to_string).unwrap_or_default()
+}
+
+fn seconds(wait: Duration) -> u64 {
+    wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_sentence_ends_and_tells_no_secrets() {
+        let all = [
+            Refusal::Body("expected value at line 1 column 1".into()),
+            Refusal::ForeignOrigin,
+            Refusal::from(OpenRoomError::UnknownMap("moon".into())),
+            Refusal::RoomFull(3),
+            Refusal::RoomUnknown(4),
+            Refusal::TooOften(Duration::from_millis(1_200)),
+            Refusal::Unauthorized,
+        ];
+        for refusal in all {
+            let detail = refusal.to_string();
+            assert!(detail.ends_with(['.', '?']) && detail.starts_with(char::is_uppercase), "{detail}");
+        }
+        assert_eq!(
+            Refusal::TooOften(Duration::from_millis(1_200)).to_string(),
+            "That was too much at once. Try again in 2 s."
+        );
+    }
+
+    #[test]
+    fn a_wait_is_never_rounded_down_to_nothing() {
+        for (wait, want) in [(0, 1), (1, 1), (1_000, 1), (1_001, 2)] {
+            assert_eq!(seconds(Duration::from_millis(wait)), want);
+        }
+    }
+}

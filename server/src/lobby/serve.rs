@@ -1,0 +1,240 @@
+//! The lobby's own accept loop: HTTP/1.1 with an end to every wait.
+//!
+//! `axum::serve` gives hyper no timer, so a client that sends its head one byte per minute keeps a connection for ever. Here
+//! every connection has a timer, a place out of a limited number, and a life of limited length; the loop itself ends only when
+//! it is asked to, whatever the system says. The task of a connection is also the task in which it becomes a link, so there is
+//! no other one that somebody would have to look after.
+//!
+//! Flow: [`super::Lobby`] → here → [`super::routes`] → for `GET /v1/link`: [`super::link`] → here → `transport::websocket`.
+
+use super::limits::{ACCEPT_PAUSE, GRACE, Limits, MAX_HEAD_BYTES, MAX_HEADERS, UPGRADE_DEADLINE};
+use super::rate::account_of;
+use axum::{Router, extract::Request};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use transport::{LinkSender, websocket};
+
+/// What a request can know about the connection that it came in on.
+#[derive(Clone, Debug)]
+pub(super) struct Connection {
+    /// Who has connected.
+    pub remote: SocketAddr,
+    /// The address of ours that they have reached.
+    pub local: SocketAddr,
+    handover: Arc<Mutex<Option<Handover>>>,
+}
+
+/// A connection that is about to become a link.
+#[derive(Debug)]
+pub(super) struct Handover {
+    /// What hyper gives back once the answer is written.
+    pub(super) upgrade: OnUpgrade,
+    /// The place among the handshakes in flight.
+    pub(super) handshake: OwnedSemaphorePermit,
+}
+
+impl Connection {
+    /// Asks the connection's task to make a link of what follows the answer.
+    pub(super) fn hand_over(&self, handover: Handover) {
+        *self.handover.lock().unwrap_or_else(PoisonError::into_inner) = Some(handover);
+    }
+
+    fn take_handover(&self) -> Option<Handover> {
+        self.handover.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// Accepts and serves until `stop` turns true or its sender is gone; then lets open requests finish for [`GRACE`].
+pub(super) async fn run(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    links: LinkSender,
+    mut stop: watch::Receiver<bool>,
+) {
+    let server = Arc::new(Server { service: TowerToHyperService::new(router), limits, links, stop: stop.clone() });
+    let places = Arc::new(Semaphore::new(limits.connections));
+    let crowd = Crowd::default();
+    let mut tasks = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = asked(&mut stop) => break,
+            Some(_) = tasks.join_next() => continue,
+            accepted = accept(&listener, &places) => accepted,
+        };
+        match accepted {
+            Ok((stream, remote, permit)) => match crowd.enter(remote.ip(), limits.connections_per_address) {
+                Some(counted) => drop(tasks.spawn(server.clone().connection(stream, remote, (permit, counted)))),
+                None => tracing::debug!("{remote} has too many connections"),
+            },
+            Err(error) if is_the_peers(&error) => {}
+            Err(error) => {
+                tracing::warn!("cannot accept connections at the moment: {error}");
+                tokio::select! {
+                    () = asked(&mut stop) => break,
+                    () = sleep(ACCEPT_PAUSE) => {}
+                }
+            }
+        }
+    }
+    drop(listener);
+    let finished = timeout(GRACE, async { while tasks.join_next().await.is_some() {} }).await;
+    if finished.is_err() {
+        tasks.shutdown().await;
+    }
+}
+
+/// What every connection needs.
+struct Server {
+    service: TowerToHyperService<Router>,
+    limits: Limits,
+    links: LinkSender,
+    stop: watch::Receiver<bool>,
+}
+
+impl Server {
+    /// Serves one connection to its end. `place` is given back when it stops speaking HTTP.
+    async fn connection(
+        self: Arc<Self>,
+        stream: TcpStream,
+        remote: SocketAddr,
+        place: (OwnedSemaphorePermit, Counted),
+    ) {
+        let Ok(local) = stream.local_addr() else { return };
+        if let Err(error) = websocket::tune_tcp(&stream) {
+            tracing::debug!("{remote}: {error}");
+        }
+        let connection = Connection { remote, local, handover: Arc::default() };
+        if let Err(error) = self.http(stream, &connection).await {
+            tracing::debug!("{remote}: {error}");
+        }
+        drop(place);
+        let Some(Handover { upgrade, handshake }) = connection.take_handover() else { return };
+        let upgraded = timeout(UPGRADE_DEADLINE, upgrade).await;
+        drop(handshake);
+        match upgraded {
+            Ok(Ok(upgraded)) => websocket::accept(TokioIo::new(upgraded), remote, &self.links).await,
+            _ => drop(self.links.counters().handshakes_failed.fetch_add(1, Ordering::Relaxed)),
+        }
+    }
+
+    async fn http(&self, stream: TcpStream, connection: &Connection) -> hyper::Result<()> {
+        let service = service_fn(|mut request: Request<Incoming>| {
+            request.extensions_mut().insert(connection.clone());
+            self.service.call(request)
+        });
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new());
+        http.header_read_timeout(self.limits.head);
+        http.max_buf_size(MAX_HEAD_BYTES);
+        http.max_headers(MAX_HEADERS);
+        let mut serving = pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
+        let mut stop = self.stop.clone();
+        tokio::select! {
+            served = serving.as_mut() => return served,
+            () = sleep(self.limits.connection_life) => {}
+            () = asked(&mut stop) => {}
+        }
+        serving.as_mut().graceful_shutdown();
+        timeout(GRACE, serving).await.unwrap_or(Ok(()))
+    }
+}
+
+/// Waits for a place, then for somebody to take it. Can be dropped at any time.
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let place = places.clone().acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, remote) = listener.accept().await?;
+    Ok((stream, remote, place))
+}
+
+/// Returns whether `accept` reports the end of a connection that had not been accepted yet (accept(2), "Error handling").
+fn is_the_peers(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+/// Waits until the server is asked to stop, or nobody is left who could ask.
+async fn asked(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+/// Counts the open connections of every address.
+#[derive(Clone, Debug, Default)]
+struct Crowd(Arc<Mutex<BTreeMap<IpAddr, usize>>>);
+
+/// One connection that is counted until this is dropped.
+#[derive(Debug)]
+struct Counted(Crowd, IpAddr);
+
+impl Crowd {
+    /// Counts one more connection of `peer`, or none if it has `most`. This machine has no limit.
+    fn enter(&self, peer: IpAddr, most: usize) -> Option<Counted> {
+        let owner = account_of(peer);
+        let mut crowd = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = crowd.entry(owner).or_default();
+        if *open >= most && !owner.is_loopback() {
+            return None;
+        }
+        *open += 1;
+        Some(Counted(self.clone(), owner))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let mut crowd = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(open) = crowd.get_mut(&self.1) {
+            *open = open.saturating_sub(1);
+            if *open == 0 {
+                crowd.remove(&self.1);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_a_limited_number_of_places() {
+        let crowd = Crowd::default();
+        let peer = IpAddr::from([203, 0, 113, 1]);
+        let first = crowd.enter(peer, 2);
+        let second = crowd.enter(peer, 2);
+        assert!(first.is_some() && second.is_some() && crowd.enter(peer, 2).is_none());
+        assert!(crowd.enter(IpAddr::from([203, 0, 113, 2]), 2).is_some());
+        drop(first);
+        let third = crowd.enter(peer, 2);
+        assert!(third.is_some());
+        drop((second, third));
+        let locals: Vec<_> = (0..10).map(|_| crowd.enter(IpAddr::from([127, 0, 0, 1]), 2)).collect();
+        assert!(locals.iter().all(Option::is_some));
+        drop(locals);
+        assert!(crowd.0.lock().expect("no panic").is_empty(), "nobody is left, so nothing is remembered");
+    }
+
+    #[test]
+    fn a_peer_that_left_early_is_not_our_problem() {
+        assert!(is_the_peers(&io::ErrorKind::ConnectionAborted.into()));
+        assert!(!is_the_peers(&io::Error::from_raw_os_error(24)), "too many open files");
+    }
+}

@@ -1,0 +1,110 @@
+//! `server`: reads the command line, takes the ports, then beats until it is told to stop.
+//!
+//! Standard output carries one line, `ready {…}` with the addresses; everything else goes to standard error.
+//!
+//! Flow: [`Config`] → [`Lobby`] on its runtime, [`transport::server::bind`], [`RoomsPlugin`] → [`runner::run`].
+
+use bevy::app::App;
+use clap::Parser;
+use server::config::Config;
+use server::directory::directory;
+use server::lobby::{Keys, Limits, Lobby, Setup, Wires};
+use server::ops::start_log;
+use server::rooms::{Defaults, RoomsPlugin, board, runner};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::watch;
+use tracing::{error, info};
+use transport::maps::MapShelf;
+
+fn main() -> ExitCode {
+    let config = Config::parse();
+    start_log();
+    match serve(&config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(sentence) => {
+            eprintln!("{sentence}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(config: &Config) -> Result<(), String> {
+    let maps = MapShelf::open(&config.assets_dir()?)?;
+    let public_host = config.resolve_public_host()?;
+    let keys = match &config.data {
+        Some(folder) => Keys::open(folder).map_err(|error| error.to_string())?,
+        None => Keys::temporary(),
+    };
+    let runtime =
+        transport::runtime::runtime().map_err(|error| format!("Cannot start the network threads: {error}."))?;
+    let lobby = Lobby::bind(config.http)?;
+    let mut wires_config = transport::ServerConfig::new(config.udp, config.quic);
+    wires_config.netcode_key = keys.netcode_key();
+    let (listeners, transports) =
+        transport::server::bind(wires_config, runtime.handle()).map_err(|error| error.to_string())?;
+    let wires = Wires::new(lobby.local_addr(), &listeners, public_host);
+    let ready = serde_json::json!({
+        "http": wires.http.to_string(),
+        "udp": wires.udp.to_string(),
+        "quic": wires.quic.to_string(),
+    });
+
+    let (directory, host) = directory();
+    let defaults = Defaults {
+        map: config.map.clone(),
+        seats: config.seats,
+        bots: config.bots,
+        rules: game::Rules { match_ticks: game::tick::ticks(config.match_seconds), score_limit: config.score_limit },
+        snapshot_hz: config.snapshot_hz,
+        max_rooms: config.max_rooms as usize,
+    };
+    let mut app = App::new();
+    app.add_plugins(RoomsPlugin::new(defaults, maps, keys.sealer(), host, listeners.links.clone()));
+    app.add_plugins(transports);
+    app.finish();
+    app.cleanup();
+    board::open_first_room(app.world_mut())?;
+
+    let (stop_lobby, stopped) = watch::channel(false);
+    let setup = Setup { directory, keys, links: listeners.links, wires, limits: Limits::default() };
+    let serving = runtime.spawn(async move {
+        if let Err(error) = lobby.serve(setup, stopped).await {
+            error!("the lobby ended: {error}");
+        }
+    });
+    let stop = Arc::new(AtomicBool::new(false));
+    runtime.spawn(wait_for_signal(Arc::clone(&stop)));
+
+    println!("ready {ready}");
+    info!("open on {ready}");
+    runner::run(&mut app, &stop);
+    // The lobby may be gone already; then there is nobody to tell.
+    let _ = stop_lobby.send(true);
+    let _ = runtime.block_on(async { tokio::time::timeout(std::time::Duration::from_secs(2), serving).await });
+    Ok(())
+}
+
+/// Sets `stop` at Ctrl-C or, where there is one, at a termination signal.
+async fn wait_for_signal(stop: Arc<AtomicBool>) {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminate) => {
+                tokio::select! {
+                    _ = tokio::signal::ctrl_c() => {}
+                    _ = terminate.recv() => {}
+                }
+            }
+            Err(error) => {
+                error!("cannot listen for the termination signal: {error}");
+                let _ = tokio::signal::ctrl_c().await;
+            }
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = tokio::signal::ctrl_c().await;
+    stop.store(true, Ordering::Relaxed);
+}

@@ -1,0 +1,112 @@
+//! The rooms: a headless Bevy app in which one `update` is one tick.
+//!
+//! A room is an entity with its [`room::Room`]; seats are entities related to it ([`seats::SeatOf`]), each with one session; links
+//! are entities that a transport spawned. The systems run in the order of the data:
+//!
+//! ```text
+//! PreUpdate    LinkSystems::Poll   transports hand over links and messages
+//!              receive             messages → sessions            [receive]
+//!              greet               first messages → seats         [greet]
+//!              open_rooms          the lobby's wishes             [board]
+//! FixedUpdate  fly                 one command per seat and tick, bots, Arena::step, on all cores   [simulate]
+//! PostUpdate   tell                what happened → sessions       [simulate]
+//!              attend              timeouts, chat, farewells      [seats]
+//!              snapshots           views → sessions, on all cores [send]
+//!              send                sessions → links               [send]
+//!              LinkSystems::Flush  transports write to their sockets
+//!              publish             what the lobby may know        [board]
+//! ```
+//!
+//! Flow: transport → here → [`game::Arena`] → here → transport; [`crate::directory`] on the side.
+
+pub mod board;
+pub mod greet;
+pub mod receive;
+pub mod room;
+pub mod runner;
+pub mod seats;
+pub mod send;
+pub mod simulate;
+
+use crate::directory::DirectoryHost;
+use bevy::app::{App, FixedUpdate, Plugin, PostUpdate, PreUpdate, TaskPoolPlugin};
+use bevy::ecs::prelude::*;
+use bevy::time::{Fixed, Time, TimePlugin, TimeUpdateStrategy};
+use game::tick::TICK_HZ;
+use protocol::grant::Sealer;
+use transport::maps::MapShelf;
+use transport::{LinkSender, LinkSystems};
+
+/// What every room is opened with where its founder names nothing else.
+#[derive(Resource, Clone, Debug)]
+pub struct Defaults {
+    /// Map, by file name without the ending.
+    pub map: String,
+    /// Places.
+    pub seats: u8,
+    /// Bots in empty places.
+    pub bots: u8,
+    /// Rules of its matches.
+    pub rules: game::Rules,
+    /// Snapshots per second: 20, 30 or 60.
+    pub snapshot_hz: u32,
+    /// Rooms that may be open at once.
+    pub max_rooms: usize,
+}
+
+/// The maps of this machine.
+#[derive(Resource, Clone, Debug)]
+pub struct Maps(pub MapShelf);
+
+/// Wires the rooms. Transports come as plugins of their own.
+pub struct RoomsPlugin {
+    defaults: Defaults,
+    maps: MapShelf,
+    doorman: std::sync::Mutex<Option<(Sealer, DirectoryHost, LinkSender)>>,
+}
+
+impl RoomsPlugin {
+    /// Returns the plugin of a server with these settings.
+    pub const fn new(
+        defaults: Defaults,
+        maps: MapShelf,
+        sealer: Sealer,
+        host: DirectoryHost,
+        links: LinkSender,
+    ) -> Self {
+        Self { defaults, maps, doorman: std::sync::Mutex::new(Some((sealer, host, links))) }
+    }
+}
+
+impl Plugin for RoomsPlugin {
+    fn build(&self, app: &mut App) {
+        let taken = self.doorman.lock().ok().and_then(|mut slot| slot.take());
+        if let Some((sealer, host, links)) = taken {
+            app.insert_resource(greet::Doorman::new(sealer)).insert_resource(board::Board::new(host, links));
+        }
+        app.add_plugins((TaskPoolPlugin::default(), TimePlugin))
+            .insert_resource(TimeUpdateStrategy::FixedTimesteps(1))
+            .insert_resource(Time::<Fixed>::from_hz(f64::from(TICK_HZ)))
+            .insert_resource(self.defaults.clone())
+            .insert_resource(Maps(self.maps.clone()))
+            .init_resource::<receive::LinkIndex>()
+            .init_resource::<receive::Faults>()
+            .init_resource::<runner::Heartbeat>()
+            .init_resource::<runner::Stopping>()
+            .add_observer(receive::link_closed)
+            .add_systems(
+                PreUpdate,
+                (receive::index_links, receive::receive, greet::greet, board::open_rooms)
+                    .chain()
+                    .after(LinkSystems::Poll),
+            )
+            .add_systems(FixedUpdate, (simulate::collect, simulate::fly).chain())
+            .add_systems(
+                PostUpdate,
+                (simulate::tell, seats::attend, seats::seat_bots, send::snapshots, send::send)
+                    .chain()
+                    .before(LinkSystems::Flush),
+            )
+            .add_systems(PostUpdate, (board::publish, board::close_empty).chain().after(LinkSystems::Flush));
+    }
+}

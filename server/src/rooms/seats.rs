@@ -1,0 +1,115 @@
+//! Seats of people: their session, their links, and what they say and want besides flying.
+//!
+//! Flow: [`super::greet`] spawns → [`attend`] → room news; despawned when given up, taken over or kept long enough.
+
+use super::greet::Doorman;
+use super::receive::LinkIndex;
+use super::room::Room;
+use bevy::ecs::prelude::*;
+use protocol::CloseReason;
+use protocol::limits::{CHAT_BURST, CHAT_PER_SECOND};
+use protocol::names::clean_chat;
+use protocol::session::bucket::TokenBucket;
+use protocol::session::server::{ServerSession, SessionEvent};
+use protocol::wire::event::{ClientEvent, ServerEvent};
+use std::time::Instant;
+use tracing::{debug, info};
+use transport::Link;
+
+/// The room that a seat belongs to.
+#[derive(Component)]
+#[relationship(relationship_target = Seats)]
+pub struct SeatOf(pub Entity);
+
+/// The seats of people in a room. They go with it.
+#[derive(Component, Default)]
+#[relationship_target(relationship = SeatOf, linked_spawn)]
+pub struct Seats(Vec<Entity>);
+
+/// A person's place in a room.
+#[derive(Component)]
+pub struct Seat {
+    /// Their session.
+    pub session: ServerSession,
+    /// Allowance of chat lines.
+    chat: TokenBucket,
+    /// The session was given up; the seat goes away at the end of this tick.
+    pub given_up: bool,
+}
+
+impl Seat {
+    /// Returns the seat of `session`.
+    pub fn new(session: ServerSession, now: Instant) -> Self {
+        Self { session, chat: TokenBucket::new(CHAT_PER_SECOND, CHAT_BURST, now), given_up: false }
+    }
+}
+
+/// Looks after every session: what is due, what they said, who left.
+pub fn attend(
+    mut seats: Query<(Entity, &mut Seat, &SeatOf)>,
+    mut rooms: Query<&mut Room>,
+    links: Query<&Link>,
+    index: Res<LinkIndex>,
+    mut doorman: ResMut<Doorman>,
+    mut commands: Commands,
+) {
+    let now = Instant::now();
+    for (entity, mut seat, of) in &mut seats {
+        let Ok(mut room) = rooms.get_mut(of.0) else { continue };
+        seat.session.handle_timeout(now);
+        while let Some(event) = seat.session.poll_event() {
+            obey(&mut seat, &mut room, event, now);
+        }
+        while let Some(close) = seat.session.poll_close() {
+            if let Some(link) = index.find(close.link).and_then(|entity| links.get(entity).ok()) {
+                link.close(close.reason);
+            }
+        }
+        if seat.given_up {
+            let reason = if seat.session.driving().is_some() { CloseReason::Done } else { CloseReason::SlowReader };
+            index
+                .links_of(&seat.session)
+                .filter_map(|entity| links.get(entity).ok())
+                .for_each(|link| link.close(reason));
+            doorman.forget(seat.session.id());
+            room.leave(seat.session.seat());
+            commands.entity(entity).despawn();
+        }
+    }
+}
+
+fn obey(seat: &mut Seat, room: &mut Room, event: SessionEvent, now: Instant) {
+    let at = seat.session.seat();
+    let name = seat.session.name();
+    match event {
+        SessionEvent::Client(ClientEvent::Chat(line)) => {
+            if seat.chat.take(now)
+                && let Some(line) = clean_chat(&line)
+            {
+                room.announce(ServerEvent::Chat { seat: at, line });
+            }
+        }
+        SessionEvent::Client(ClientEvent::Leave) => {
+            info!("{name} left room {}", room.plan.id.0);
+            seat.given_up = true;
+        }
+        SessionEvent::Away => {
+            info!("{name} lost all links; the seat is kept");
+            room.set_away(at, true);
+        }
+        SessionEvent::Back => room.set_away(at, false),
+        SessionEvent::Expired => {
+            info!("{name} did not come back; the seat is free again");
+            seat.given_up = true;
+        }
+        SessionEvent::Overflow => {
+            debug!("{name} left too many events unread");
+            seat.given_up = true;
+        }
+    }
+}
+
+/// Keeps as many bots as are wished for and find room.
+pub fn seat_bots(mut rooms: Query<&mut Room>) {
+    rooms.iter_mut().for_each(|mut room| room.fill_with_bots());
+}

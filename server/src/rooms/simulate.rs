@@ -1,0 +1,38 @@
+//! One tick of every room: one command per seat, the bots', one step, and what it brought.
+//!
+//! Flow: sessions → [`collect`] → [`fly`] ([`game::Arena::step`]) → [`tell`] → sessions.
+
+use super::room::Room;
+use super::seats::{Seat, SeatOf, Seats};
+use bevy::ecs::prelude::*;
+
+/// Takes the command of the coming tick out of every session.
+pub fn collect(mut seats: Query<(&mut Seat, &SeatOf)>, mut rooms: Query<&mut Room>) {
+    for (mut seat, of) in &mut seats {
+        if let Ok(mut room) = rooms.get_mut(of.0) {
+            let next = room.arena.tick().next();
+            let command = seat.session.command(next);
+            room.commands.set(seat.session.seat(), command);
+        }
+    }
+}
+
+/// Lets bots choose and steps every room, on all cores.
+pub fn fly(mut rooms: Query<&mut Room>) {
+    rooms.par_iter_mut().for_each(|mut room| room.step());
+}
+
+/// Tells every session what happened in its room.
+pub fn tell(mut rooms: Query<(&mut Room, Option<&Seats>)>, mut seats: Query<&mut Seat>) {
+    for (mut room, seated) in &mut rooms {
+        let news = room.take_news();
+        if news.is_empty() {
+            continue;
+        }
+        for entity in seated.into_iter().flat_map(RelationshipTarget::iter) {
+            if let Ok(mut seat) = seats.get_mut(entity) {
+                news.iter().for_each(|event| seat.session.send(event));
+            }
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The client's entrance: an [`Offer`] from the lobby becomes a [`Link`], or a sentence that says why not.
+//!
+//! Flow: grant -> [`Offer`] -> [`dial`] -> `udp/client.rs`, `quic.rs` or `websocket.rs` -> [`Link`].
+
+use crate::link::Link;
+use crate::udp::TokenError;
+use crate::{Timing, quic, udp, websocket};
+use protocol::Transport;
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Where a room can be reached over one transport, and what to show there.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Offer {
+    /// Over `udp`.
+    Udp {
+        /// A netcode connect token as bytes. It contains the server's addresses.
+        token: Vec<u8>,
+        /// Where to dial instead, for whoever knows better.
+        server: Option<SocketAddr>,
+    },
+    /// Over `quic`.
+    Quic {
+        /// Where to dial.
+        addr: SocketAddr,
+        /// SHA-256 of the only certificate that is accepted.
+        certificate_sha256: [u8; 32],
+    },
+    /// Over `websocket`.
+    Websocket {
+        /// `ws://host:port/v1/link`.
+        url: String,
+    },
+}
+
+impl Offer {
+    /// Returns the kind of wire.
+    pub fn transport(&self) -> Transport {
+        match self {
+            Self::Udp { .. } => Transport::Udp,
+            Self::Quic { .. } => Transport::Quic,
+            Self::Websocket { .. } => Transport::Websocket,
+        }
+    }
+}
+
+impl fmt::Debug for Offer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A token holds keys, which must not reach a log.
+        match self {
+            Self::Udp { server, .. } => write!(f, "Offer(udp, {server:?})"),
+            Self::Quic { addr, .. } => write!(f, "Offer(quic, {addr})"),
+            Self::Websocket { url } => write!(f, "Offer(websocket, {url})"),
+        }
+    }
+}
+
+/// Why a link could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DialError {
+    /// What was offered is not an address. The lobby's fault.
+    #[error("`{0}` is not an address that can be dialled.")]
+    Address(String),
+    /// The server is not the one that the lobby meant: somebody is in between, or it was started anew.
+    #[error("The server at {0} is not the one that the lobby promised. Ask the lobby again.")]
+    Certificate(SocketAddr),
+    /// Encryption could not be set up on this machine. Our own fault.
+    #[error("Encryption could not be set up: {0}.")]
+    Crypto(Box<dyn std::error::Error + Send + Sync>),
+    /// The server has no place left.
+    #[error("The server at {to} takes no more connections over {transport}. Try again in a moment.")]
+    Full {
+        /// Over which wire.
+        transport: Transport,
+        /// Where.
+        to: String,
+    },
+    /// An HTTP server answered, but not with a link.
+    #[error("{url} answered {status} instead of opening a connection. Is this a Crosswire server?")]
+    Http {
+        /// Where.
+        url: String,
+        /// HTTP status.
+        status: u16,
+    },
+    /// This machine could not send or receive.
+    #[error("This machine could not open the connection: {0}.")]
+    Local(std::io::Error),
+    /// Nothing came back in time.
+    #[error("No answer over {transport} from {to} within {} s. Is {} blocked?", .after.as_secs_f32(), .blocked)]
+    NoAnswer {
+        /// Over which wire.
+        transport: Transport,
+        /// From where.
+        to: String,
+        /// How long we waited.
+        after: Duration,
+        /// What somebody on the way may not let through.
+        blocked: &'static str,
+    },
+    /// The machine is there, and nobody listens.
+    #[error("Nobody listens at {to} for {transport}. Is the server running?")]
+    Refused {
+        /// Over which wire.
+        transport: Transport,
+        /// Where.
+        to: String,
+    },
+    /// The ticket is of no use. The lobby's fault, or that of whoever changed it on the way.
+    #[error("{0}. Ask the lobby for a new one.")]
+    Token(#[from] TokenError),
+}
+
+impl DialError {
+    pub(crate) fn address(to: impl fmt::Display) -> Self {
+        Self::Address(to.to_string())
+    }
+
+    pub(crate) fn certificate(server: SocketAddr) -> Self {
+        Self::Certificate(server)
+    }
+
+    pub(crate) fn full(transport: Transport, to: impl fmt::Display) -> Self {
+        Self::Full { transport, to: to.to_string() }
+    }
+
+    pub(crate) fn http(url: &str, status: u16) -> Self {
+        Self::Http { url: url.to_owned(), status }
+    }
+
+    pub(crate) fn no_answer(transport: Transport, to: impl fmt::Display, after: Duration) -> Self {
+        let blocked = if transport == Transport::Websocket { "the way there" } else { "UDP" };
+        Self::NoAnswer { transport, to: to.to_string(), after, blocked }
+    }
+
+    pub(crate) fn refused(transport: Transport, to: impl fmt::Display) -> Self {
+        Self::Refused { transport, to: to.to_string() }
+    }
+}
+
+/// Opens a link, within [`protocol::limits::HANDSHAKE_DEADLINE`]. Needs a tokio runtime, on which the link then lives.
+///
+/// That a link is open does not mean that the server lets us in: on all transports but `udp` the first message decides.
+pub async fn dial(offer: Offer) -> Result<Link, DialError> {
+    dial_with(offer, Timing::default()).await
+}
+
+/// Opens a link with other than the usual patience.
+pub async fn dial_with(offer: Offer, timing: Timing) -> Result<Link, DialError> {
+    match offer {
+        Offer::Udp { token, server } => udp::client::dial(&token, server, timing).await,
+        Offer::Quic { addr, certificate_sha256 } => quic::dial(addr, certificate_sha256, timing).await,
+        Offer::Websocket { url } => websocket::dial(&url, timing).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_sentences_with_a_next_step() {
+        let error = DialError::no_answer(Transport::Udp, "192.0.2.1:5000", Duration::from_secs(3));
+        assert_eq!(error.to_string(), "No answer over udp from 192.0.2.1:5000 within 3 s. Is UDP blocked?");
+        let error = DialError::Token(TokenError::Malformed);
+        assert_eq!(error.to_string(), "the ticket for UDP cannot be read. Ask the lobby for a new one.");
+    }
+}

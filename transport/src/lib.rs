@@ -1,0 +1,54 @@
+//! How Crosswire travels: every transport with both of its ends, behind one [`Link`].
+//!
+//! A link has two lanes. What each transport makes of them:
+//!
+//! | | [`Lane::Reliable`] | [`Lane::Latest`] | head-of-line blocking | sealed by | identity before the first message |
+//! |---|---|---|---|---|---|
+//! | `udp` | pieces in renet's ordered channel | netcode payload of its own | Latest: no | netcode | connect token |
+//! | `quic` | one stream, length before each message | DATAGRAM frame | Latest: no | TLS 1.3, pinned | none |
+//! | `websocket` | binary frame, byte 0 | binary frame, byte 1 | both | nothing | none |
+//! | `memory` | queue | slot | none | nothing | none |
+//!
+//! To add one: a file that moves bytes between a socket and a [`Driver`], a variant of [`Offer`] and of
+//! [`protocol::Transport`], a line in [`dial_with`] and one in `server.rs`. The conformance suite (`tests/conformance.rs`)
+//! is the contract. Start with [`memory`], which is the shortest.
+//!
+//! On a server, let logs of `renetcode` be off: it reports every stranger's nonsense as an error of ours.
+//!
+//! Flow: session <-> [`Link`] <-> `link/driver.rs` <-> `udp`, `quic`, `websocket`, `memory` <-> sockets. Clients start at
+//! [`dial`], servers at [`server::bind`].
+//!
+//! [`Lane::Reliable`]: protocol::Lane::Reliable
+//! [`Lane::Latest`]: protocol::Lane::Latest
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::unwrap_used
+    )
+)]
+
+mod counters;
+mod dial;
+mod frames;
+pub mod guard;
+pub mod link;
+pub mod lobby;
+pub mod maps;
+pub mod memory;
+pub mod player;
+mod quic;
+pub mod runtime;
+pub mod server;
+mod timing;
+pub mod udp;
+pub mod websocket;
+
+pub use counters::Counters;
+pub use dial::{DialError, Offer, dial, dial_with};
+pub use link::{Closed, Driver, Identity, Inbound, Link, LinkStats, Lost, SendError, Traffic, link_pair};
+pub use server::{BindError, LinkClosed, LinkSender, LinkSystems, Listeners, ServerConfig, TransportsPlugin};
+pub use timing::Timing;

@@ -1,0 +1,488 @@
+//! One client's presence in a match: the session, the links beneath it, and what the game makes of what they bring.
+//!
+//! The desktop client, the browser and the lab's swarm all fly with this very struct; only who gives the commands and who looks at
+//! the scene differs. It owns no socket and no thread: links are dialled on the given runtime, everything else happens in
+//! [`Player::update`] and [`Player::flush`].
+//!
+//! ```text
+//! every frame:  update(now) ─ poll_event()… ─ while due(now) { fly(command) } ─ flush(now) ─ scene(now)
+//! ```
+//!
+//! Flow: [`dialing`] → link → here ↔ `protocol::session::client` → `clock`, `predict`, `interpolate` → `protocol::scene`.
+
+mod dialing;
+mod status;
+
+pub use status::Status;
+
+use crate::lobby::LobbyClient;
+use crate::maps::MapShelf;
+use crate::{Closed, Link};
+use dialing::Dialing;
+use game::tick::TICK_SECONDS;
+use game::{Command, Map, SeatId, Tick, View};
+use protocol::clock::{Clock, Pacer};
+use protocol::grant::ResumeKey;
+use protocol::ids::LinkId;
+use protocol::interpolate::Interpolator;
+use protocol::limits::SEAT_KEPT;
+use protocol::lobby::{Grant, Guest};
+use protocol::names::clean_chat;
+use protocol::predict::{Outcome, Predictor};
+use protocol::scene::{Scene, compose};
+use protocol::session::client::{ClientSession, SessionEvent};
+use protocol::wire::event::{ClientEvent, Member, ServerEvent};
+use protocol::wire::hello::{Refusal, Welcome};
+use protocol::wire::snapshot::Header;
+use protocol::{CloseReason, Transport};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
+
+/// Time between attempts to come back after the last link is lost.
+const RETRY_EVERY: Duration = Duration::from_millis(500);
+/// How long a link that was told to close is kept so that it can say goodbye.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// What a client learns while it plays.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PlayerEvent {
+    /// The server gave us this seat.
+    Seated {
+        /// The seat.
+        seat: SeatId,
+    },
+    /// This wire drives from now on.
+    Drives {
+        /// The wire.
+        transport: Transport,
+        /// Time without a new snapshot around the change; none for the first link.
+        gap: Option<Duration>,
+    },
+    /// The wished wire could not take over; the present one goes on.
+    SwitchFailed {
+        /// The wished wire.
+        transport: Transport,
+        /// One sentence.
+        why: String,
+    },
+    /// All links are lost; coming back is being tried.
+    Away,
+    /// Something happened in the room.
+    Game(ServerEvent),
+    /// It is over, for good.
+    Ended {
+        /// One sentence.
+        why: String,
+    },
+}
+
+/// One client's presence in a match.
+pub struct Player {
+    maps: MapShelf,
+    session: ClientSession,
+    dialing: Dialing,
+    links: BTreeMap<LinkId, Link>,
+    leaving: Vec<(Link, Instant)>,
+    /// What links that are gone have moved.
+    closed_wire_bytes: (u64, u64),
+    clock: Clock,
+    pacer: Pacer,
+    predictor: Predictor,
+    interpolator: Interpolator,
+    map: Option<Arc<Map>>,
+    seat: Option<SeatId>,
+    snapshot_every: u8,
+    roster: BTreeMap<SeatId, Member>,
+    due: Option<Tick>,
+    flown: bool,
+    drawn: Option<Instant>,
+    away_since: Option<Instant>,
+    retry_at: Option<Instant>,
+    stopping: bool,
+    ended: bool,
+    status: Status,
+    events: VecDeque<PlayerEvent>,
+}
+
+impl Player {
+    /// Begins to take the seat of `grant` over `wire`, or over whichever wire works first: udp, quic, websocket.
+    pub fn join(
+        runtime: &Handle,
+        lobby: LobbyClient,
+        guest: Guest,
+        grant: Grant,
+        maps: MapShelf,
+        wire: Option<Transport>,
+        now: Instant,
+    ) -> Self {
+        let session = ClientSession::new(grant.session, grant.proof, ResumeKey(grant.resume_key), now);
+        let mut dialing = Dialing::new(runtime.clone(), lobby, guest, grant.session, grant.endpoints);
+        dialing.begin(wire, true);
+        Self {
+            maps,
+            session,
+            dialing,
+            links: BTreeMap::new(),
+            leaving: Vec::new(),
+            closed_wire_bytes: (0, 0),
+            clock: Clock::new(now),
+            pacer: Pacer::default(),
+            predictor: Predictor::default(),
+            interpolator: Interpolator::default(),
+            map: None,
+            seat: None,
+            snapshot_every: 2,
+            roster: BTreeMap::new(),
+            due: None,
+            flown: false,
+            drawn: None,
+            away_since: None,
+            retry_at: None,
+            stopping: false,
+            ended: false,
+            status: Status::default(),
+            events: VecDeque::new(),
+        }
+    }
+
+    /// Reads every link and does what is due.
+    pub fn update(&mut self, now: Instant) {
+        if self.ended {
+            self.let_go(now);
+            return;
+        }
+        self.take_dialled(now);
+        self.read_links(now);
+        self.session.handle_timeout(now);
+        while let Some(event) = self.session.poll_event() {
+            self.take(event, now);
+        }
+        while let Some(close) = self.session.poll_close() {
+            if let Some(link) = self.links.remove(&close.link) {
+                self.say_goodbye(link, close.reason, now);
+            }
+        }
+        self.come_back(now);
+        self.let_go(now);
+    }
+
+    fn take_dialled(&mut self, now: Instant) {
+        match self.dialing.poll() {
+            Some(Ok(link)) => {
+                self.session.attach(link.id(), link.transport(), now);
+                self.links.insert(link.id(), link);
+            }
+            Some(Err((transport, why))) => self.failed(transport, why),
+            None => {}
+        }
+    }
+
+    /// One wire did not work: try the next of the race, or tell.
+    fn failed(&mut self, transport: Transport, why: String) {
+        if self.dialing.next() {
+            return;
+        }
+        if self.status.driving.is_some() {
+            self.events.push_back(PlayerEvent::SwitchFailed { transport, why });
+        } else if self.seat.is_none() {
+            self.end(why);
+        }
+    }
+
+    fn read_links(&mut self, now: Instant) {
+        let mut lost = Vec::new();
+        for (id, link) in &self.links {
+            while let Some(inbound) = link.try_recv() {
+                self.status.bytes_in += inbound.bytes.len() as u64;
+                if self.session.handle(*id, inbound.lane, &inbound.bytes, inbound.at).is_err() {
+                    self.status.decode_errors += 1;
+                }
+            }
+            if let Some(closed) = link.closed() {
+                lost.push((*id, closed));
+            }
+        }
+        for (id, closed) in lost {
+            if let Some(link) = self.links.remove(&id) {
+                self.lost(&link, &closed, now);
+                self.leaving.push((link, now));
+            }
+        }
+    }
+
+    fn lost(&mut self, link: &Link, closed: &Closed, now: Instant) {
+        // What it brought before it closed was read; a refusal or a farewell among it must count first.
+        while let Some(event) = self.session.poll_event() {
+            self.take(event, now);
+        }
+        let driving = self.status.driving.is_some() && self.session.driving().is_some_and(|(id, _)| id == link.id());
+        self.session.detach(link.id());
+        self.status.links_lost += u64::from(driving);
+        let stopped = matches!(closed, Closed::ByPeer(CloseReason::ServerStopping)) || (driving && self.stopping);
+        if stopped {
+            self.end("The server was shut down. Start it again, or choose another one.".into());
+        } else if matches!(closed, Closed::ByPeer(CloseReason::Replaced)) && driving && self.session.driving().is_none()
+        {
+            self.end("Somebody took this seat over with the same identity.".into());
+        } else if !driving && self.session.driving().is_none() && !self.dialing.is_busy() {
+            self.failed(link.transport(), closed.to_string());
+        }
+    }
+
+    fn take(&mut self, event: SessionEvent, now: Instant) {
+        match event {
+            SessionEvent::Welcomed(welcome) => self.welcomed(*welcome),
+            SessionEvent::Drives { transport, .. } => self.driven(transport, now),
+            SessionEvent::Refused { transport, refusal, .. } => self.refused(transport, refusal),
+            SessionEvent::Unanswered { transport, .. } => {
+                self.failed(transport, format!("The server did not answer the greeting over {transport}."));
+            }
+            SessionEvent::Snapshot { view, header, arrived } => self.saw(&view, &header, arrived),
+            SessionEvent::Room(event) => self.heard(event),
+            SessionEvent::Away => {
+                self.away_since = Some(now);
+                self.retry_at = Some(now);
+                self.status.driving = None;
+                self.events.push_back(PlayerEvent::Away);
+            }
+        }
+    }
+
+    fn welcomed(&mut self, welcome: Welcome) {
+        self.snapshot_every = welcome.snapshot_every.max(1);
+        if self.seat.replace(welcome.seat).is_some() {
+            return;
+        }
+        match self.maps.find(&welcome.map) {
+            Some(map) if map.hash == welcome.map_hash => self.map = Some(Arc::clone(map)),
+            Some(_) => {
+                self.end(format!("The map `{}` differs from the server's. Update the older of the two.", welcome.map))
+            }
+            None => self.end(format!("The map `{}` is not on this machine. Update Crosswire.", welcome.map)),
+        }
+        self.events.push_back(PlayerEvent::Seated { seat: welcome.seat });
+    }
+
+    fn driven(&mut self, transport: Transport, now: Instant) {
+        let gap = self.status.last_snapshot.map(|last| now.saturating_duration_since(last));
+        self.status.driving = Some(transport);
+        self.away_since = None;
+        self.retry_at = None;
+        self.clock.path_changed();
+        self.events.push_back(PlayerEvent::Drives { transport, gap });
+    }
+
+    fn refused(&mut self, transport: Transport, refusal: Refusal) {
+        match refusal {
+            // The key speaks for us from here on: the same wire once more.
+            Refusal::ProofUsed if self.seat.is_none() && !self.status.resumed_without_welcome => {
+                self.status.resumed_without_welcome = true;
+                self.dialing.begin(Some(transport), false);
+            }
+            _ if self.status.driving.is_some() => {
+                self.events.push_back(PlayerEvent::SwitchFailed { transport, why: refusal.to_string() });
+            }
+            _ => self.end(refusal.to_string()),
+        }
+    }
+
+    fn saw(&mut self, view: &Arc<View>, header: &Header, arrived: Instant) {
+        let round_trip = self.session.round_trip(header, arrived);
+        self.clock.observe(view.tick, arrived, round_trip);
+        if let Some(echo) = header.echo {
+            self.pacer.report(echo.margin, self.clock.jitter());
+        }
+        if let Some(map) = &self.map
+            && self.predictor.reconcile(view, map) == Outcome::Reset
+        {
+            self.status.resets += 1;
+        }
+        self.status.saw(view.tick, header, arrived);
+    }
+
+    fn heard(&mut self, event: ServerEvent) {
+        match &event {
+            ServerEvent::Roster(members) => self.roster = members.iter().cloned().collect(),
+            ServerEvent::Joined { seat, member } => {
+                self.roster.insert(*seat, member.clone());
+            }
+            ServerEvent::Left { seat } => {
+                self.roster.remove(seat);
+            }
+            ServerEvent::Away { seat } | ServerEvent::Back { seat } => {
+                if let Some(member) = self.roster.get_mut(seat) {
+                    member.away = matches!(event, ServerEvent::Away { .. });
+                }
+            }
+            ServerEvent::Stopping => self.stopping = true,
+            _ => {}
+        }
+        self.events.push_back(PlayerEvent::Game(event));
+    }
+
+    /// All links are lost: dials again and again, every wire in turn, for as long as the seat is kept.
+    fn come_back(&mut self, now: Instant) {
+        let Some(since) = self.away_since else { return };
+        if now.saturating_duration_since(since) > SEAT_KEPT {
+            self.end("The connection was lost and could not be made again. Check the network, then join again.".into());
+        } else if !self.dialing.is_busy() && !self.session.is_attaching() && self.retry_at.is_some_and(|at| at <= now) {
+            self.retry_at = now.checked_add(RETRY_EVERY);
+            self.dialing.begin(None, false);
+        }
+    }
+
+    /// Makes `to` the driving wire as soon as it works; the present one goes on until then.
+    pub fn switch(&mut self, to: Transport) {
+        if !self.ended && self.status.driving.is_some_and(|driving| driving != to) && !self.session.is_attaching() {
+            self.dialing.begin(Some(to), false);
+        }
+    }
+
+    /// Returns the tick for which a command is wanted at `now`. Answer with [`Self::fly`], then ask again until none is.
+    pub fn due(&mut self, now: Instant) -> Option<Tick> {
+        if self.map.is_none() || self.status.driving.is_none() {
+            return None;
+        }
+        self.due = self.pacer.due(&self.clock, now);
+        self.due
+    }
+
+    /// Flies the command of the tick that [`Self::due`] returned last: at once here, and on the server when its tick comes.
+    pub fn fly(&mut self, command: Command) {
+        if let Some((tick, map)) = self.due.take().zip(self.map.as_ref()) {
+            self.predictor.fly(tick, command, map);
+            self.session.fly(tick, command);
+            self.status.commands += 1;
+            self.flown = true;
+        }
+    }
+
+    /// Hands everything that is ready to the links.
+    pub fn flush(&mut self, now: Instant) {
+        if std::mem::take(&mut self.flown) {
+            self.session.send_commands(now);
+        }
+        while let Some(transmit) = self.session.poll_transmit() {
+            self.status.bytes_out += transmit.bytes.len() as u64;
+            if let Some(link) = self.links.get(&transmit.link) {
+                // A link that cannot take it is closed or closing; that is noticed in the next update.
+                let _ = link.send(transmit.lane, transmit.bytes);
+            }
+        }
+    }
+
+    /// Says `line` to the room.
+    pub fn say(&mut self, line: &str) {
+        if let Some(line) = clean_chat(line) {
+            self.tell(&ClientEvent::Chat(line));
+        }
+    }
+
+    /// Gives the seat up and closes every link.
+    pub fn leave(&mut self, now: Instant) {
+        self.tell(&ClientEvent::Leave);
+        self.flush(now);
+        self.ended = true;
+        while let Some((_, link)) = self.links.pop_first() {
+            self.say_goodbye(link, CloseReason::Done, now);
+        }
+    }
+
+    fn tell(&mut self, event: &ClientEvent) {
+        if self.session.send(event).is_err() {
+            self.end("The server has not answered for too long.".into());
+        }
+    }
+
+    fn end(&mut self, why: String) {
+        if !std::mem::replace(&mut self.ended, true) {
+            self.status.driving = None;
+            self.events.push_back(PlayerEvent::Ended { why });
+        }
+    }
+
+    fn say_goodbye(&mut self, link: Link, reason: CloseReason, now: Instant) {
+        link.close(reason);
+        self.leaving.push((link, now));
+    }
+
+    fn let_go(&mut self, now: Instant) {
+        let gone = |(link, since): &mut (Link, Instant)| {
+            link.closed().is_some() || now.saturating_duration_since(*since) >= GOODBYE
+        };
+        for (link, _) in self.leaving.extract_if(.., gone) {
+            let stats = link.stats();
+            self.closed_wire_bytes.0 += stats.wire_in;
+            self.closed_wire_bytes.1 += stats.wire_out;
+        }
+    }
+
+    /// Returns what happened next.
+    pub fn poll_event(&mut self) -> Option<PlayerEvent> {
+        self.events.pop_front()
+    }
+
+    /// Returns what to draw at `now`.
+    pub fn scene(&mut self, now: Instant) -> Option<Scene> {
+        let seconds = self.drawn.replace(now).map_or(0.0, |then| now.saturating_duration_since(then).as_secs_f32());
+        let shown = self.interpolator.advance(&self.clock, self.snapshot_every, now);
+        let own_tick = self.pacer.phase().unwrap_or(shown);
+        let flown = self.predictor.tick().map_or(own_tick, |tick| f64::from(tick.0));
+        let own_pos = self.predictor.position(seconds, (own_tick - flown).clamp(0.0, 1.0) as f32);
+        compose(self.session.snapshots(), shown, &self.predictor, own_pos, own_tick)
+    }
+
+    /// Returns the newest snapshot.
+    pub fn view(&self) -> Option<&View> {
+        self.session.snapshots().newest().map(|view| &**view)
+    }
+
+    /// Returns the map of the room.
+    pub const fn map(&self) -> Option<&Arc<Map>> {
+        self.map.as_ref()
+    }
+
+    /// Returns the own seat.
+    pub const fn seat(&self) -> Option<SeatId> {
+        self.seat
+    }
+
+    /// Returns who sits where.
+    pub const fn roster(&self) -> &BTreeMap<SeatId, Member> {
+        &self.roster
+    }
+
+    /// Returns how the connection is.
+    pub fn status(&self, now: Instant) -> Status {
+        Status {
+            switching_to: self.dialing.wire().filter(|wire| Some(*wire) != self.status.driving),
+            round_trip: self.clock.round_trip(),
+            jitter: self.clock.jitter(),
+            lead_ticks: self.pacer.ahead(&self.clock, now) as f32,
+            corrections: self.predictor.corrections(),
+            epoch: self.session.epoch().0,
+            repeated_events: self.session.repeated_events(),
+            ..self.status.clone()
+        }
+    }
+
+    /// Returns the bytes that all links so far have brought in and sent out, every header down to IP estimated.
+    pub fn wire_bytes(&self) -> (u64, u64) {
+        let open = self.links.values().chain(self.leaving.iter().map(|(link, _)| link)).map(Link::stats);
+        open.fold(self.closed_wire_bytes, |(inward, outward), stats| (inward + stats.wire_in, outward + stats.wire_out))
+    }
+
+    /// Returns how old the picture is: the server's present tick less that of the newest snapshot.
+    pub fn picture_age(&self, now: Instant) -> Option<Duration> {
+        let newest = self.status.newest?;
+        let ticks = self.clock.server_tick(now) - f64::from(newest.0);
+        Some(Duration::from_secs_f64(ticks.max(0.0) * TICK_SECONDS))
+    }
+
+    /// Returns whether it is over.
+    pub const fn is_over(&self) -> bool {
+        self.ended
+    }
+}

@@ -1,0 +1,259 @@
+//! The `quic` transport: Reliable on one stream, Latest in DATAGRAM frames.
+//!
+//! QUIC has both lanes by nature: a lost datagram delays nothing, and a stream repeats. Two defaults of quinn are wrong for
+//! a game and are changed here: its congestion control takes every loss for congestion (so BBR, which measures the path),
+//! and it hoards a megabyte of datagrams (so a buffer of three). The server can use a connection only when its client has
+//! opened the stream, which QUIC shows to the server when something is written: hence the preamble.
+//!
+//! ```text
+//! stream:    43 57 51 31 ("CWQ1", client only) | frames, see `frames.rs`
+//! DATAGRAM:  one Latest message, nothing else
+//! close:     application error code = the code of a CloseReason
+//! ```
+//!
+//! Flow: `lib.rs` [`dial`], or `server.rs` [`listen`] -> [`welcome`] -> [`drive`]: `link/driver.rs` <-> quinn.
+
+mod certificate;
+mod config;
+
+pub(crate) use certificate::Certificate;
+
+use crate::counters::Counters;
+use crate::frames::{self, Decoder, Frame};
+use crate::link::{Closed, Driver, Link, Lost, link_pair};
+use crate::server::LinkSender;
+use crate::{DialError, Timing};
+use bytes::Bytes;
+use protocol::{CloseReason, Lane, Transport, limits};
+use quinn::{Connection, ConnectionError, Endpoint, Incoming, RecvStream, SendStream, VarInt};
+use std::future::pending;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use tokio::time::{sleep, timeout};
+use tracing::debug;
+
+/// What the client writes first on the stream.
+const PREAMBLE: &[u8; 4] = b"CWQ1";
+/// Bytes read from the stream at once.
+const READ_CHUNK: usize = 16 * 1024;
+/// Headers below a QUIC packet, bytes: UDP's 8 and IPv4's 20.
+const OVERHEAD: u64 = 28;
+/// How often quinn's own counters are copied: reading them takes its lock.
+const COUNT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Opens a link to a server whose certificate has this hash.
+pub(crate) async fn dial(server: SocketAddr, certificate_sha256: [u8; 32], timing: Timing) -> Result<Link, DialError> {
+    let (config, another) = config::client(certificate_sha256, &timing).map_err(DialError::Crypto)?;
+    let any: IpAddr = if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let endpoint = Endpoint::client(SocketAddr::new(any, 0)).map_err(DialError::Local)?;
+    let opened = timeout(timing.handshake, async {
+        let connection = endpoint
+            .connect_with(config, server, certificate::SERVER_NAME)
+            .map_err(|_| DialError::address(server))?
+            .await
+            .map_err(|error| refusal(error, server, &timing))?;
+        let (mut send, recv) = connection.open_bi().await.map_err(|error| refusal(error, server, &timing))?;
+        send.write_all(PREAMBLE).await.map_err(|_| DialError::refused(Transport::Quic, server))?;
+        Ok((connection, send, recv))
+    })
+    .await;
+    let (connection, send, recv) = match opened {
+        Ok(Ok(opened)) => opened,
+        Ok(Err(_)) if another.load(Ordering::Relaxed) => return Err(DialError::certificate(server)),
+        Ok(Err(error)) => return Err(error),
+        Err(_) => return Err(DialError::no_answer(Transport::Quic, server, timing.handshake)),
+    };
+    let (link, driver) = link_pair(Transport::Quic, Some(server), None);
+    tokio::spawn(async move {
+        drive(connection, send, recv, driver, timing).await;
+        // The last packets say why. Nobody waits for them longer than for anything else.
+        let _ = timeout(timing.linger, endpoint.wait_idle()).await;
+    });
+    Ok(link)
+}
+
+fn refusal(error: ConnectionError, server: SocketAddr, timing: &Timing) -> DialError {
+    match error {
+        ConnectionError::TimedOut => DialError::no_answer(Transport::Quic, server, timing.handshake),
+        ConnectionError::ConnectionClosed(close)
+            if close.error_code == quinn::TransportErrorCode::CONNECTION_REFUSED =>
+        {
+            DialError::full(Transport::Quic, server)
+        }
+        _ => DialError::refused(Transport::Quic, server),
+    }
+}
+
+/// Binds the server's endpoint and starts to accept, inside a tokio runtime.
+pub(crate) fn listen(
+    socket: std::net::UdpSocket,
+    certificate: Certificate,
+    links: LinkSender,
+    timing: Timing,
+) -> io::Result<Endpoint> {
+    let config = config::server(certificate, &timing).map_err(io::Error::other)?;
+    let runtime = std::sync::Arc::new(quinn::TokioRuntime);
+    let endpoint = Endpoint::new(quinn::EndpointConfig::default(), Some(config), socket, runtime)?;
+    tokio::spawn(accept(endpoint.clone(), links, timing));
+    Ok(endpoint)
+}
+
+/// Accepts until the endpoint is closed. No peer can end it.
+async fn accept(endpoint: Endpoint, links: LinkSender, timing: Timing) {
+    while let Some(incoming) = endpoint.accept().await {
+        let Some(handshake) = links.handshake() else {
+            Counters::count(&links.counters().handshakes_refused);
+            incoming.refuse();
+            continue;
+        };
+        // Under pressure a client first proves that it is where it says, which costs us nothing.
+        if links.under_pressure() && incoming.may_retry() && !incoming.remote_address_validated() {
+            let _ = incoming.retry();
+            continue;
+        }
+        let links = links.clone();
+        tokio::spawn(async move {
+            let welcomed = timeout(timing.handshake, welcome(incoming)).await;
+            drop(handshake);
+            let Ok(Some((connection, send, recv))) = welcomed else {
+                return Counters::count(&links.counters().handshakes_failed);
+            };
+            let (link, driver) = link_pair(Transport::Quic, Some(connection.remote_address()), None);
+            debug!("{:?} accepted over quic from {}", driver.id(), connection.remote_address());
+            match links.send(link) {
+                Ok(()) => drive(connection, send, recv, driver, timing).await,
+                Err(_) => connection.close(code(CloseReason::Refused), b""),
+            }
+        });
+    }
+}
+
+/// Completes a handshake up to the preamble.
+async fn welcome(incoming: Incoming) -> Option<(Connection, SendStream, RecvStream)> {
+    let connection = incoming.await.ok()?;
+    let (send, mut recv) = connection.accept_bi().await.ok()?;
+    let mut preamble = [0; PREAMBLE.len()];
+    recv.read_exact(&mut preamble).await.ok()?;
+    if &preamble != PREAMBLE {
+        connection.close(code(CloseReason::Violation), b"");
+        return None;
+    }
+    Some((connection, send, recv))
+}
+
+/// Moves bytes until the link ends.
+async fn drive(connection: Connection, send: SendStream, recv: RecvStream, driver: Driver, timing: Timing) {
+    let end = tokio::select! {
+        end = read_stream(&driver, recv) => end,
+        end = read_datagrams(&driver, &connection) => end,
+        end = write_stream(&driver, send) => end,
+        end = write_datagrams(&driver, &connection) => end,
+        end = count(&driver, &connection) => end,
+        reason = linger(&driver, &timing) => Closed::ByUs(reason),
+        error = connection.closed() => ended(error),
+    };
+    let said = match end {
+        Closed::ByUs(reason) => reason,
+        Closed::Violation(_) => CloseReason::Violation,
+        Closed::ByPeer(_) | Closed::Lost(_) => CloseReason::Done,
+    };
+    connection.close(code(said), b"");
+    copy_counters(&driver, &connection);
+    debug!("{:?} over quic ended: {end}", driver.id());
+    driver.finish(end);
+}
+
+async fn read_stream(driver: &Driver, mut recv: RecvStream) -> Closed {
+    let mut decoder = Decoder::default();
+    loop {
+        loop {
+            // Whoever does not read must not be sent to: QUIC's window then fills, and the peer waits.
+            driver.room().await;
+            match decoder.next() {
+                Ok(Some(Frame::Message(bytes))) => driver.deliver(Instant::now(), Lane::Reliable, bytes),
+                Ok(Some(Frame::Goodbye(reason))) => return Closed::ByPeer(reason),
+                Ok(None) => break,
+                Err(frames::Oversize) => return Closed::Violation("a message longer than any may be"),
+            }
+        }
+        match recv.read_chunk(READ_CHUNK, true).await {
+            Ok(Some(chunk)) => decoder.push(&chunk.bytes),
+            Ok(None) => return Closed::ByPeer(CloseReason::Done),
+            // How the connection ended is known elsewhere.
+            Err(_) => pending().await,
+        }
+    }
+}
+
+async fn read_datagrams(driver: &Driver, connection: &Connection) -> Closed {
+    loop {
+        match connection.read_datagram().await {
+            Ok(bytes) if bytes.len() <= limits::MAX_LATEST_BYTES => driver.deliver(Instant::now(), Lane::Latest, bytes),
+            Ok(_) => return Closed::Violation("a datagram longer than any may be"),
+            Err(_) => pending().await,
+        }
+    }
+}
+
+async fn write_stream(driver: &Driver, mut send: SendStream) -> Closed {
+    while let Some(message) = driver.reliable().await {
+        let mut chunks = [Bytes::copy_from_slice(&frames::header(&message)), message];
+        if send.write_all_chunks(&mut chunks).await.is_err() {
+            return pending().await;
+        }
+    }
+    // In the stream the goodbye comes after every message. The other end then closes, or we do when it has lingered.
+    let reason = driver.closing().await;
+    let _ = send.write_all(&frames::goodbye(reason)).await;
+    let _ = send.finish();
+    pending().await
+}
+
+async fn write_datagrams(driver: &Driver, connection: &Connection) -> Closed {
+    loop {
+        let message = driver.latest().await;
+        // It may be too long for a path that has just become narrow. A newer one comes soon.
+        let _ = connection.send_datagram(message);
+    }
+}
+
+async fn count(driver: &Driver, connection: &Connection) -> Closed {
+    loop {
+        sleep(COUNT_PAUSE).await;
+        copy_counters(driver, connection);
+    }
+}
+
+fn copy_counters(driver: &Driver, connection: &Connection) {
+    let stats = connection.stats();
+    let total = |udp: &quinn::UdpStats| udp.bytes.saturating_add(udp.datagrams.saturating_mul(OVERHEAD));
+    driver.set_wire(total(&stats.udp_rx), total(&stats.udp_tx));
+    driver.set_rtt(stats.path.rtt);
+}
+
+/// Returns when a close that was asked for has taken long enough, or at once if it is in a hurry.
+async fn linger(driver: &Driver, timing: &Timing) -> CloseReason {
+    let reason = driver.closing().await;
+    if !driver.hurried() {
+        sleep(timing.linger).await;
+    }
+    reason
+}
+
+fn ended(error: ConnectionError) -> Closed {
+    match error {
+        ConnectionError::ApplicationClosed(close) => {
+            let code = u8::try_from(close.error_code.into_inner()).unwrap_or_default();
+            Closed::ByPeer(frames::reason_of(code))
+        }
+        ConnectionError::TimedOut => Closed::Lost(Lost::TimedOut),
+        ConnectionError::TransportError(_) | ConnectionError::VersionMismatch => Closed::Violation("not valid QUIC"),
+        _ => Closed::Lost(Lost::Reset),
+    }
+}
+
+fn code(reason: CloseReason) -> VarInt {
+    VarInt::from_u32(u32::from(reason.code()))
+}

@@ -1,0 +1,79 @@
+//! How quinn is set up on both ends: every default that is meant for file transfer is replaced.
+//!
+//! Flow: `quic.rs` -> here -> quinn.
+
+use super::certificate::{Certificate, Pinned};
+use crate::Timing;
+use protocol::limits;
+use quinn::congestion::BbrConfig;
+use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
+use quinn::{ClientConfig, IdleTimeout, ServerConfig, TransportConfig, VarInt};
+use rustls::version::TLS13;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// Name and version of what runs on top of QUIC: other versions are refused in the handshake.
+const ALPN: &[u8] = b"crosswire/1";
+/// Unsent datagrams that quinn holds, bytes: three of the largest. The oldest goes first.
+const DATAGRAM_SEND_BYTES: usize = 4 * 1024;
+/// Unread datagrams that quinn holds, bytes.
+const DATAGRAM_RECEIVE_BYTES: usize = 64 * 1024;
+/// Bytes of the one stream that may be on their way: one message of the largest size.
+const STREAM_WINDOW: u32 = limits::MAX_RELIABLE_BYTES as u32;
+/// Bytes of the whole connection that may be on their way.
+const CONNECTION_WINDOW: u32 = 2 * STREAM_WINDOW;
+/// Bytes that quinn buffers for one connection that nobody has accepted yet, and for all of them.
+const INCOMING_BYTES: u64 = 16 * 1024;
+const ALL_INCOMING_BYTES: u64 = 1024 * 1024;
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Returns the server's configuration.
+pub(super) fn server(certificate: Certificate, timing: &Timing) -> Result<ServerConfig, Failure> {
+    let mut tls = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_protocol_versions(&[&TLS13])?
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.chain], certificate.key)?;
+    tls.alpn_protocols = vec![ALPN.to_vec()];
+    // No early data: it can be replayed.
+    tls.max_early_data_size = 0;
+    let mut config = ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(tls)?));
+    config
+        .transport_config(Arc::new(transport(timing)?))
+        .max_incoming(limits::MAX_HANDSHAKES)
+        .incoming_buffer_size(INCOMING_BYTES)
+        .incoming_buffer_size_total(ALL_INCOMING_BYTES);
+    Ok(config)
+}
+
+/// Returns a client's configuration, and the flag that tells whether another certificate was shown.
+pub(super) fn client(sha256: [u8; 32], timing: &Timing) -> Result<(ClientConfig, Arc<AtomicBool>), Failure> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let pinned = Pinned::new(sha256, Arc::clone(&provider));
+    let another = Arc::clone(&pinned.another);
+    let mut tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&TLS13])?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(pinned))
+        .with_no_client_auth();
+    tls.alpn_protocols = vec![ALPN.to_vec()];
+    let mut config = ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls)?));
+    config.transport_config(Arc::new(transport(timing)?));
+    Ok((config, another))
+}
+
+fn transport(timing: &Timing) -> Result<TransportConfig, Failure> {
+    let mut config = TransportConfig::default();
+    config
+        .max_concurrent_bidi_streams(VarInt::from_u32(1))
+        .max_concurrent_uni_streams(VarInt::from_u32(0))
+        .stream_receive_window(VarInt::from_u32(STREAM_WINDOW))
+        .receive_window(VarInt::from_u32(CONNECTION_WINDOW))
+        .send_window(u64::from(CONNECTION_WINDOW))
+        .datagram_receive_buffer_size(Some(DATAGRAM_RECEIVE_BYTES))
+        .datagram_send_buffer_size(DATAGRAM_SEND_BYTES)
+        .congestion_controller_factory(Arc::new(BbrConfig::default()))
+        .keep_alive_interval(Some(timing.keep_alive))
+        .max_idle_timeout(Some(IdleTimeout::try_from(timing.silence)?));
+    Ok(config)
+}
