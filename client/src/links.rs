@@ -10,7 +10,7 @@ use crate::{
     assets::Maps,
     input::{Autopilot, Stick},
     lobby::{Lobby, SeatGranted},
-    picture::{FrameSystems, Picture, Source},
+    picture::{self, FrameSystems, Picture, Source},
     state::{ENDED, Failure, NOT_JOINED, Screen},
 };
 use bevy::prelude::*;
@@ -140,7 +140,10 @@ fn fly(
     }
     player.flush(now);
 
-    let Some(scene) = player.scene(now) else { return };
+    let Some(mut scene) = player.scene(now) else { return };
+    if let Some(map) = player.map() {
+        picture::stop_at_walls(&mut scene, map);
+    }
     if *screen.get() == Screen::Connecting {
         next.set(Screen::InMatch);
     }

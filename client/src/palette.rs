@@ -36,7 +36,7 @@ pub(crate) const ALARM: Rgb = [0xFF, 0x8A, 0x65];
 /// The one thing to press.
 pub(crate) const ACCENT: Rgb = [0x6C, 0x8C, 0xFF];
 /// The player's own ship: nearly white, since nothing may be brighter.
-pub(crate) const OWN: Rgb = [0xD6, 0xF0, 0xFF];
+pub(crate) const OWN: Rgb = [0xC8, 0xEC, 0xFF];
 /// Health lying around.
 pub(crate) const PICKUP: Rgb = [0xA8, 0xF0, 0xC6];
 /// Health that is nearly gone.

@@ -259,10 +259,15 @@ fn bolt_changes(before: &[SceneBolt], now: &[SceneBolt], flown: f32) -> Vec<Happ
     let gone = before.iter().zip(kept).filter(|(old, kept)| !kept && old.age < life - FRESH_BOLT_SECONDS);
     happened.extend(gone.map(|(old, _)| Happened::BoltEnded {
         owner: old.owner,
-        at: Vec2::from(old.pos) + Vec2::from_angle(old.aim) * (flown * 0.5),
+        at: Vec2::from(old.pos) + Vec2::from_angle(old.aim) * (flown * 0.3),
         aim: old.aim,
     }));
     happened
+}
+
+/// Takes bolts out that have already hit a wall: the server says so a moment later, but everybody knows the map.
+pub(crate) fn stop_at_walls(scene: &mut Scene, map: &Map) {
+    scene.bolts.retain(|bolt| !map.is_wall(bolt.pos[0].floor() as i32, bolt.pos[1].floor() as i32));
 }
 
 /// Returns how ready a timer is, 0 to 1, that counts `left` ticks of `whole` down.

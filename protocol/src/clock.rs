@@ -23,6 +23,8 @@ const HZ: f64 = TICK_HZ as f64;
 const JUMP_TICKS: f64 = 10.0;
 /// Most commands asked for at once after a hiccup; older ticks are skipped.
 const MAX_BACKLOG: u32 = 6;
+/// Commands whose phase is remembered: a round trip of two seconds.
+const OFFSETS: usize = 128;
 /// The margin that is aimed for, seconds, before jitter: the server's own scheduling must fit in.
 const WISHED_MARGIN: f64 = 0.006;
 /// Weight of a new sample in the smoothed round trip and jitter (RFC 6298 uses 1/8 and 1/4; snapshots are far more frequent).
@@ -135,21 +137,38 @@ pub struct Pacer {
     phase: Option<(f64, Instant)>,
     issued: Tick,
     lead: f64,
+    /// How far ahead of the local clock, in ticks, the phase was when each of the last commands was issued.
+    offsets: VecDeque<f64>,
+    reported: Option<(i16, Duration)>,
+    /// No round trip is known yet, so the phase is only a guess.
+    guessing: bool,
 }
 
 impl Default for Pacer {
     fn default() -> Self {
-        Self { phase: None, issued: Tick(0), lead: 1.0 }
+        Self { phase: None, issued: Tick(0), lead: 1.0, offsets: VecDeque::new(), reported: None, guessing: true }
     }
 }
 
 impl Pacer {
     /// Takes note of the margin that the server reported, in quarter milliseconds, on a path with this `jitter`.
-    pub fn report(&mut self, margin: i16, jitter: Duration) {
+    pub const fn report(&mut self, margin: i16, jitter: Duration) {
+        self.reported = Some((margin, jitter));
+    }
+
+    /// Moves the lead to where the reported command would have had the wished margin.
+    ///
+    /// That command was issued a round trip ago, from a phase that may have been on its way since. So the margin is added to the phase of
+    /// then, not to the one of now: otherwise every report of the same lack would be answered once more, until the first answer shows.
+    fn weigh(&mut self, clock: &Clock, base: f64) {
+        let Some((margin, jitter)) = self.reported.take() else { return };
+        let ago = clock.round_trip.unwrap_or(0.0) * HZ + 1.0;
+        let newest_first = self.offsets.iter().rev();
+        let Some(offset) = newest_first.clone().nth(ago as usize).or(newest_first.last()) else { return };
         let wished = WISHED_MARGIN + 2.0 * jitter.as_secs_f64();
         let missing = (wished - f64::from(margin) / 4_000.0) * HZ;
-        let step = if missing > 0.0 { missing.min(2.0) * 0.5 } else { missing * 0.01 };
-        self.lead = (self.lead + step).clamp(0.0, 30.0);
+        let step = offset + missing - base - self.lead;
+        self.lead = (self.lead + step * if step > 0.0 { 0.5 } else { 0.01 }).clamp(0.0, 30.0);
     }
 
     /// Returns the tick for which a command is due at `now`, if one is. Ask again until none is.
@@ -157,7 +176,14 @@ impl Pacer {
         if !clock.is_set() {
             return None;
         }
-        let target = clock.server_tick(now) + clock.least_round_trip * HZ / 2.0 + self.lead;
+        let base = clock.best_offset + clock.least_round_trip * HZ;
+        self.weigh(clock, base);
+        if self.guessing && clock.round_trip.is_some() {
+            self.guessing = false;
+            self.phase = None;
+        }
+        let local = clock.seconds(now) * HZ;
+        let target = local + base + self.lead;
         let phase = match self.phase {
             Some((phase, then)) => {
                 let passed = now.saturating_duration_since(then).as_secs_f64() * HZ;
@@ -173,12 +199,11 @@ impl Pacer {
             return None;
         }
         self.issued = self.issued.next().max(reached.minus(MAX_BACKLOG));
+        self.offsets.push_back(phase - local);
+        if self.offsets.len() > OFFSETS {
+            self.offsets.pop_front();
+        }
         Some(self.issued)
-    }
-
-    /// Returns the local tick as it runs, fraction included.
-    pub fn phase(&self) -> Option<f64> {
-        self.phase.map(|(phase, _)| phase)
     }
 
     /// Returns how many ticks commands run ahead of the server.

@@ -55,6 +55,8 @@ const READ_BUFFER: usize = 8 * 1024;
 const WRITE_BUFFER: usize = MAX_FRAME + 4 * 1024;
 /// The kernel's send buffer, bytes. Whatever is in it can no longer be replaced by something newer.
 const SEND_BUFFER: usize = 32 * 1024;
+/// The kernel's receive buffer, bytes. Left to itself it grows to megabytes for a session that does not read.
+const RECEIVE_BUFFER: usize = 128 * 1024;
 /// Unsent bytes above which the kernel does not ask for more.
 const UNSENT: u32 = 8 * 1024;
 /// Headers of a TCP segment, bytes: IPv4's 20, TCP's 20 and its timestamps.
@@ -67,6 +69,7 @@ pub fn tune_tcp(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let socket = socket2::SockRef::from(stream);
     socket.set_send_buffer_size(SEND_BUFFER)?;
+    socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
     #[cfg(any(target_os = "android", target_os = "linux"))]
     socket.set_tcp_notsent_lowat(UNSENT)?;
     Ok(())

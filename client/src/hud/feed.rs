@@ -48,7 +48,7 @@ pub(super) fn note(
             ServerEvent::Kill { killer, victim, weapon, .. } => {
                 let mark = match weapon {
                     Weapon::Bolt => "  ››  ",
-                    Weapon::Rail => "  ━━  ",
+                    Weapon::Rail => "  ——  ",
                 };
                 let mark = (mark.to_owned(), palette::QUIET);
                 let pieces = match killer {

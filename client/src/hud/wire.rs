@@ -91,13 +91,19 @@ fn summary(status: &Status) -> String {
     let Some(wire) = status.driving else {
         return status.switching_to.map_or_else(|| "no wire".to_owned(), |wire| format!("dialling {wire} …"));
     };
-    let jitter = status.jitter.as_secs_f32() * 1_000.0;
     match status.round_trip {
         Some(round_trip) => {
-            format!("{wire} {:.0}±{jitter:.0} ms [{:.0}]", round_trip.as_secs_f32() * 1_000.0, status.lead_ticks)
+            let (there_and_back, jitter) = (milliseconds(round_trip), milliseconds(status.jitter));
+            format!("{wire} {there_and_back}±{jitter} ms [{:.0}]", status.lead_ticks)
         }
         None => format!("{wire} – ms"),
     }
+}
+
+/// Returns milliseconds with two digits that mean something.
+fn milliseconds(time: Duration) -> String {
+    let value = time.as_secs_f32() * 1_000.0;
+    if value < 9.95 { format!("{value:.1}") } else { format!("{value:.0}") }
 }
 
 fn underline(canvas: &Canvas, name: Rect, color: Color32, dotted: bool) {

@@ -67,7 +67,7 @@ fn draw_walls(ink: &mut Ink, map: &Map) {
     block(ink, Vec2::new(-far.x, size.y), size + far);
     block(ink, Vec2::new(-far.x, 0.0), Vec2::new(0.0, size.y));
     block(ink, Vec2::new(size.x, 0.0), Vec2::new(size.x + far.x, size.y));
-    let pen = Pen::neon(palette::light(palette::EDGE) * EDGE_STRENGTH, WALL_LINE).glowing(0.16, 0.22);
+    let pen = Pen::neon(palette::light(palette::EDGE) * EDGE_STRENGTH, WALL_LINE).glowing(0.14, 0.18);
     for edge in edges(map) {
         ink.line(&edge, false, pen);
     }
@@ -133,7 +133,7 @@ pub(super) fn draw_pickups(ink: &mut Ink, picture: &Picture, seconds: f32) {
             continue;
         }
         let pulse = 0.85 + 0.15 * (seconds * 2.5 + index as f32).sin();
-        let pen = Pen::neon(light * pulse, 0.06).glowing(0.25, 0.3);
+        let pen = Pen::neon(light * pulse, 0.06).glowing(0.16, 0.16);
         for arm in [Vec2::X, Vec2::Y] {
             ink.line(&[at - arm * 0.19, at + arm * 0.19], false, Pen { half: 0.045, ..pen }.hot(0.35));
         }
@@ -148,8 +148,8 @@ pub(super) fn draw_pickups(ink: &mut Ink, picture: &Picture, seconds: f32) {
 const GRID_GROUP: i32 = 4;
 /// About a pixel.
 const GRID_LINE: f32 = 0.024;
-/// The edge of walls at 60 %.
-const EDGE_STRENGTH: f32 = 0.6;
+/// The edge of walls at 60 % of what the eye sees, which is less of the light.
+const EDGE_STRENGTH: f32 = 0.4;
 /// About a pixel and a half.
 const WALL_LINE: f32 = 0.04;
 /// Farther than any camera sees beyond the map.

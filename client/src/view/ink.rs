@@ -152,28 +152,31 @@ impl Ink {
             return;
         }
         let span = |from: usize, to: usize| (nib(to).0 - nib(from).0).normalize_or_zero();
-        let first = self.positions.len() as u32;
+        // Pairs of vertices by which the line comes into its first point and has left the last one so far.
+        let (mut begin, mut left): (Option<u32>, Option<u32>) = (None, None);
         for i in 0..count {
             let into = if i > 0 || closed { span((i + count - 1) % count, i) } else { span(i, i + 1) };
             let out = if i + 1 < count || closed { span(i, (i + 1) % count) } else { into };
             let (into, out) =
                 if into == Vec2::ZERO { (out, out) } else { (into, if out == Vec2::ZERO { into } else { out }) };
-            let normal = into.perp();
-            let mitre = (normal + out.perp()).normalize_or(normal);
-            let stretch = 1.0 / mitre.dot(normal).max(1.0 / MAX_MITRE);
+            let (before, after) = (into.perp(), out.perp());
+            let mitre = (before + after).normalize_or(before);
+            let stretch = 1.0 / mitre.dot(before).max(0.001);
             let (at, pen) = nib(i);
-            let outer = outer(&pen);
-            self.vertex(at + mitre * (outer * stretch), Vec2::Y, &pen, outer);
-            self.vertex(at - mitre * (outer * stretch), Vec2::NEG_Y, &pen, outer);
+            let sharp = stretch > MAX_MITRE;
+            let pair = self.pair(at, if sharp { before } else { mitre * stretch }, &pen);
+            if let Some(left) = left {
+                self.join(left, pair);
+            }
+            begin = begin.or(Some(pair));
+            left = Some(if sharp { self.round(at, before, after, &pen) } else { pair });
         }
-        let pairs = if closed { count as u32 } else { count as u32 - 1 };
-        for i in 0..pairs {
-            let (a, b) = (first + 2 * i, first + 2 * ((i + 1) % count as u32));
-            self.indices.extend([a, a + 1, b, b, a + 1, b + 1]);
-        }
-        if !closed {
-            self.cap(nib(0), span(1, 0), first);
-            self.cap(nib(count - 1), span(count - 2, count - 1), first + 2 * (count as u32 - 1));
+        let (Some(begin), Some(left)) = (begin, left) else { return };
+        if closed {
+            self.join(left, begin);
+        } else {
+            self.cap(nib(0), span(1, 0), begin);
+            self.cap(nib(count - 1), span(count - 2, count - 1), left);
         }
     }
 
@@ -236,6 +239,37 @@ impl Ink {
         self.indices.extend([pair, pair + 1, first, first, pair + 1, first + 1]);
     }
 
+    /// Adds the two vertices of a point on a line, to the left and right of it.
+    fn pair(&mut self, at: Vec2, side: Vec2, pen: &Pen) -> u32 {
+        let (first, outer) = (self.positions.len() as u32, outer(pen));
+        self.vertex(at + side * outer, Vec2::Y, pen, outer);
+        self.vertex(at - side * outer, Vec2::NEG_Y, pen, outer);
+        first
+    }
+
+    /// Fills the stretch of line between two pairs.
+    fn join(&mut self, a: u32, b: u32) {
+        self.indices.extend([a, a + 1, b, b, a + 1, b + 1]);
+    }
+
+    /// Rounds a sharp corner: a mitre would be a spike. Returns the pair with which the line goes on.
+    fn round(&mut self, at: Vec2, before: Vec2, after: Vec2, pen: &Pen) -> u32 {
+        let outer = outer(pen);
+        // The open side of the corner is the one that the line turns away from.
+        let open = if before.perp_dot(after) > 0.0 { -1.0 } else { 1.0 };
+        let (from, turn) = (before * open, before.angle_to(after));
+        let first = self.positions.len() as u32;
+        self.vertex(at, Vec2::ZERO, pen, outer);
+        for step in 0..=ROUND_STEPS {
+            let side = Vec2::from_angle(turn * step as f32 / ROUND_STEPS as f32).rotate(from);
+            self.vertex(at + side * outer, Vec2::Y, pen, outer);
+        }
+        for step in 0..ROUND_STEPS {
+            self.indices.extend([first, first + 1 + step, first + 2 + step]);
+        }
+        self.pair(at, after, pen)
+    }
+
     fn vertex(&mut self, at: Vec2, uv: Vec2, pen: &Pen, outer: f32) {
         self.positions.push([at.x, at.y, 0.0]);
         self.uvs.push(uv.into());
@@ -270,8 +304,10 @@ fn outer(pen: &Pen) -> f32 {
 const SHADER: &str = "embedded://client/view/ink.wgsl";
 /// See `ink.wgsl`. The number only has to be no other attribute's.
 const STYLE: MeshVertexAttribute = MeshVertexAttribute::new("InkStyle", 0x1_4E4B, VertexFormat::Float32x4);
-/// Longest mitre as a multiple of the width: enough for the nose of a ship, no spikes beyond.
-const MAX_MITRE: f32 = 2.5;
+/// Longest mitre as a multiple of the width: a right angle keeps its corner, a ship's wing does not grow a spike.
+const MAX_MITRE: f32 = 1.5;
+/// Slices of a rounded corner.
+const ROUND_STEPS: u32 = 5;
 /// Tiles around a core in which its edge is smoothed: about two pixels.
 const EDGE_ROOM: f32 = 0.05;
 /// Segments per radian of an arc with a radius of one tile; larger arcs need more.

@@ -22,8 +22,10 @@ pub(crate) fn shipped(name: &str) -> Arc<Map> {
     Arc::new(Map::parse(name, &text).unwrap())
 }
 
-/// Runs `check` for every seed below `seeds`, on all cores. A failure names its seed.
+/// Runs `check` for every seed below `seeds`, or below what the environment variable `SEEDS` says, on all cores. A failure names its
+/// seed.
 pub(crate) fn for_seeds(seeds: u64, check: impl Fn(u64) + Sync) {
+    let seeds = std::env::var("SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(seeds);
     let next = std::sync::atomic::AtomicU64::new(0);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {

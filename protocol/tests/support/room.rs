@@ -12,7 +12,7 @@ use protocol::wire::Kind;
 use protocol::wire::event::{ClientEvent, ServerEvent};
 use protocol::wire::hello::{Hello, Refusal, decode_hello, encode_refusal};
 use protocol::{CloseReason, Epoch, Lane, LinkId, PlayerId, RoomId, SessionId, Transport};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -42,6 +42,8 @@ pub(crate) struct Room {
     pub(crate) seated: BTreeMap<SessionId, Seated>,
     /// Which session each greeted link belongs to.
     pub(crate) bound: BTreeMap<LinkId, SessionId>,
+    /// Links that were closed from here; what is still under way on them does not matter any more.
+    closed: BTreeSet<LinkId>,
     /// What peers did wrong.
     pub(crate) violations: Vec<PeerError>,
     pub(crate) refusals: Vec<Refusal>,
@@ -63,6 +65,7 @@ impl Room {
             arena,
             seated: BTreeMap::new(),
             bound: BTreeMap::new(),
+            closed: BTreeSet::new(),
             violations: Vec::new(),
             refusals: Vec::new(),
             sealer: Sealer::new(&KEY, "arena"),
@@ -96,6 +99,9 @@ impl Room {
             if let Err(error) = seated.session.handle(link, lane, bytes, arrived, self.beat) {
                 self.violations.push(error);
             }
+            return;
+        }
+        if self.closed.contains(&link) {
             return;
         }
         let greeted = match Kind::split(lane, bytes) {
@@ -223,7 +229,9 @@ impl Room {
     }
 
     pub(crate) fn poll_close(&mut self) -> Option<CloseLink> {
-        self.closes.pop_front()
+        let close = self.closes.pop_front()?;
+        self.closed.insert(close.link);
+        Some(close)
     }
 
     pub(crate) fn facts(&self) -> RoomFacts {

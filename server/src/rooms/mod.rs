@@ -90,13 +90,14 @@ impl Plugin for RoomsPlugin {
             .insert_resource(self.defaults.clone())
             .insert_resource(Maps(self.maps.clone()))
             .init_resource::<receive::LinkIndex>()
+            .init_resource::<receive::Ended>()
             .init_resource::<receive::Faults>()
             .init_resource::<runner::Heartbeat>()
             .init_resource::<runner::Stopping>()
             .add_observer(receive::link_closed)
             .add_systems(
                 PreUpdate,
-                (receive::index_links, receive::receive, greet::greet, board::open_rooms)
+                (receive::index_links, receive::receive, receive::detach, greet::greet, board::open_rooms)
                     .chain()
                     .after(LinkSystems::Poll),
             )

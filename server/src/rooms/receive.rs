@@ -16,7 +16,7 @@ use protocol::{CloseReason, LinkId};
 use std::collections::HashMap;
 use std::time::Instant;
 use tracing::debug;
-use transport::{Link, LinkClosed};
+use transport::{Closed, Link, LinkClosed};
 
 /// Entities of links by their name.
 #[derive(Resource, Default)]
@@ -68,18 +68,29 @@ pub fn index_links(fresh: Query<(Entity, &Link), Added<Link>>, mut index: ResMut
     }
 }
 
-/// A link is gone: its session may go on with another, or wait.
-pub fn link_closed(
-    closed: On<LinkClosed>,
+/// Links that ended since the last look.
+#[derive(Resource, Default)]
+pub struct Ended(Vec<(Entity, Closed)>);
+
+/// Takes note that a link is gone. What it brought before is read first, so that a farewell counts.
+pub fn link_closed(closed: On<LinkClosed>, mut ended: ResMut<Ended>) {
+    ended.0.push((closed.entity, closed.closed));
+}
+
+/// Tells sessions that links of theirs are gone: they may go on with another, or wait.
+pub fn detach(
+    mut ended: ResMut<Ended>,
     links: Query<(&Link, Option<&AttachedTo>)>,
     mut seats: Query<&mut Seat>,
     mut index: ResMut<LinkIndex>,
 ) {
-    let Ok((link, attached)) = links.get(closed.entity) else { return };
-    index.0.remove(&link.id());
-    if let Some(mut seat) = attached.and_then(|to| seats.get_mut(to.0).ok()) {
-        debug!("{} link of {} ended: {}", link.transport(), seat.session.name(), closed.closed);
-        seat.session.detach(link.id(), Instant::now());
+    for (entity, closed) in ended.0.drain(..) {
+        let Ok((link, attached)) = links.get(entity) else { continue };
+        index.0.remove(&link.id());
+        if let Some(mut seat) = attached.and_then(|to| seats.get_mut(to.0).ok()) {
+            debug!("{} link of {} ended: {closed}", link.transport(), seat.session.name());
+            seat.session.detach(link.id(), Instant::now());
+        }
     }
 }
 

@@ -93,6 +93,7 @@ fn obey(seat: &mut Seat, room: &mut Room, event: SessionEvent, now: Instant) {
             info!("{name} left room {}", room.plan.id.0);
             seat.given_up = true;
         }
+        SessionEvent::Away if seat.given_up => {}
         SessionEvent::Away => {
             info!("{name} lost all links; the seat is kept");
             room.set_away(at, true);

@@ -67,7 +67,16 @@ async fn open(token: &ConnectToken, server: SocketAddr, timing: Timing) -> Resul
     // The client's clock only measures how long the token lasts from now on, so any start will do.
     let netcode = NetcodeClient::new(Duration::ZERO, ClientAuthentication::Secure { connect_token: token })
         .map_err(|_| DialError::Token(token::TokenError::Malformed))?;
-    let mut wire = Wire { socket, netcode, server, clock: started, buffer: vec![0; READ_BUFFER], received: 0, sent: 0 };
+    let mut wire = Wire {
+        socket,
+        netcode,
+        server,
+        clock: started,
+        buffer: vec![0; READ_BUFFER],
+        received: 0,
+        sent: 0,
+        refused: false,
+    };
 
     let mut early = Vec::new();
     while !wire.netcode.is_connected() {
@@ -81,9 +90,12 @@ async fn open(token: &ConnectToken, server: SocketAddr, timing: Timing) -> Resul
                 Ok(Some(payload)) => early.push((Instant::now(), payload)),
                 Ok(None) => {}
                 Err(e) if e.kind() == ErrorKind::WouldBlock => break,
-                Err(e) if socket::is_about_a_peer(&e) => return Err(DialError::refused(Transport::Udp, server)),
+                Err(e) if socket::is_about_a_peer(&e) => wire.refused = true,
                 Err(e) => return Err(DialError::Local(e)),
             }
+        }
+        if wire.refused {
+            return Err(DialError::refused(Transport::Udp, server));
         }
         match wire.netcode.disconnect_reason() {
             None => {}
@@ -122,6 +134,8 @@ struct Wire {
     buffer: Vec<u8>,
     received: usize,
     sent: usize,
+    /// Whether the server's machine has answered that nobody listens there. Linux says so at the next datagram we send.
+    refused: bool,
 }
 
 impl Wire {
@@ -133,7 +147,10 @@ impl Wire {
         let passed = now.saturating_duration_since(self.clock);
         self.clock = now;
         if let Some((packet, _)) = self.netcode.update(passed) {
-            self.sent = self.sent.saturating_add(transmit(&self.socket, packet, &self.server));
+            match self.socket.try_send(packet) {
+                Ok(sent) => self.sent = self.sent.saturating_add(sent).saturating_add(overhead(&self.server)),
+                Err(e) => self.refused |= socket::is_about_a_peer(&e),
+            }
         }
     }
 
@@ -150,24 +167,20 @@ impl Wire {
 
     fn send(&mut self, payload: &[u8]) {
         if let Ok((_, packet)) = self.netcode.generate_payload_packet(payload) {
-            self.sent = self.sent.saturating_add(transmit(&self.socket, packet, &self.server));
+            // What cannot be sent is lost, as it might be on the way.
+            match self.socket.try_send(packet) {
+                Ok(sent) => self.sent = self.sent.saturating_add(sent).saturating_add(overhead(&self.server)),
+                Err(e) => self.refused |= socket::is_about_a_peer(&e),
+            }
         }
     }
 
     fn disconnect(&mut self) {
         if let Ok((_, packet)) = self.netcode.disconnect() {
             for _ in 0..FAREWELLS {
-                transmit(&self.socket, packet, &self.server);
+                let _ = self.socket.try_send(packet);
             }
         }
-    }
-}
-
-/// Sends a datagram, or loses it as the network might. Returns the bytes on the wire.
-fn transmit(socket: &UdpSocket, packet: &[u8], server: &SocketAddr) -> usize {
-    match socket.try_send(packet) {
-        Ok(sent) => sent.saturating_add(overhead(server)),
-        Err(_) => 0,
     }
 }
 
@@ -233,13 +246,13 @@ impl Task {
                 Ok(Some(payload)) => self.ingest(Instant::now(), payload)?,
                 Ok(None) => {}
                 Err(e) if e.kind() == ErrorKind::WouldBlock => break,
-                Err(e) if socket::is_about_a_peer(&e) => {
-                    if self.wire.netcode.time_since_last_received_packet() > REFUSED_AFTER {
-                        return Err(Closed::Lost(Lost::Reset));
-                    }
-                }
+                Err(e) if socket::is_about_a_peer(&e) => self.wire.refused = true,
                 Err(_) => return Err(Closed::Lost(Lost::Reset)),
             }
+        }
+        if std::mem::take(&mut self.wire.refused) && self.wire.netcode.time_since_last_received_packet() > REFUSED_AFTER
+        {
+            return Err(Closed::Lost(Lost::Reset));
         }
         // The session may have made room for what renet still holds.
         self.flow.pull(&mut self.renet, &self.driver, Instant::now()).map_err(Closed::Violation)?;

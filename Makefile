@@ -1,0 +1,31 @@
+# Everything that people and machines do with this repository. `make help` lists it.
+
+CARGO ?= cargo
+# The rooms' own settings; `make play BOTS=8 MAP=foundry` changes them.
+BOTS ?= 6
+MAP ?= crossfire
+
+.DEFAULT_GOAL := help
+.PHONY: help play server test lint packages
+
+help: ## Lists what can be made.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+play: packages ## Builds, starts a local server with bots and flies against them. Without a display: the server alone.
+	$(CARGO) build --workspace --bins
+	@scripts/play "$(BOTS)" "$(MAP)"
+
+server: ## Builds and runs the headless server alone, optimised, for everybody on the network.
+	$(CARGO) run --release -p server -- --bots "$(BOTS)" --map "$(MAP)"
+
+test: packages ## Runs every test: rules, protocol, transports, server, client on a virtual display, end to end.
+	$(CARGO) build --workspace --bins
+	$(CARGO) test --workspace
+
+lint: packages ## Checks format, clippy and documentation, warnings denied.
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
+
+packages: ## Installs the few system libraries that building and the client need, if they are missing.
+	@scripts/packages

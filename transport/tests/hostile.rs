@@ -1,0 +1,269 @@
+//! What each transport refuses: wrong tickets, wrong certificates, wrong doors, frames that no client of ours sends.
+//!
+//! Flow: `tests/support` runs the server; the clients here are not ours, or have been given something wrong.
+
+mod support;
+
+use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
+use protocol::{Lane, Transport, limits};
+use renetcode::ConnectToken;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use support::{IDENTITY, KEY, Rig, SOON, any_port, eventually, receive, timing};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use transport::{BindError, Closed, DialError, Link, Offer, ServerConfig, Timing, udp};
+
+fn dial(rig: &Rig, offer: Offer) -> Result<Link, DialError> {
+    let impatient = Timing { handshake: Duration::from_millis(600), ..timing() };
+    rig.runtime.block_on(transport::dial_with(offer, impatient))
+}
+
+fn dial_udp(rig: &Rig, token: Vec<u8>) -> Result<Link, DialError> {
+    dial(rig, Offer::Udp { token, server: None })
+}
+
+fn minted_at(rig: &Rig, at: Duration, key: &[u8; 32]) -> Vec<u8> {
+    let addresses = vec![rig.listeners.udp_addr];
+    let id = limits::NETCODE_PROTOCOL_ID;
+    let token = ConnectToken::generate(at, id, 30, 1, 10, addresses, Some(&IDENTITY), key).unwrap();
+    let mut bytes = Vec::new();
+    token.write(&mut bytes).unwrap();
+    bytes
+}
+
+fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap()
+}
+
+#[test]
+fn an_altered_token_does_not_open_a_link() {
+    let rig = Rig::new(Transport::Udp);
+    let good = rig.token();
+    // In the sealed part, and in the expiry that the seal covers.
+    for at in [60_usize, 500, 1_000, 37] {
+        let mut token = good.clone();
+        token[at] ^= 1;
+        assert!(dial_udp(&rig, token).is_err(), "byte {at}");
+    }
+    assert!(matches!(dial_udp(&rig, good[..100].to_vec()), Err(DialError::Token(_))));
+    assert!(matches!(dial_udp(&rig, Vec::new()), Err(DialError::Token(_))));
+    dial_udp(&rig, good).unwrap();
+}
+
+#[test]
+fn an_expired_token_and_one_of_another_server_do_not_open_a_link() {
+    let rig = Rig::new(Transport::Udp);
+    let expired = minted_at(&rig, now() - Duration::from_secs(60), &KEY);
+    assert!(matches!(dial_udp(&rig, expired), Err(DialError::NoAnswer { .. })));
+    let foreign = minted_at(&rig, now(), &[43; 32]);
+    assert!(matches!(dial_udp(&rig, foreign), Err(DialError::NoAnswer { .. })));
+    dial_udp(&rig, minted_at(&rig, now(), &KEY)).unwrap();
+}
+
+#[test]
+fn a_token_opens_one_link_only() {
+    let rig = Rig::new(Transport::Udp);
+    let token = rig.token();
+    let first = dial_udp(&rig, token.clone()).unwrap();
+    assert!(dial_udp(&rig, token).is_err());
+    assert_eq!(first.closed(), None);
+}
+
+#[test]
+fn a_token_without_an_address_is_not_minted() {
+    assert!(udp::connect_token(&KEY, &[], &IDENTITY, &timing()).is_err());
+}
+
+#[test]
+fn nobody_at_home_is_said_at_once() {
+    let rig = Rig::new(Transport::Udp);
+    let vacant = std::net::UdpSocket::bind(any_port()).unwrap().local_addr().unwrap();
+    let refused = dial(&rig, Offer::Udp { token: rig.token(), server: Some(vacant) }).unwrap_err();
+    assert!(matches!(refused, DialError::Refused { .. }), "{refused:?}");
+    let vacant = std::net::TcpListener::bind(any_port()).unwrap().local_addr().unwrap();
+    let refused = dial(&rig, Offer::Websocket { url: format!("ws://{vacant}/v1/link") }).unwrap_err();
+    assert!(matches!(refused, DialError::Refused { .. }), "{refused:?}");
+}
+
+#[test]
+fn datagrams_of_every_shape_are_counted_and_change_nothing() {
+    let rig = Rig::new(Transport::Udp);
+    let (client, server) = rig.pair();
+    let socket = std::net::UdpSocket::bind(any_port()).unwrap();
+    let request = vec![0; 1_078];
+    let payload = [vec![0x15, 1], vec![0; 60]].concat();
+    for _ in 0..50 {
+        socket.send_to(&[0x77; 40], rig.listeners.udp_addr).unwrap();
+        socket.send_to(&request, rig.listeners.udp_addr).unwrap();
+        socket.send_to(&payload, rig.listeners.udp_addr).unwrap();
+    }
+    let counters = rig.listeners.links.counters();
+    eventually("they are counted", SOON, || {
+        let counted = counters.udp_malformed.load(Ordering::Relaxed) == 50
+            && counters.udp_strangers.load(Ordering::Relaxed) == 50;
+        counted.then_some(())
+    });
+    assert_eq!(counters.peer_panics.load(Ordering::Relaxed), 0);
+    client.send(Lane::Latest, Bytes::from_static(b"unmoved")).unwrap();
+    receive(&server);
+}
+
+#[test]
+fn another_certificate_is_refused_and_said_so() {
+    let rig = Rig::new(Transport::Quic);
+    let refused = dial(&rig, Offer::Quic { addr: rig.listeners.quic_addr, certificate_sha256: [1; 32] }).unwrap_err();
+    assert!(matches!(refused, DialError::Certificate(_)), "{refused:?}");
+    dial(&rig, rig.offer()).unwrap();
+}
+
+#[test]
+fn a_quic_client_that_says_nothing_is_shown_out() {
+    let rig = Rig::new(Transport::Quic);
+    rig.runtime.block_on(async {
+        let endpoint = quinn::Endpoint::client(any_port()).unwrap();
+        let connection =
+            endpoint.connect_with(trusting(), rig.listeners.quic_addr, "localhost").unwrap().await.unwrap();
+        let waited = tokio::time::timeout(rig.timing.handshake + Duration::from_secs(1), connection.closed()).await;
+        waited.expect("the server closes it in time");
+    });
+    assert_eq!(rig.listeners.links.counters().handshakes_failed.load(Ordering::Relaxed), 1);
+    rig.pair();
+}
+
+#[test]
+fn a_quic_client_that_speaks_something_else_is_shown_out() {
+    let rig = Rig::new(Transport::Quic);
+    rig.runtime.block_on(async {
+        let endpoint = quinn::Endpoint::client(any_port()).unwrap();
+        let connection =
+            endpoint.connect_with(trusting(), rig.listeners.quic_addr, "localhost").unwrap().await.unwrap();
+        let (mut send, _recv) = connection.open_bi().await.unwrap();
+        send.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+        tokio::time::timeout(SOON, connection.closed()).await.expect("the server closes it");
+    });
+    rig.pair();
+}
+
+#[test]
+fn a_length_beyond_the_limit_ends_a_quic_link() {
+    let rig = Rig::new(Transport::Quic);
+    rig.runtime.block_on(async {
+        let endpoint = quinn::Endpoint::client(any_port()).unwrap();
+        let connection =
+            endpoint.connect_with(trusting(), rig.listeners.quic_addr, "localhost").unwrap().await.unwrap();
+        let (mut send, _recv) = connection.open_bi().await.unwrap();
+        send.write_all(b"CWQ1").await.unwrap();
+        send.write_all(&(limits::MAX_RELIABLE_BYTES as u32 + 1).to_le_bytes()).await.unwrap();
+        tokio::time::timeout(SOON, connection.closed()).await.expect("the server closes it");
+    });
+    let end = eventually("the link ends", SOON, || rig.accept().closed());
+    assert!(matches!(end, Closed::Violation(_)), "{end:?}");
+}
+
+#[test]
+fn a_text_frame_ends_a_websocket_link_with_the_right_code() {
+    let rig = Rig::new(Transport::Websocket);
+    let Offer::Websocket { url } = rig.offer() else { unreachable!() };
+    for (frame, code) in [
+        (Message::text("hello"), CloseCode::Unsupported),
+        (Message::binary(vec![9, 1, 2]), CloseCode::from(4_004)),
+        (Message::binary(Vec::new()), CloseCode::from(4_004)),
+        (Message::binary(vec![1; limits::MAX_LATEST_BYTES + 2]), CloseCode::from(4_004)),
+        (Message::binary(vec![0; limits::MAX_RELIABLE_BYTES + 2]), CloseCode::from(4_004)),
+    ] {
+        rig.runtime.block_on(async {
+            let (mut socket, _) = tokio_tungstenite::connect_async(&url).await.unwrap();
+            socket.send(frame).await.unwrap();
+            let said = tokio::time::timeout(SOON, async {
+                loop {
+                    match socket.next().await {
+                        Some(Ok(Message::Close(Some(frame)))) => return frame.code,
+                        Some(Ok(_)) => {}
+                        other => panic!("no close frame, but {other:?}"),
+                    }
+                }
+            });
+            assert_eq!(said.await.unwrap(), code);
+        });
+        let server = rig.accept();
+        let end = eventually("the link ends", SOON, || server.closed());
+        assert!(matches!(end, Closed::Violation(_)), "{end:?}");
+    }
+}
+
+#[test]
+fn the_wrong_door_is_named() {
+    let rig = Rig::new(Transport::Websocket);
+    let refused = dial(&rig, Offer::Websocket { url: format!("ws://{}/elsewhere", rig.http) }).unwrap_err();
+    assert!(matches!(refused, DialError::Http { status: 404, .. }), "{refused:?}");
+    for url in ["", "http://localhost/", "ws://", "not an address"] {
+        let refused = dial(&rig, Offer::Websocket { url: url.to_owned() }).unwrap_err();
+        assert!(matches!(refused, DialError::Address(_)), "{url}: {refused:?}");
+    }
+}
+
+#[test]
+fn a_taken_port_is_one_sentence() {
+    let rig = Rig::new(Transport::Udp);
+    let config = ServerConfig::new(rig.listeners.udp_addr, any_port());
+    let Err(error) = transport::server::bind(config, rig.runtime.handle()) else { panic!("the port is taken") };
+    assert!(matches!(error, BindError::PortTaken(_)), "{error:?}");
+    assert!(error.to_string().contains("is taken by another program"), "{error}");
+}
+
+/// A client that trusts any certificate: the server must cope with whoever comes.
+fn trusting() -> quinn::ClientConfig {
+    use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+    use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+    use rustls::{DigitallySignedStruct, Error, SignatureScheme};
+
+    #[derive(Debug)]
+    struct Anyone;
+
+    impl ServerCertVerifier for Anyone {
+        fn verify_server_cert(
+            &self,
+            _: &CertificateDer<'_>,
+            _: &[CertificateDer<'_>],
+            _: &ServerName<'_>,
+            _: &[u8],
+            _: UnixTime,
+        ) -> Result<ServerCertVerified, Error> {
+            Ok(ServerCertVerified::assertion())
+        }
+
+        fn verify_tls12_signature(
+            &self,
+            _: &[u8],
+            _: &CertificateDer<'_>,
+            _: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, Error> {
+            Ok(HandshakeSignatureValid::assertion())
+        }
+
+        fn verify_tls13_signature(
+            &self,
+            _: &[u8],
+            _: &CertificateDer<'_>,
+            _: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, Error> {
+            Ok(HandshakeSignatureValid::assertion())
+        }
+
+        fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+            vec![SignatureScheme::ECDSA_NISTP256_SHA256]
+        }
+    }
+
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let mut tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .unwrap()
+        .dangerous()
+        .with_custom_certificate_verifier(std::sync::Arc::new(Anyone))
+        .with_no_client_auth();
+    tls.alpn_protocols = vec![b"crosswire/1".to_vec()];
+    quinn::ClientConfig::new(std::sync::Arc::new(quinn::crypto::rustls::QuicClientConfig::try_from(tls).unwrap()))
+}
