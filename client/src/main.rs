@@ -27,6 +27,7 @@ mod view;
 
 use bevy::{
     app::AppExit,
+    audio::AudioPlugin,
     log::LogPlugin,
     prelude::*,
     window::{PresentMode, WindowResolution},
@@ -79,9 +80,10 @@ fn engine() -> bevy::app::PluginGroupBuilder {
         present_mode: PresentMode::AutoVsync,
         ..default()
     };
-    DefaultPlugins
+    let engine = DefaultPlugins
         .set(WindowPlugin { primary_window: Some(window), ..default() })
-        .set(LogPlugin { filter: LOG_FILTER.to_owned(), ..default() })
+        .set(LogPlugin { filter: LOG_FILTER.to_owned(), ..default() });
+    if sound::audible() { engine } else { engine.disable::<AudioPlugin>() }
 }
 
 /// Audio and input libraries complain about missing devices at a level that scares people.

@@ -17,14 +17,26 @@ use bevy::{
     audio::{SpatialScale, Volume},
     prelude::*,
 };
+use std::path::{Path, PathBuf};
 use synth::Clip;
 use transport::player::PlayerEvent;
+
+/// Returns whether there may be a device to play on. The libraries below complain at length when there is none.
+pub(crate) fn audible() -> bool {
+    if !cfg!(target_os = "linux") {
+        return true;
+    }
+    let set = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let served = set("XDG_RUNTIME_DIR").is_some_and(|dir| dir.join("pulse").exists() || dir.join("pipewire-0").exists());
+    set("PULSE_SERVER").is_some() || served || Path::new("/dev/snd").exists()
+}
 
 /// Makes the clips and plays them.
 pub(crate) struct SoundPlugin;
 
 impl Plugin for SoundPlugin {
     fn build(&self, app: &mut App) {
+        app.init_asset::<AudioSource>();
         app.add_systems(Startup, make).add_systems(Update, (play, end).in_set(FrameSystems::Show));
     }
 }

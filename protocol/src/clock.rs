@@ -25,6 +25,8 @@ const JUMP_TICKS: f64 = 10.0;
 const MAX_BACKLOG: u32 = 6;
 /// Commands whose phase is remembered: a round trip of two seconds.
 const OFFSETS: usize = 128;
+/// Ticks over which the commands that a report is about were issued: the time between two snapshots at 20 per second.
+const AROUND: f64 = 3.0;
 /// The margin that is aimed for, seconds, before jitter: the server's own scheduling must fit in.
 const WISHED_MARGIN: f64 = 0.006;
 /// Weight of a new sample in the smoothed round trip and jitter (RFC 6298 uses 1/8 and 1/4; snapshots are far more frequent).
@@ -137,8 +139,8 @@ pub struct Pacer {
     phase: Option<(f64, Instant)>,
     issued: Tick,
     lead: f64,
-    /// How far ahead of the local clock, in ticks, the phase was when each of the last commands was issued.
-    offsets: VecDeque<f64>,
+    /// When each of the last commands was issued, in ticks of the local clock, and how far ahead of it the phase was.
+    offsets: VecDeque<(f64, f64)>,
     reported: Option<(i16, Duration)>,
     /// No round trip is known yet, so the phase is only a guess.
     guessing: bool,
@@ -160,11 +162,19 @@ impl Pacer {
     ///
     /// That command was issued a round trip ago, from a phase that may have been on its way since. So the margin is added to the phase of
     /// then, not to the one of now: otherwise every report of the same lack would be answered once more, until the first answer shows.
-    fn weigh(&mut self, clock: &Clock, base: f64) {
+    fn weigh(&mut self, clock: &Clock, local: f64, base: f64) {
         let Some((margin, jitter)) = self.reported.take() else { return };
-        let ago = clock.round_trip.unwrap_or(0.0) * HZ + 1.0;
-        let newest_first = self.offsets.iter().rev();
-        let Some(offset) = newest_first.clone().nth(ago as usize).or(newest_first.last()) else { return };
+        let until = local - clock.round_trip.unwrap_or(0.0) * HZ;
+        let since = until - AROUND;
+        if self.offsets.front().is_none_or(|(first, _)| *first > since) {
+            return;
+        }
+        // The margin is the least of those commands that had not been reported on.
+        let around = self.offsets.iter().filter(|(at, _)| (since..=until).contains(at));
+        let offset = around.fold(f64::INFINITY, |least, (_, offset)| least.min(*offset));
+        if !offset.is_finite() {
+            return;
+        }
         let wished = WISHED_MARGIN + 2.0 * jitter.as_secs_f64();
         let missing = (wished - f64::from(margin) / 4_000.0) * HZ;
         let step = offset + missing - base - self.lead;
@@ -177,12 +187,13 @@ impl Pacer {
             return None;
         }
         let base = clock.best_offset + clock.least_round_trip * HZ;
-        self.weigh(clock, base);
+        let local = clock.seconds(now) * HZ;
+        self.weigh(clock, local, base);
         if self.guessing && clock.round_trip.is_some() {
             self.guessing = false;
             self.phase = None;
+            self.offsets.clear();
         }
-        let local = clock.seconds(now) * HZ;
         let target = local + base + self.lead;
         let phase = match self.phase {
             Some((phase, then)) => {
@@ -199,11 +210,17 @@ impl Pacer {
             return None;
         }
         self.issued = self.issued.next().max(reached.minus(MAX_BACKLOG));
-        self.offsets.push_back(phase - local);
+        // A command that is made up for leaves later than its phase says.
+        self.offsets.push_back((local, phase.min(f64::from(self.issued.0) + 1.0) - local));
         if self.offsets.len() > OFFSETS {
             self.offsets.pop_front();
         }
         Some(self.issued)
+    }
+
+    /// Returns the local tick as it runs, fraction included.
+    pub fn phase(&self) -> Option<f64> {
+        self.phase.map(|(phase, _)| phase)
     }
 
     /// Returns how many ticks commands run ahead of the server.

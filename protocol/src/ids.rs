@@ -72,13 +72,30 @@ impl std::str::FromStr for Transport {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkId(pub u64);
 
-/// One player's presence in a room, across links. Random, not secret.
+/// Bits of a random name. Every JSON reader can hold that many in a number, those without integers included (RFC 8259, 6).
+pub const NAME_BITS: u32 = 53;
+
+/// One player's presence in a room, across links. Random, not secret, below 2⁵³.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SessionId(pub u64);
 
-/// A person, as the lobby knows them. Random, not secret.
+/// A person, as the lobby knows them. Random, not secret, below 2⁵³.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PlayerId(pub u64);
+
+impl SessionId {
+    /// Returns the name that `random` stands for.
+    pub const fn from_random(random: u64) -> Self {
+        Self(random >> (u64::BITS - NAME_BITS))
+    }
+}
+
+impl PlayerId {
+    /// Returns the name that `random` stands for.
+    pub const fn from_random(random: u64) -> Self {
+        Self(random >> (u64::BITS - NAME_BITS))
+    }
+}
 
 /// A place where matches are played.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -6,6 +6,7 @@
 //!
 //! Flow: input → [`Predictor::fly`] → screen; snapshot → [`Predictor::reconcile`].
 
+use crate::limits::REPEAT_COMMAND;
 use game::{Bolt, Command, Map, Phase, SeatId, Ship, Tick, View, ship::advance};
 use std::collections::VecDeque;
 
@@ -42,6 +43,11 @@ pub struct Predictor {
     seat: SeatId,
     phase: Phase,
     flown: VecDeque<Flown>,
+    /// The tick of the server's last word.
+    told: Tick,
+    /// The last command, and for how many ticks it has been repeated since.
+    last: Command,
+    missing: u32,
     ship: Option<Ship>,
     bolts: Vec<Bolt>,
     error: [f32; 2],
@@ -49,8 +55,25 @@ pub struct Predictor {
 }
 
 impl Predictor {
-    /// Flies the command of `tick`, the tick after the last one.
+    /// Flies the command of `tick`. Ticks that were left out are flown as the server will fly them: with a repetition, then without
+    /// thrust. A tick that is over already changes nothing any more.
     pub fn fly(&mut self, tick: Tick, command: Command, map: &Map) {
+        let reached = self.tick().map_or(self.told, |flown| flown.max(self.told));
+        if tick <= reached {
+            return;
+        }
+        for missed in reached.next().max(tick.minus(HISTORY as u32)).0..tick.0 {
+            self.missing = self.missing.saturating_add(1);
+            if self.missing > REPEAT_COMMAND {
+                self.last = Command { aim: self.last.aim, ..Command::default() };
+            }
+            self.advance(Tick(missed), self.last, map);
+        }
+        (self.last, self.missing) = (command, 0);
+        self.advance(tick, command, map);
+    }
+
+    fn advance(&mut self, tick: Tick, command: Command, map: &Map) {
         let Some(mut ship) = self.ship else { return };
         if advance(&mut ship, self.phase.at(tick).filter(command), map).bolt {
             self.bolts.push(Bolt::from_ship(self.seat, &ship, tick));
@@ -65,6 +88,7 @@ impl Predictor {
     /// Compares with the server's word and flies everything after it again.
     pub fn reconcile(&mut self, view: &View, map: &Map) -> Outcome {
         self.phase = view.phase;
+        self.told = view.tick;
         let Some((seat, truth)) = view.own else {
             *self = Self { corrections: self.corrections, ..Self::default() };
             return Outcome::Unknown;

@@ -61,6 +61,8 @@ const RECEIVE_BUFFER: usize = 128 * 1024;
 const UNSENT: u32 = 8 * 1024;
 /// Headers of a TCP segment, bytes: IPv4's 20, TCP's 20 and its timestamps.
 const OVERHEAD: usize = 52;
+/// How often silence is looked for.
+const WATCH_PAUSE: Duration = Duration::from_millis(200);
 /// The violation that has a close code of its own.
 const TEXT_FRAME: &str = "a text frame, where only binary ones belong";
 
@@ -266,7 +268,7 @@ where
 /// Returns when nothing has come, or nothing could be written, for too long.
 async fn watch(pulse: &Pulse, timing: &Timing) -> Lost {
     loop {
-        sleep(timing.silence / 8).await;
+        sleep(WATCH_PAUSE).await;
         let silent = pulse.since(pulse.heard.load(Ordering::Relaxed)) > timing.silence;
         if silent && !pulse.waiting.load(Ordering::Relaxed) {
             return Lost::TimedOut;

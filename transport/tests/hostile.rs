@@ -2,12 +2,13 @@
 //!
 //! Flow: `tests/support` runs the server; the clients here are not ours, or have been given something wrong.
 
+#[allow(dead_code, reason = "shared with the conformance suite, which needs more of it")]
 mod support;
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use protocol::{Lane, Transport, limits};
-use renetcode::ConnectToken;
+use renetcode::{ClientAuthentication, ConnectToken, NetcodeClient};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use support::{IDENTITY, KEY, Rig, SOON, any_port, eventually, receive, timing};
@@ -108,6 +109,89 @@ fn datagrams_of_every_shape_are_counted_and_change_nothing() {
     assert_eq!(counters.peer_panics.load(Ordering::Relaxed), 0);
     client.send(Lane::Latest, Bytes::from_static(b"unmoved")).unwrap();
     receive(&server);
+}
+
+/// A client that has a ticket and uses it for things that ours never does.
+struct Insider {
+    socket: std::net::UdpSocket,
+    netcode: NetcodeClient,
+}
+
+impl Insider {
+    fn new(rig: &Rig) -> Self {
+        let socket = std::net::UdpSocket::bind(any_port()).unwrap();
+        socket.connect(rig.listeners.udp_addr).unwrap();
+        socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+        let connect_token = ConnectToken::read(&mut rig.token().as_slice()).unwrap();
+        let mut netcode = NetcodeClient::new(Duration::ZERO, ClientAuthentication::Secure { connect_token }).unwrap();
+        let mut buffer = [0; 2_048];
+        for _ in 0..100 {
+            if let Some((packet, _)) = netcode.update(Duration::from_millis(300)) {
+                socket.send(packet).unwrap();
+            }
+            if let Ok(length) = socket.recv(&mut buffer) {
+                netcode.process_packet(&mut buffer[..length]);
+            }
+            if netcode.is_connected() {
+                return Self { socket, netcode };
+            }
+        }
+        panic!("the handshake of a good ticket succeeds");
+    }
+
+    fn seal(&mut self, payload: &[u8]) -> Vec<u8> {
+        self.netcode.generate_payload_packet(payload).unwrap().1.to_vec()
+    }
+}
+
+#[test]
+fn payloads_that_are_never_sent_end_the_link_of_whoever_sends_them() {
+    let rig = Rig::new(Transport::Udp);
+    let (client, bystander) = rig.pair();
+    let too_long = [vec![0x10], vec![0; limits::MAX_LATEST_BYTES + 1]].concat();
+    for payload in [&[0x13][..], &[], &[1, 0, 0], &[2, 0, 0], &[3, 0, 0], &[0, 1, 9, 0, 1, 0, 1, 7], &[0, 1], &too_long]
+    {
+        let mut insider = Insider::new(&rig);
+        let server = rig.accept();
+        let datagram = insider.seal(payload);
+        insider.socket.send(&datagram).unwrap();
+        let end = eventually("the link ends", SOON, || server.closed());
+        assert!(matches!(end, Closed::Violation(_)), "{payload:?}: {end:?}");
+    }
+    assert_eq!(rig.listeners.links.counters().peer_panics.load(Ordering::Relaxed), 0);
+    client.send(Lane::Latest, Bytes::from_static(b"unmoved")).unwrap();
+    receive(&bystander);
+}
+
+#[test]
+fn a_datagram_that_comes_again_counts_once() {
+    let rig = Rig::new(Transport::Udp);
+    let mut insider = Insider::new(&rig);
+    let server = rig.accept();
+    let first = insider.seal(&[0x10, 1]);
+    for _ in 0..5 {
+        insider.socket.send(&first).unwrap();
+    }
+    let second = insider.seal(&[0x10, 2]);
+    insider.socket.send(&second).unwrap();
+    assert_eq!((receive(&server).bytes, receive(&server).bytes), (Bytes::from_static(&[1]), Bytes::from_static(&[2])));
+    assert_eq!(server.try_recv(), None);
+}
+
+#[test]
+fn a_client_hears_only_its_server() {
+    let rig = Rig::new(Transport::Udp);
+    let (client, server) = rig.pair();
+    let at = server.peer().unwrap();
+    let stranger = std::net::UdpSocket::bind(any_port()).unwrap();
+    for kind in 0..=6_u8 {
+        stranger.send_to(&[&[kind | 0x10, 1][..], &[0; 60]].concat(), at).unwrap();
+    }
+    let wire_in = client.stats().wire_in;
+    server.send(Lane::Latest, Bytes::from_static(b"the real one")).unwrap();
+    assert_eq!(receive(&client).bytes, &b"the real one"[..]);
+    let heard = client.stats().wire_in - wire_in;
+    assert!(heard < 7 * 60, "{heard} bytes: the kernel drops what strangers send");
 }
 
 #[test]

@@ -5,6 +5,7 @@
 use super::Panels;
 use crate::{
     links::LeaveMatch,
+    palette,
     settings::{SCALES, Settings},
     style,
 };
@@ -27,7 +28,7 @@ pub(super) fn draw(
     let context = contexts.ctx_mut()?;
     Area::new(Id::new("pause")).anchor(Align2::CENTER_CENTER, egui::Vec2::ZERO).show(context, |ui| {
         style::glass().show(ui, |ui| {
-            ui.set_width(320.0);
+            ui.set_width(400.0);
             ui.heading("Pause");
             ui.label(style::quiet("The match goes on."));
             ui.add_space(style::GRID);
@@ -56,12 +57,13 @@ pub(crate) fn sliders(ui: &mut Ui, settings: &mut ResMut<Settings>) {
     let mut draft = Settings::clone(settings);
     let mut slider = |name: &str, value: &mut f32, range: std::ops::RangeInclusive<f32>| {
         ui.horizontal(|ui| {
-            ui.add_sized([104.0, 24.0], egui::Label::new(style::quiet(name)).halign(egui::Align::LEFT));
-            ui.add(
-                Slider::new(value, range).custom_formatter(|value, _| format!("{:.0} %", value * 100.0)).custom_parser(
-                    |text| text.trim_end_matches(['%', ' ']).parse::<f64>().ok().map(|value| value / 100.0),
-                ),
-            );
+            let (rect, _) = ui.allocate_exact_size(egui::vec2(NAME_WIDTH, style::TARGET - style::GRID), egui::Sense::hover());
+            let font = style::words(style::SMALL);
+            ui.painter().text(rect.left_center(), Align2::LEFT_CENTER, name, font, palette::ink(palette::QUIET));
+            ui.spacing_mut().slider_width = ui.available_width() - VALUE_WIDTH;
+            let percent = |value: f64, _| format!("{:.0} %", value * 100.0);
+            let parse = |text: &str| text.trim_end_matches(['%', ' ']).parse::<f64>().ok().map(|value| value / 100.0);
+            ui.add(Slider::new(value, range).custom_formatter(percent).custom_parser(parse));
         });
     };
     slider("Volume", &mut draft.volume, 0.0..=1.0);
@@ -69,3 +71,8 @@ pub(crate) fn sliders(ui: &mut Ui, settings: &mut ResMut<Settings>) {
     slider("Text size", &mut draft.hud_scale, SCALES);
     settings.set_if_neq(draft);
 }
+
+/// Room for the name of a setting.
+const NAME_WIDTH: f32 = 104.0;
+/// Room for its value, right of the slider.
+const VALUE_WIDTH: f32 = 96.0;

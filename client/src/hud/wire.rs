@@ -7,7 +7,7 @@
 use super::canvas::Canvas;
 use crate::{links::Told, palette, style};
 use bevy::prelude::*;
-use bevy_egui::egui::{Align2, Color32, Rect, Stroke, pos2};
+use bevy_egui::egui::{Align2, Color32, Rect, Stroke, pos2, vec2};
 use protocol::Transport;
 use std::time::Duration;
 use transport::player::{PlayerEvent, Status};
@@ -46,8 +46,8 @@ pub(super) fn note(mut told: MessageReader<Told>, mut toast: ResMut<Toast>, time
 /// Draws the line, the keys, and what was said last.
 pub(super) fn draw(canvas: &Canvas, status: &Status, toast: &Toast, now: Duration) {
     let place = canvas.below();
-    let corner = canvas.screen.left_top() + bevy_egui::egui::vec2(MARGIN, MARGIN);
-    let inside = corner + bevy_egui::egui::vec2(PADDING, PADDING);
+    let corner = canvas.screen.left_top() + vec2(MARGIN, MARGIN);
+    let inside = corner + vec2(PADDING, PADDING);
     let color = status.driving.map_or(palette::ink(palette::QUIET), |wire| palette::ink(palette::wire(wire)));
     let line = canvas.text(inside, Align2::LEFT_TOP, &summary(status), style::numbers(style::LARGE), color);
 
@@ -64,7 +64,7 @@ pub(super) fn draw(canvas: &Canvas, status: &Status, toast: &Toast, now: Duratio
         );
         let drives = status.driving == Some(wire);
         let coming = status.switching_to == Some(wire);
-        let shade = palette::faded(palette::wire(wire), if drives || coming { 1.0 } else { 0.6 });
+        let shade = palette::faded(palette::wire(wire), if drives || coming { 1.0 } else { 0.75 });
         let name = canvas.text(pos2(key.right(), y), Align2::LEFT_TOP, wire.name(), font.clone(), shade);
         if drives || coming {
             // An underline besides the brightness: a full one drives, a dotted one is on its way.
@@ -73,15 +73,20 @@ pub(super) fn draw(canvas: &Canvas, status: &Status, toast: &Toast, now: Duratio
         x = name.right() + 2.0 * style::GRID;
     }
     let bottom = y + style::SMALL + PADDING;
-    let right = (x - 2.0 * style::GRID).max(line.right()) + PADDING;
+    let right = (x - 2.0 * style::GRID).max(line.right()).max(corner.x + MIN_WIDTH) + PADDING;
     canvas.glass_at(place, Rect::from_min_max(corner, pos2(right, bottom + 2.0)));
 
     if let Some((text, rgb, said)) = &toast.said {
         let age = now.saturating_sub(*said).as_secs_f32();
         let opacity = ((TOAST_SECONDS - age) / FADE_SECONDS).clamp(0.0, 1.0);
         if opacity > 0.0 {
-            let at = pos2(inside.x, bottom + 12.0);
-            canvas.text(at, Align2::LEFT_TOP, text, style::words(style::SMALL), palette::faded(*rgb, opacity));
+            let font = style::words(16.0);
+            let size = vec2(canvas.width(text, &font) + 2.0 * PADDING, 32.0);
+            let rect = Rect::from_min_size(pos2(corner.x, bottom + style::GRID), size);
+            canvas.glass(rect, opacity);
+            let color = palette::faded(*rgb, opacity);
+            canvas.block(Rect::from_min_size(rect.min, vec2(2.0, rect.height())), color);
+            canvas.text(rect.left_center() + vec2(PADDING, 0.0), Align2::LEFT_CENTER, text, font, color);
         }
     }
 }
@@ -120,6 +125,8 @@ fn underline(canvas: &Canvas, name: Rect, color: Color32, dotted: bool) {
 
 const MARGIN: f32 = 2.0 * style::GRID;
 const PADDING: f32 = style::GRID + 2.0;
+/// Wide enough for most lines, so that the panel does not breathe with the numbers.
+const MIN_WIDTH: f32 = 272.0;
 /// How long a toast stays.
 const TOAST_SECONDS: f32 = 4.0;
 const FADE_SECONDS: f32 = 0.6;

@@ -65,6 +65,7 @@ impl Eye {
 
 /// Returns whether bloom is worth its price here: a processor that draws has better things to do.
 pub(super) fn blooms(adapter: Option<&RenderAdapterInfo>) -> bool {
+    if std::env::var("FORCE_BLOOM").is_ok() { return true; }
     // Bevy does not pass wgpu's enum on, only values of it.
     adapter.is_none_or(|adapter| format!("{:?}", adapter.device_type) != "Cpu")
 }
@@ -130,6 +131,12 @@ pub(super) fn follow(
     eye.height = if same { eye.height + (height - eye.height) * ease(LEAD_RATE) } else { height };
     (eye.source, eye.subject, eye.anchor) = (picture.source, own, anchor);
     eye.centre = anchor + eye.slip + eye.lead;
+    if let (Source::Match, Some(map)) = (picture.source, &picture.map) {
+        // Beyond the border there is nothing to see: it takes only so much of the screen.
+        let (size, half) = (Vec2::new(map.width as f32, map.height as f32), eye.extent(&window) * 0.5);
+        let (low, high) = (half - BORDER_TILES, size - half + BORDER_TILES);
+        eye.centre = eye.centre.clamp(low.min(size * 0.5), high.max(size * 0.5));
+    }
 
     for event in happened.read() {
         let blow = blow(event, own, eye.centre);
@@ -181,6 +188,8 @@ const SLIP_RATE: f32 = 6.0;
 const JUMP_TILES: f32 = 2.0;
 /// Longest way that is flown to rather than skipped.
 const MAX_SLIP_TILES: f32 = 12.0;
+/// Most that is seen of what lies beyond the map.
+const BORDER_TILES: f32 = 2.5;
 /// A frame that took longer (a window that was dragged) eases as if it had not.
 const MAX_STEP_SECONDS: f32 = 0.1;
 /// Full shake dies down in this time.

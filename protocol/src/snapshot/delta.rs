@@ -105,7 +105,15 @@ pub fn encode(mut header: Header, baseline: Option<&View>, full: &View, waiting:
     let room = (MAX_LATEST_BYTES * 8).saturating_sub(fixed + COUNT_BITS);
     let told = choose(wishes(baseline, full, waiting), room, waiting, u16::from(header.age.max(1)));
 
-    let mut held = View { tick, phase: full.phase, own: full.own, pickups: full.pickups, ..View::default() };
+    let mut held = View {
+        tick,
+        phase: full.phase,
+        own: full.own,
+        pickups: full.pickups,
+        ships: Vec::with_capacity(full.ships.len()),
+        bolts: Vec::with_capacity(full.bolts.len()),
+        beams: Vec::with_capacity(full.beams.len()),
+    };
     write_ships(&mut w, baseline, full, &told, &mut held);
     write_bolts(&mut w, tick, baseline, full, &told, &mut held);
     write_beams(&mut w, tick, baseline, full, &told, &mut held);
@@ -147,16 +155,18 @@ fn holds_beam(view: &View, beam: &Beam) -> bool {
 /// Lists all that changed and has a choice.
 fn wishes<'a>(baseline: &View, full: &'a View, waiting: &Waiting) -> Vec<Wish<'a>> {
     let eye = full.own.map(|(_, ship)| ship.pos);
-    let mut wishes = Vec::with_capacity(full.ships.len());
+    let mut wishes = Vec::with_capacity(full.ships.len() + 16);
+    // One scratch row of bits measures them all, one behind the other.
+    let mut probe = BitWriter::default();
     for ship in &full.ships {
         let old = find_ship(baseline, ship.seat);
         if old == Some(ship) {
             continue;
         }
-        let mut probe = BitWriter::default();
+        let before = probe.len_bits();
         write_ship(&mut probe, old.unwrap_or(&ShipView { seat: ship.seat, ..ShipView::default() }), ship);
         let urgency = nearness(eye, ship.pos).saturating_mul(waiting.of(ship.seat).saturating_add(1));
-        wishes.push(Wish { urgency, bits: probe.len_bits() + SHIP_FRAME_BITS, thing: Thing::Ship(ship) });
+        wishes.push(Wish { urgency, bits: probe.len_bits() - before + SHIP_FRAME_BITS, thing: Thing::Ship(ship) });
     }
     let fresh = full.bolts.iter().filter(|bolt| bolt_fits(full.tick, bolt) && !holds_bolt(baseline, bolt));
     wishes.extend(fresh.map(|bolt| {

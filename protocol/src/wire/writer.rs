@@ -2,6 +2,9 @@
 //!
 //! Flow: [`super::command`], [`super::snapshot`] → here → link.
 
+/// Bytes that a message rarely exceeds: a snapshot of a full room takes a few hundred.
+const USUAL_BYTES: usize = 256;
+
 /// A growing row of bits.
 #[derive(Clone, Debug, Default)]
 pub struct BitWriter {
@@ -13,7 +16,9 @@ pub struct BitWriter {
 impl BitWriter {
     /// Returns a writer that begins with the whole byte `first`.
     pub fn starting_with(first: u8) -> Self {
-        Self { bytes: vec![first], ..Self::default() }
+        let mut bytes = Vec::with_capacity(USUAL_BYTES);
+        bytes.push(first);
+        Self { bytes, ..Self::default() }
     }
 
     /// Writes the low `bits` (0 to 32) bits of `value`.

@@ -50,6 +50,7 @@ pub(crate) struct Player {
     /// The last margin that the server reported, quarter milliseconds.
     pub(crate) margin: i16,
     flown: BTreeMap<Tick, Command>,
+    last: Command,
     base: (Tick, Phase),
     bot: Bot,
     map: Arc<Map>,
@@ -80,6 +81,7 @@ impl Player {
             longest_gap: std::time::Duration::ZERO,
             margin: 0,
             flown: BTreeMap::new(),
+            last: Command::default(),
             base: (Tick(0), Phase::default()),
             bot: Bot::new(seed, 0.8),
             map,
@@ -155,7 +157,7 @@ impl Player {
         while let Some(tick) = self.pacer.due(&self.clock, now) {
             let view = self.session.snapshots().newest().cloned();
             let command = view.map_or_else(Command::default, |view| self.bot.fly(&view, &self.map));
-            assert!(self.flown.insert(tick, command).is_none(), "one command per tick");
+            self.note(tick, command);
             self.predictor.fly(tick, command, &self.map);
             self.session.fly(tick, command);
             flew = true;
@@ -163,6 +165,17 @@ impl Player {
         if flew {
             self.session.send_commands(now);
         }
+    }
+
+    /// Remembers what was flown, and what the server makes of ticks that were left out.
+    fn note(&mut self, tick: Tick, command: Command) {
+        let from = self.flown.last_key_value().map_or(self.base.0, |(last, _)| self.base.0.max(*last));
+        for (n, missed) in (from.next().0..tick.0).enumerate() {
+            let neutral = Command { aim: self.last.aim, ..Command::default() };
+            self.flown.insert(Tick(missed), if n < 3 { self.last } else { neutral });
+        }
+        assert!(self.flown.insert(tick, command).is_none(), "one command per tick");
+        self.last = command;
     }
 
     /// Tells the server the next numbered line.

@@ -58,7 +58,7 @@ impl Granter {
 
     /// Returns what `caller`, whose connection came in on `local`, needs to take a seat in `room`.
     pub(super) fn grant(&self, caller: &Caller, room: RoomId, local: IpAddr) -> Result<Grant, Refusal> {
-        let session = SessionId(rand::random());
+        let session = SessionId::from_random(rand::random());
         let resume_key = ResumeKey(rand::random());
         let proof = Proof {
             id: rand::random(),

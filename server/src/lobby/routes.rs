@@ -114,7 +114,7 @@ async fn new_guest(
              something visible."
         )));
     }
-    let guest = auth::issue(&shared.keys, PlayerId(rand::random()), &wish.name);
+    let guest = auth::issue(&shared.keys, PlayerId::from_random(rand::random()), &wish.name);
     tracing::debug!(player = guest.player.0, name = guest.name, "new guest");
     Ok((StatusCode::CREATED, Json(guest)))
 }

@@ -31,6 +31,7 @@ pub mod simulate;
 use crate::directory::DirectoryHost;
 use bevy::app::{App, FixedUpdate, Plugin, PostUpdate, PreUpdate, TaskPoolPlugin};
 use bevy::ecs::prelude::*;
+use bevy::ecs::schedule::{Schedules, SingleThreadedExecutor};
 use bevy::time::{Fixed, Time, TimePlugin, TimeUpdateStrategy};
 use game::tick::TICK_HZ;
 use protocol::grant::Sealer;
@@ -109,5 +110,13 @@ impl Plugin for RoomsPlugin {
                     .before(LinkSystems::Flush),
             )
             .add_systems(PostUpdate, (board::publish, board::close_empty).chain().after(LinkSystems::Flush));
+    }
+
+    /// The systems form one chain, so there is nothing to run side by side but what they spread over the cores themselves; a
+    /// scheduler with threads would only add its wake-ups to every tick.
+    fn finish(&self, app: &mut App) {
+        for (_, schedule) in app.world_mut().resource_mut::<Schedules>().iter_mut() {
+            schedule.set_executor(SingleThreadedExecutor::new());
+        }
     }
 }

@@ -44,7 +44,7 @@ pub(crate) async fn dial(token: &[u8], server: Option<SocketAddr>, timing: Timin
         Some(server) => vec![server],
         None => token.server_addresses.iter().flatten().copied().map(token::reachable).collect(),
     };
-    let share = timing.handshake / u32::try_from(addresses.len()).unwrap_or(1).max(1);
+    let share = timing.handshake.checked_div(u32::try_from(addresses.len()).unwrap_or(u32::MAX)).unwrap_or_default();
     let mut failure = DialError::Token(token::TokenError::NoAddress);
     for address in addresses {
         match timeout(share, open(&token, address, timing)).await {
@@ -104,8 +104,8 @@ async fn open(token: &ConnectToken, server: SocketAddr, timing: Timing) -> Resul
         }
     }
 
-    // The handshake took two round trips.
-    let resend = (started.elapsed() * 3 / 4).clamp(RESEND, MAX_RESEND);
+    // The handshake took two round trips, so this is a little more than one.
+    let resend = started.elapsed().mul_f32(0.7).clamp(RESEND, MAX_RESEND);
     let mut renet = RenetClient::new(channels(resend));
     renet.set_connected();
     let (link, driver) = link_pair(Transport::Udp, Some(server), None);
@@ -162,7 +162,7 @@ impl Wire {
         if !guard::datagram_ok(datagram) || guard::is_request(datagram) {
             return Ok(None);
         }
-        Ok(self.netcode.process_packet(datagram).map(|payload| Bytes::copy_from_slice(payload)))
+        Ok(self.netcode.process_packet(datagram).map(Bytes::copy_from_slice))
     }
 
     fn send(&mut self, payload: &[u8]) {
@@ -279,7 +279,9 @@ impl Task {
                     return Err(Closed::Violation("a renet packet of a kind that is never sent"));
                 }
                 self.flow.pull(&mut self.renet, &self.driver, at).map_err(Closed::Violation)?;
-                self.driver.set_rtt(Channel::rtt(&self.renet));
+                if let Some(rtt) = Channel::rtt(&self.renet) {
+                    self.driver.set_rtt(rtt);
+                }
             }
             Payload::Close(reason) => return Err(Closed::ByPeer(reason)),
             Payload::Hearing => {}

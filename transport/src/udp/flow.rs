@@ -7,7 +7,7 @@
 //! Flow: `link/driver.rs` -> [`Flow::push`] -> renet -> [`Flow::packets`] -> `udp/client.rs` or `udp/server.rs` -> socket;
 //! and socket -> [`Flow::admit`] -> renet -> [`Flow::pull`] -> `link/driver.rs`.
 
-use super::{BURST_BYTES, CHANNEL, RESEND};
+use super::{BURST_BYTES, CHANNEL};
 use crate::frames::{self, Decoder, Frame};
 use crate::guard::{self, Renet};
 use crate::link::Driver;
@@ -23,6 +23,9 @@ const IN_FLIGHT_BYTES: usize = 64 * 1024;
 /// Pieces that the peer may be ahead of our reader. Together they stay below `LINK_BYTES`, renet's own limit.
 const WINDOW: u64 = 256;
 
+/// How often renet is asked whether something must be repeated: often enough that a repetition is hardly late.
+const ASK_PAUSE: Duration = Duration::from_millis(50);
+
 /// renet's end of one connection, the same on server and client.
 pub(super) trait Channel {
     /// Bytes that are not yet acknowledged.
@@ -37,8 +40,8 @@ pub(super) trait Channel {
     fn process(&mut self, payload: &[u8]);
     /// Whether renet has given the connection up.
     fn failed(&self) -> bool;
-    /// renet's estimate of the round trip.
-    fn rtt(&self) -> Duration;
+    /// renet's estimate of the round trip, once it has one. It includes the wait for the peer's next tick.
+    fn rtt(&self) -> Option<Duration>;
 }
 
 impl Channel for RenetClient {
@@ -66,8 +69,8 @@ impl Channel for RenetClient {
         self.is_disconnected()
     }
 
-    fn rtt(&self) -> Duration {
-        seconds(RenetClient::rtt(self))
+    fn rtt(&self) -> Option<Duration> {
+        measured(Self::rtt(self))
     }
 }
 
@@ -103,13 +106,13 @@ impl Channel for OfServer<'_> {
         !self.server.is_connected(self.id)
     }
 
-    fn rtt(&self) -> Duration {
-        seconds(self.server.rtt(self.id))
+    fn rtt(&self) -> Option<Duration> {
+        measured(self.server.rtt(self.id))
     }
 }
 
-fn seconds(seconds: f64) -> Duration {
-    Duration::try_from_secs_f64(seconds).unwrap_or_default()
+fn measured(seconds: f64) -> Option<Duration> {
+    Duration::try_from_secs_f64(seconds).ok().filter(|rtt| !rtt.is_zero())
 }
 
 /// The state of the Reliable lane of one connection.
@@ -183,7 +186,7 @@ impl Flow {
 
     /// Returns the renet packets that are due: new pieces, repetitions, acknowledgements. Mostly none.
     pub(super) fn packets(&mut self, channel: &mut impl Channel, now: Instant) -> Vec<Vec<u8>> {
-        let pause_over = self.asked.is_none_or(|asked| now.saturating_duration_since(asked) >= RESEND / 2);
+        let pause_over = self.asked.is_none_or(|asked| now.saturating_duration_since(asked) >= ASK_PAUSE);
         let repeat = pause_over && channel.in_flight() > 0;
         if !(self.more || self.acknowledge || repeat) {
             return Vec::new();
@@ -218,7 +221,7 @@ mod tests {
 
     impl End {
         fn new() -> Self {
-            let mut renet = RenetClient::new(super::super::channels(RESEND));
+            let mut renet = RenetClient::new(super::super::channels(super::super::RESEND));
             renet.set_connected();
             let (link, driver) = link_pair(Transport::Udp, None, None);
             Self { renet, flow: Flow::default(), link, driver }
@@ -257,7 +260,7 @@ mod tests {
                     .into_iter()
                     .filter(|_| {
                         count += 1;
-                        count % 4 != 0
+                        !count.is_multiple_of(4)
                     })
                     .collect::<Vec<_>>()
             };

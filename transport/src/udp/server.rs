@@ -22,7 +22,7 @@ use std::collections::HashMap;
 use std::net::{SocketAddr, UdpSocket};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
@@ -318,8 +318,7 @@ impl Peer {
                 if let Err(what) = self.flow.pull(&mut channel, &self.driver, at) {
                     self.end = Some(Closed::Violation(what));
                 }
-                let rtt = channel.rtt();
-                if rtt > Duration::ZERO {
+                if let Some(rtt) = channel.rtt() {
                     self.driver.set_rtt(rtt);
                 }
             }
