@@ -83,7 +83,8 @@ fn name(text: &str) -> Result<String, String> {
 }
 
 fn wire(text: &str) -> Result<Wire, String> {
-    if text == "auto" { Ok(Wire(None)) } else { text.parse().map(|wire| Wire(Some(wire))) }
+    let wire = || text.parse().map(|wire| Wire(Some(wire)));
+    if text == "auto" { Ok(Wire(None)) } else { wire().map_err(|error: String| format!("{error}, auto")) }
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

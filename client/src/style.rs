@@ -7,7 +7,7 @@
 
 use crate::{assets::AssetDir, palette, settings::Settings};
 use bevy::{prelude::*, window::PrimaryWindow};
-use bevy_egui::{EguiContexts, EguiPreUpdateSet, egui};
+use bevy_egui::{EguiContexts, EguiPreUpdateSet, EguiPrimaryContextPass, egui};
 use egui::{
     Color32, CornerRadius, FontData, FontDefinitions, FontFamily, FontId, Frame, Margin, RichText, Stroke, TextStyle,
     Ui,
@@ -21,8 +21,16 @@ pub(crate) const GRID: f32 = 8.0;
 pub(crate) const TARGET: f32 = 40.0;
 /// Size of most text; the smallest there is.
 pub(crate) const SMALL: f32 = 14.0;
+/// Size of what is pressed.
+pub(crate) const MIDDLE: f32 = 16.0;
 /// Size of what matters.
 pub(crate) const LARGE: f32 = 20.0;
+/// Size of the clock, which is read from the corner of the eye.
+pub(crate) const CLOCK: f32 = 26.0;
+/// Size of the name of the game and of who won it.
+pub(crate) const TITLE: f32 = 44.0;
+/// Size of the countdown.
+pub(crate) const HUGE: f32 = 88.0;
 
 /// Dresses egui.
 pub(crate) struct StylePlugin;
@@ -34,6 +42,7 @@ impl Plugin for StylePlugin {
             PreUpdate,
             (dress, scale).chain().after(EguiPreUpdateSet::InitContexts).before(EguiPreUpdateSet::ProcessInput),
         );
+        app.add_systems(EguiPrimaryContextPass, warm_up);
     }
 }
 
@@ -70,7 +79,7 @@ pub(crate) fn glass() -> Frame {
 /// Adds a button as wide as there is room.
 pub(crate) fn button(ui: &mut Ui, text: &str) -> egui::Response {
     let size = egui::vec2(ui.available_width(), TARGET);
-    ui.add_sized(size, egui::Button::new(RichText::new(text).font(strong(16.0))))
+    ui.add_sized(size, egui::Button::new(RichText::new(text).font(strong(MIDDLE))))
 }
 
 /// Adds the one button of a screen that most people want.
@@ -99,7 +108,7 @@ pub(crate) fn field(ui: &mut Ui, name: &str, text: &mut String, limit: usize) ->
     let filter = egui::EventFilter { horizontal_arrows: true, ..Default::default() };
     ui.add(
         egui::TextEdit::singleline(text)
-            .font(words(16.0))
+            .font(words(MIDDLE))
             .char_limit(limit)
             .event_filter(filter)
             .margin(Margin::symmetric(GRID as i8 + 4, GRID as i8 + 2))
@@ -116,6 +125,25 @@ fn dress(mut contexts: EguiContexts, assets: Res<AssetDir>, mut dressed: Local<b
     context.global_style_mut(restyle);
     context.options_mut(|options| options.zoom_with_keyboard = false);
     *dressed = true;
+}
+
+/// Lays out every character once: a new one reaches the graphics card a frame late and would blink.
+fn warm_up(mut contexts: EguiContexts, mut warm_at: Local<f32>) -> Result {
+    let context = contexts.ctx_mut()?;
+    let density = context.pixels_per_point();
+    if std::mem::replace(&mut *warm_at, density) == density {
+        return Ok(());
+    }
+    let text: String = (' '..='~').chain(BEYOND_ASCII.chars()).collect();
+    let faces = [SMALL, MIDDLE, LARGE, CLOCK].map(numbers).into_iter();
+    let faces = faces.chain([SMALL, MIDDLE].map(words)).chain([SMALL, MIDDLE, LARGE, TITLE].map(strong));
+    context.fonts_mut(|fonts| {
+        for face in faces {
+            fonts.layout_no_wrap(text.clone(), face, Color32::WHITE);
+        }
+        fonts.layout_no_wrap("0123456789".to_owned(), numbers(HUGE), Color32::WHITE);
+    });
+    Ok(())
 }
 
 /// Scales the HUD with the window, so that it takes the same share of a large screen, and by what the player chose.
@@ -196,6 +224,8 @@ fn restyle(style: &mut egui::Style) {
 }
 
 const STRONG: &str = "strong";
+/// What is written besides ASCII.
+const BEYOND_ASCII: &str = "±–—·›…“”";
 /// Radius of corners: crisp, but no needle.
 const CORNER: u8 = 4;
 /// Buttons, a little above the glass.

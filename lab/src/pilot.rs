@@ -42,6 +42,22 @@ impl Pilot {
         seed: u64,
     ) -> Result<Self, LobbyError> {
         let guest = lobby.guest(name).await?;
+        Self::join_as(runtime, lobby, maps, guest, room, wire, seed).await
+    }
+
+    /// Takes a seat in `room` as `guest`: the same seat again if they have one there.
+    ///
+    /// # Errors
+    /// A sentence.
+    pub async fn join_as(
+        runtime: &Handle,
+        lobby: &LobbyClient,
+        maps: &MapShelf,
+        guest: Guest,
+        room: RoomId,
+        wire: Option<Transport>,
+        seed: u64,
+    ) -> Result<Self, LobbyError> {
         let grant = lobby.take_seat(&guest, room).await?;
         let player = Player::join(runtime, lobby.clone(), guest, grant, maps.clone(), wire, Instant::now());
         Ok(Self { player, bot: Bot::new(seed, SKILL) })

@@ -38,7 +38,8 @@ const HEALTH_EVERY: Duration = Duration::from_millis(500);
 /// How long the honest fly on after the storm: what was held back may still do harm.
 const AFTERMATH: Duration = Duration::from_secs(1);
 /// Throwers that take seats: one identity each, so that they never hold more seats than this.
-const ATTACKERS: [&str; 6] = ["Storm udp", "Storm quic", "Storm websocket", "Storm sealed", "Storm words u", "Storm words q"];
+const ATTACKERS: [&str; 6] =
+    ["Storm udp", "Storm quic", "Storm websocket", "Storm sealed", "Storm words u", "Storm words q"];
 /// Time for the throwers to end after the storm.
 const LAST_THROWS: Duration = Duration::from_secs(5);
 
@@ -264,7 +265,9 @@ fn on_this_machine(url: &str) -> Result<SocketAddr, String> {
 }
 
 fn elsewhere(url: &str) -> String {
-    format!("A storm only goes to a server on this machine, and {url} is elsewhere. Start one here and use its 127.0.0.1 address.")
+    format!(
+        "A storm only goes to a server on this machine, and {url} is elsewhere. Start one here and use its 127.0.0.1 address."
+    )
 }
 
 /// Looks at the server's health until the storm is over and returns the most memory that it had.
@@ -322,7 +325,10 @@ fn start(storm: &Arc<Storm>, passes: Vec<Pass>, players: spoof::Players) -> Thro
 
 fn print_table(o: &Outcome) {
     println!("{} s of storm {}, {} honest players", o.seconds, o.seed, o.players);
-    println!("  {:<8} {:<22} {:>11} {:>9} {:>10} {:>12} {:>12}", "port", "kind", "connections", "refused", "pieces", "bytes", "answered");
+    println!(
+        "  {:<8} {:<22} {:>11} {:>9} {:>10} {:>12} {:>12}",
+        "port", "kind", "connections", "refused", "pieces", "bytes", "answered"
+    );
     for t in &o.thrown {
         let port = format!("{:?}", t.port).to_lowercase();
         println!(
@@ -332,14 +338,23 @@ fn print_table(o: &Outcome) {
     }
     o.notes.iter().for_each(|note| println!("  {note}"));
     let h = &o.honest;
-    println!("  honest players     {:>10} flying   disconnects   {:>6}   decode errors {:>4}", h.connected, h.disconnects, h.decode_errors);
-    println!("  commands sent      {:>10}          executed      {:>6} ({:.2} %)", h.commands_sent, h.commands_executed, h.executed_percent);
+    println!(
+        "  honest players     {:>10} flying   disconnects   {:>6}   decode errors {:>4}",
+        h.connected, h.disconnects, h.decode_errors
+    );
+    println!(
+        "  commands sent      {:>10}          executed      {:>6} ({:.2} %)",
+        h.commands_sent, h.commands_executed, h.executed_percent
+    );
     println!("  picture age        {}", h.snapshot_age_ms.line());
     let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
     let (before, after, max) = (mib(o.memory_before), mib(o.memory_after), mib(o.memory_max));
     println!("  server memory      {before:>8.1} MiB before, {after:.1} MiB after, {max:.1} MiB at most");
     let answers = if o.server_answers { "answers" } else { "does not answer" };
-    println!("  server             {answers}; {} violations counted, {} faults caught, {} ticks late", o.violations, o.caught_panics, o.overruns);
+    println!(
+        "  server             {answers}; {} violations counted, {} faults caught, {} ticks late",
+        o.violations, o.caught_panics, o.overruns
+    );
 }
 
 #[cfg(test)]

@@ -134,7 +134,8 @@ pub fn run(options: &Options) -> Result<(), String> {
 /// # Errors
 /// A sentence.
 pub fn fly(options: &Options) -> Result<Outcome, String> {
-    let runtime = transport::runtime::runtime().map_err(|error| format!("Cannot start the network threads: {error}."))?;
+    let runtime =
+        transport::runtime::runtime().map_err(|error| format!("Cannot start the network threads: {error}."))?;
     let lobby = LobbyClient::new(&options.server)?;
     let maps = MapShelf::open(&assets()?)?;
     let mut flock = Flock::default();
@@ -265,7 +266,11 @@ impl Flock {
         };
         let per_client = |bytes: u64| (bytes as f64 / self.pilots.len().max(1) as f64 / self.seconds).round();
         let wire = |pick: fn(&(u64, u64)) -> u64| -> u64 {
-            after.iter().zip(&self.before).map(|((_, after), (_, before))| pick(after).saturating_sub(pick(before))).sum()
+            after
+                .iter()
+                .zip(&self.before)
+                .map(|((_, after), (_, before))| pick(after).saturating_sub(pick(before)))
+                .sum()
         };
         Outcome {
             clients,
@@ -300,13 +305,21 @@ fn print_table(options: &Options, o: &Outcome) {
     println!("{} players over {:?} for {:.0} s", o.clients, options.transport, o.seconds);
     println!("  connected          {:>10}     disconnects    {:>8}", o.connected, o.disconnects);
     let executed = 100.0 * o.commands_executed as f64 / o.commands_sent.max(1) as f64;
-    println!("  commands sent      {:>10}     executed       {:>8} ({executed:.2} %)", o.commands_sent, o.commands_executed);
+    println!(
+        "  commands sent      {:>10}     executed       {:>8} ({executed:.2} %)",
+        o.commands_sent, o.commands_executed
+    );
     println!("  snapshots          {:>10}     decode errors  {:>8}", o.snapshots, o.decode_errors);
     println!("  picture age        {}", o.snapshot_age_ms.line());
     println!("  round trip         {}", o.rtt_ms.line());
     println!("  corrections        {:>10}", o.corrections);
     let (bytes_in, bytes_out) = (o.bytes_in_per_client_s / 1_000.0, o.bytes_out_per_client_s / 1_000.0);
     let (wire_in, wire_out) = (o.wire_bytes_in_per_client_s / 1_000.0, o.wire_bytes_out_per_client_s / 1_000.0);
-    println!("  per player         {bytes_in:>7.2} KB/s in, {bytes_out:.2} KB/s out ({wire_in:.2} and {wire_out:.2} with headers)");
-    println!("  matches started    {:>10}     finished       {:>8}     kills {}", o.matches_started, o.matches_finished, o.kills);
+    println!(
+        "  per player         {bytes_in:>7.2} KB/s in, {bytes_out:.2} KB/s out ({wire_in:.2} and {wire_out:.2} with headers)"
+    );
+    println!(
+        "  matches started    {:>10}     finished       {:>8}     kills {}",
+        o.matches_started, o.matches_finished, o.kills
+    );
 }

@@ -105,7 +105,8 @@ pub fn run(options: &Options) -> Result<(), String> {
 /// # Errors
 /// A sentence.
 pub fn fly(options: &Options) -> Result<Outcome, String> {
-    let runtime = transport::runtime::runtime().map_err(|error| format!("Cannot start the network threads: {error}."))?;
+    let runtime =
+        transport::runtime::runtime().map_err(|error| format!("Cannot start the network threads: {error}."))?;
     let lobby = LobbyClient::new(&options.server)?;
     let maps = MapShelf::open(&assets()?)?;
     let pilot = runtime.block_on(async {
@@ -230,7 +231,9 @@ impl Tour {
                     self.failed += 1;
                     self.change = None;
                 }
-                PlayerEvent::Game(ServerEvent::Chat { seat, line }) if Some(seat) == self.pilot.player.seat() => self.hear(&line),
+                PlayerEvent::Game(ServerEvent::Chat { seat, line }) if Some(seat) == self.pilot.player.seat() => {
+                    self.hear(&line)
+                }
                 _ => {}
             }
         }
@@ -307,13 +310,19 @@ impl Tour {
 }
 
 fn print_table(o: &Outcome) {
-    println!("{} switches, {} failed; {} lines said, {} lost, {} doubled", o.switches, o.failed, o.reliable_sent, o.reliable_lost, o.reliable_doubled);
+    println!(
+        "{} switches, {} failed; {} lines said, {} lost, {} doubled",
+        o.switches, o.failed, o.reliable_sent, o.reliable_lost, o.reliable_doubled
+    );
     println!("  longest time between snapshots around a change (ms)    change takes (ms)");
     println!("  {:<20} {:>5} {:>8} {:>8} {:>8}          {:>8} {:>8}", "pair", "n", "p50", "p99", "max", "p50", "max");
     for (name, pair) in &o.pairs {
         let (gap, takes) = (pair.snapshot_gap_ms, pair.takes_ms);
         let n = pair.switches;
-        println!("  {name:<20} {n:>5} {:>8.1} {:>8.1} {:>8.1}          {:>8.1} {:>8.1}", gap.p50, gap.p99, gap.max, takes.p50, takes.max);
+        println!(
+            "  {name:<20} {n:>5} {:>8.1} {:>8.1} {:>8.1}          {:>8.1} {:>8.1}",
+            gap.p50, gap.p99, gap.max, takes.p50, takes.max
+        );
     }
     let all = o.snapshot_gap_ms;
     println!("  {:<20} {:>5} {:>8.1} {:>8.1} {:>8.1}", "all", "", all.p50, all.p99, all.max);

@@ -59,7 +59,7 @@ impl Predictor {
     /// thrust. A tick that is over already changes nothing any more.
     pub fn fly(&mut self, tick: Tick, command: Command, map: &Map) {
         let reached = self.tick().map_or(self.told, |flown| flown.max(self.told));
-        if tick <= reached {
+        if self.ship.is_none() || tick <= reached {
             return;
         }
         for missed in reached.next().max(tick.minus(HISTORY as u32)).0..tick.0 {

@@ -111,7 +111,7 @@ pub fn compose(
         phase_left: Duration::from_secs_f64((f64::from(newest.phase.ends.0) - own_tick).max(0.0) * TICK_SECONDS),
         own,
         ships: later.ships.iter().map(|ship| glide(earlier, ship, t, later.tick.since(earlier.tick))).collect(),
-        bolts: bolts(earlier, later, shown, own_seat, predictor, own_tick),
+        bolts: bolts([earlier, later, newest], shown, own_seat, predictor, own_tick),
         beams: newest
             .beams
             .iter()
@@ -146,20 +146,22 @@ fn glide(earlier: &View, to: &ShipView, t: f32, ticks: u32) -> SceneShip {
 }
 
 fn bolts(
-    earlier: &View,
-    later: &View,
+    [earlier, later, newest]: [&View; 3],
     shown: f64,
     own: Option<SeatId>,
     predictor: &Predictor,
     own_tick: f64,
 ) -> Vec<SceneBolt> {
     let key = |bolt: &Bolt| (bolt.spawned, bolt.owner);
+    let is_own = |bolt: &&Bolt| Some(bolt.owner) == own;
     let fresh = later.bolts.iter().filter(|bolt| earlier.bolts.binary_search_by_key(&key(bolt), key).is_err());
-    let told = earlier.bolts.iter().chain(fresh);
-    // Own bolts are drawn in the own ship's time, so that they leave the muzzle where it is drawn.
-    let told = told.map(|bolt| (bolt, if Some(bolt.owner) == own { own_tick } else { shown }));
-    let predicted = predictor.bolts().iter().map(|bolt| (bolt, own_tick));
-    told.chain(predicted)
+    let others = earlier.bolts.iter().chain(fresh).filter(|bolt| !is_own(bolt)).map(|bolt| (bolt, shown));
+    // Own bolts are drawn in the own ship's time, so that they leave the muzzle where it is drawn; and from the newest snapshot, which
+    // takes over from the prediction at the tick where that ends.
+    let told = newest.bolts.iter().filter(is_own);
+    let own = told.chain(predictor.bolts()).map(|bolt| (bolt, own_tick));
+    others
+        .chain(own)
         .filter(|(bolt, tick)| f64::from(bolt.spawned.0) <= *tick)
         .map(|(bolt, tick)| bolt_at(bolt, tick))
         .collect()

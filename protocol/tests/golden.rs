@@ -145,7 +145,11 @@ fn server_events() -> Vec<(&'static str, &'static str, ServerEvent)> {
             "number 1: Roster, seat 0 Ripley, seat 3 the bot Ash",
             ServerEvent::Roster(vec![(SeatId(0), member("Ripley", false)), (seat, member("Ash", true))]),
         ),
-        ("event-joined", "number 2: Joined, seat 3, Ripley", ServerEvent::Joined { seat, member: member("Ripley", false) }),
+        (
+            "event-joined",
+            "number 2: Joined, seat 3, Ripley",
+            ServerEvent::Joined { seat, member: member("Ripley", false) },
+        ),
         ("event-left", "number 3: Left, seat 3", ServerEvent::Left { seat }),
         ("event-away", "number 4: Away, seat 3", ServerEvent::Away { seat }),
         ("event-back", "number 5: Back, seat 3", ServerEvent::Back { seat }),
@@ -266,7 +270,12 @@ fn second_view() -> View {
     view.ships.remove(1);
     view.ships.push(ShipView { seat: SeatId(9), pos: Point { x: 300, y: 31 }, health: 100, ..ShipView::default() });
     view.bolts.clear();
-    view.bolts.push(Bolt { owner: SeatId(3), spawned: Tick(70_003), origin: Point { x: 10_500, y: 6_144 }, aim: Aim(7) });
+    view.bolts.push(Bolt {
+        owner: SeatId(3),
+        spawned: Tick(70_003),
+        origin: Point { x: 10_500, y: 6_144 },
+        aim: Aim(7),
+    });
     view.pickups = 0b0011;
     view
 }
@@ -349,7 +358,10 @@ fn the_document_states_every_limit_and_code() {
         ("CHAT_PER_SECOND", u64::from(limits::CHAT_PER_SECOND)),
         ("CHAT_BURST", u64::from(limits::CHAT_BURST)),
     ] {
-        assert!(document.contains(&format!("| `{name}` | {} ", thousands(value))), "`{name}` is not {value} in the document");
+        assert!(
+            document.contains(&format!("| `{name}` | {} ", thousands(value))),
+            "`{name}` is not {value} in the document"
+        );
     }
     for refusal in Refusal::ALL {
         let row = format!("| {} | `{refusal:?}` |", refusal.code());

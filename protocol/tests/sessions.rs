@@ -283,17 +283,3 @@ fn nearly_every_command_is_executed_on_a_calm_link_and_on_a_rough_one() {
         }
     }
 }
-
-#[test]
-fn zz_tmp() {
-    for weather in [CALM, ROUGH] {
-        let mut world = World::new("crossfire", 0, 1);
-        world.add_player();
-        world.dial(0, Transport::Udp, weather, weather);
-        for _ in 0..10 {
-            world.run(300);
-            let p = &world.players[0];
-            eprintln!("{:?} margin {} ahead {:.2} exec {:?}", p.outcomes, p.margin, p.pacer.ahead(&p.clock, world.now), world.seated(0).executed_since(Tick(0)));
-        }
-    }
-}

@@ -64,18 +64,18 @@ impl Banner {
         let center = Align2::CENTER_CENTER;
         match scene.phase.kind {
             PhaseKind::Countdown => {
+                // Each number comes in bright and fades until the next: one size, since every size is a new set of glyphs.
                 let left = scene.phase_left.as_secs_f32();
-                // Each number comes in large and settles.
-                let size = HUGE + 24.0 * left.fract().powi(3);
                 let text = left.ceil().max(1.0).to_string();
-                canvas.text(above, center, &text, style::numbers(size), palette::ink(palette::TEXT));
+                let color = palette::faded(palette::TEXT, 0.35 + 0.65 * left.fract());
+                canvas.text(above, center, &text, style::numbers(style::HUGE), color);
             }
             PhaseKind::Results => self.draw_result(canvas, picture),
             PhaseKind::Live | PhaseKind::Waiting => {
                 let since = self.started.map(|at| now.saturating_sub(at).as_secs_f32());
                 if let Some(age) = since.filter(|age| *age < GO_SECONDS) {
                     let color = palette::faded(palette::TEXT, 1.0 - age / GO_SECONDS);
-                    canvas.text(above, center, "GO", style::strong(HUGE), color);
+                    canvas.text(above, center, "GO", style::strong(style::HUGE), color);
                 }
                 self.draw_death(canvas, picture);
             }
@@ -91,7 +91,7 @@ impl Banner {
             None => ("Draw".to_owned(), palette::TEXT),
         };
         let at = canvas.screen.center_top() + vec2(0.0, RESULT_TOP);
-        canvas.text(at, Align2::CENTER_CENTER, &text, style::strong(44.0), palette::ink(rgb));
+        canvas.text(at, Align2::CENTER_CENTER, &text, style::strong(style::TITLE), palette::ink(rgb));
     }
 
     fn draw_death(&self, canvas: &Canvas, picture: &Picture) {
@@ -124,14 +124,13 @@ fn draw_silence(canvas: &Canvas, status: &Status, silent_for: Duration) {
         None => "Your seat is kept. F1, F2 and F3 try another wire.".to_owned(),
     };
     let text = palette::ink(palette::TEXT);
-    canvas.text(rect.center() - vec2(0.0, 12.0), Align2::CENTER_CENTER, &first, style::words(16.0), text);
+    canvas.text(rect.center() - vec2(0.0, 12.0), Align2::CENTER_CENTER, &first, style::words(style::MIDDLE), text);
     let quiet = palette::ink(palette::QUIET);
     canvas.text(rect.center() + vec2(0.0, 14.0), Align2::CENTER_CENTER, &second, style::words(style::SMALL), quiet);
 }
 
 /// Longer than the worst jitter, shorter than a player's patience.
 const SILENCE: Duration = Duration::from_millis(750);
-const HUGE: f32 = 88.0;
 const GO_SECONDS: f32 = 0.9;
 /// Between the clock and the table.
 const RESULT_TOP: f32 = 136.0;

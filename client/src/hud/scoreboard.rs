@@ -23,7 +23,7 @@ pub(super) fn draw_summary(canvas: &Canvas, picture: &Picture) {
     let place = canvas.below();
     let hurry = scene.phase.kind == PhaseKind::Live && seconds <= HURRY_SECONDS;
     let color = palette::ink(if hurry { palette::ALARM } else { palette::TEXT });
-    let clock = canvas.text(top + vec2(0.0, 8.0), Align2::CENTER_TOP, &clock, style::numbers(CLOCK), color);
+    let clock = canvas.text(top + vec2(0.0, 8.0), Align2::CENTER_TOP, &clock, style::numbers(style::CLOCK), color);
     let below = Pos2::new(top.x, clock.bottom() + 2.0);
 
     let pilots = ranked(picture);
@@ -93,7 +93,7 @@ pub(super) fn draw(canvas: &Canvas, picture: &Picture) {
 fn draw_row(canvas: &Canvas, picture: &Picture, pilot: &Pilot, [left, kills, deaths]: [f32; 3], y: f32) {
     let color = palette::ink(palette::pilot(pilot.seat, picture.own()));
     let quiet = palette::ink(palette::QUIET);
-    let name = canvas.text(pos2(left, y), Align2::LEFT_CENTER, picture.name(pilot.seat), style::strong(16.0), color);
+    let name = canvas.text(pos2(left, y), Align2::LEFT_CENTER, picture.name(pilot.seat), style::strong(style::MIDDLE), color);
     let member = picture.members.get(&pilot.seat);
     let tag = match member {
         Some(member) if member.away => "away",
@@ -103,7 +103,7 @@ fn draw_row(canvas: &Canvas, picture: &Picture, pilot: &Pilot, [left, kills, dea
     };
     canvas.text(pos2(name.right() + style::GRID, y), Align2::LEFT_CENTER, tag, style::words(style::SMALL), quiet);
     let number = |x: f32, value: u16, color| {
-        canvas.text(pos2(x, y), Align2::RIGHT_CENTER, &value.to_string(), style::numbers(16.0), color);
+        canvas.text(pos2(x, y), Align2::RIGHT_CENTER, &value.to_string(), style::numbers(style::MIDDLE), color);
     };
     number(kills, pilot.score, palette::ink(palette::TEXT));
     number(deaths, pilot.deaths, quiet);
@@ -118,8 +118,6 @@ pub(super) fn ranked(picture: &Picture) -> Vec<Pilot> {
 
 /// The last seconds are counted in another colour.
 const HURRY_SECONDS: u32 = 10;
-/// The clock is read from the corner of the eye.
-const CLOCK: f32 = 26.0;
 const WIDTH: f32 = 480.0;
 const HEAD: f32 = 40.0;
 const ROW: f32 = 32.0;

@@ -80,7 +80,7 @@ pub(super) fn draw(canvas: &Canvas, status: &Status, toast: &Toast, now: Duratio
         let age = now.saturating_sub(*said).as_secs_f32();
         let opacity = ((TOAST_SECONDS - age) / FADE_SECONDS).clamp(0.0, 1.0);
         if opacity > 0.0 {
-            let font = style::words(16.0);
+            let font = style::words(style::MIDDLE);
             let size = vec2(canvas.width(text, &font) + 2.0 * PADDING, 32.0);
             let rect = Rect::from_min_size(pos2(corner.x, bottom + style::GRID), size);
             canvas.glass(rect, opacity);

@@ -70,7 +70,7 @@ pub(super) fn failed(
     let mut again = false;
     panel(context, |ui| {
         ui.heading(failure.title);
-        ui.label(RichText::new(&failure.why).font(style::words(16.0)));
+        ui.label(RichText::new(&failure.why).font(style::words(style::MIDDLE)));
         ui.label(style::quiet(failure.advice));
         ui.add_space(style::GRID);
         if lobby.last_wish().is_some() {

@@ -149,7 +149,7 @@ fn title(ui: &mut Ui) {
     let job = egui::text::LayoutJob::single_section(
         "CROSSWIRE".to_owned(),
         egui::TextFormat {
-            font_id: style::strong(TITLE),
+            font_id: style::strong(style::TITLE),
             color: palette::ink(palette::TEXT),
             extra_letter_spacing: 5.0,
             ..Default::default()
@@ -209,6 +209,5 @@ fn who_and_where(ui: &mut Ui, settings: &mut ResMut<Settings>) -> bool {
 
 /// Width of the column's inside.
 const COLUMN: f32 = 448.0;
-const TITLE: f32 = 44.0;
 /// Longer than any host name that people type.
 const MAX_ADDRESS_CHARS: usize = 120;

@@ -40,7 +40,7 @@ pub(super) fn list(ui: &mut Ui, settings: &Settings, lobby: &mut Lobby, rooms: &
     let server = settings.server.trim();
     let known = (rooms.server == server).then(|| rooms.list.clone()).flatten();
     ui.horizontal(|ui| {
-        ui.label(RichText::new("Rooms").font(style::strong(16.0)));
+        ui.label(RichText::new("Rooms").font(style::strong(style::MIDDLE)));
         if let Some(Ok(list)) = &known {
             ui.label(style::quiet(list.len().to_string()));
         }

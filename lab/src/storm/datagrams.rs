@@ -42,16 +42,17 @@ pub(super) fn at_quic(storm: &Storm, pass: &Pass) {
 fn throw(storm: &Storm, pass: &Pass, to: SocketAddr, port: Port, burst: usize, shape: fn(&mut Nonsense) -> Vec<u8>) {
     let mut nonsense = Nonsense::new(storm.seed, port as u64);
     let sockets = sockets(to);
-    let mut captured: Option<(Vec<u8>, Instant)> = None;
+    let (mut captured, mut next_capture) = (None, Instant::now());
     let mut scratch = [0; 2_048];
     while !storm.over() && !sockets.is_empty() {
-        if captured.as_ref().is_none_or(|(_, at)| at.elapsed() > CAPTURE_EVERY) {
-            captured = capture(storm, pass, port).map(|first| (first, Instant::now()));
+        if Instant::now() >= next_capture {
+            next_capture = Instant::now() + CAPTURE_EVERY;
+            captured = capture(storm, pass, port).or(captured);
         }
         for _ in 0..burst {
             let (kind, datagram) = match (nonsense.below(5), &captured) {
                 (0, _) => ("random", nonsense.datagram()),
-                (1 | 2, Some((first, _))) => ("first words", nonsense.mutated(first)),
+                (1 | 2, Some(first)) => ("first words", nonsense.mutated(first)),
                 _ => ("shaped", shape(&mut nonsense)),
             };
             let socket = &sockets[nonsense.below(sockets.len())];

@@ -152,7 +152,10 @@ impl Nonsense {
             1 => {
                 let key_proof = self.0.random();
                 let (session, epoch) = (SessionId(self.0.random()), Epoch(self.0.random()));
-                (Lane::Reliable, encode_hello(&Hello::Resume { session, epoch, key_proof, events_seen: self.0.random() }))
+                (
+                    Lane::Reliable,
+                    encode_hello(&Hello::Resume { session, epoch, key_proof, events_seen: self.0.random() }),
+                )
             }
             2 => {
                 let line = "chat ".repeat(self.below(60));
@@ -167,11 +170,8 @@ impl Nonsense {
     /// Returns a bundle of commands for any time.
     fn bundle(&mut self) -> Bundle {
         let newest = self.one_of(&[0, 1, 1_000, u32::MAX - 3, u32::MAX]).wrapping_add(self.0.random_range(0..3));
-        let command = |rng: &mut StdRng| Command {
-            thrust: rng.random(),
-            aim: Aim(rng.random()),
-            buttons: Buttons(rng.random()),
-        };
+        let command =
+            |rng: &mut StdRng| Command { thrust: rng.random(), aim: Aim(rng.random()), buttons: Buttons(rng.random()) };
         let commands = (0..self.0.random_range(1..=BUNDLE_COMMANDS)).map(|_| command(&mut self.0)).collect();
         let (snapshot, events_seen) = (Tick(self.0.random()), self.0.random());
         Bundle { newest: Tick(newest), snapshot, events_seen, stamp: self.0.random(), commands }

@@ -29,7 +29,8 @@ const KIND: &str = "sealed";
 pub(super) fn throw(storm: &Storm, pass: &Pass) {
     let mut nonsense = Nonsense::new(storm.seed, 30);
     while !storm.over() {
-        let opened = storm.runtime.block_on(storm.grant(pass)).and_then(|grant| connect(storm, &grant.endpoints.udp.token));
+        let opened =
+            storm.runtime.block_on(storm.grant(pass)).and_then(|grant| connect(storm, &grant.endpoints.udp.token));
         storm.tally.connection(Port::Udp, KIND, opened.is_some());
         if let Some((socket, mut netcode)) = opened {
             // Half of them break every rule at once, half stay well-formed long enough to get deeper.

@@ -126,7 +126,8 @@ mod tests {
 
     #[test]
     fn the_table_of_sockets_is_read_as_documented() {
-        let line = "  412: 00000000:C350 0100007F:1388 01 00000000:00000000 00:00000000 00000000     0        0 78123 2 0 0";
+        let line =
+            "  412: 00000000:C350 0100007F:1388 01 00000000:00000000 00:00000000 00000000     0        0 78123 2 0 0";
         assert_eq!(parse_line(line), Some((50_000, 5_000, "78123")));
         assert_eq!(parse_line("  sl  local_address rem_address   st"), None);
     }

@@ -209,9 +209,11 @@ fn strange_request(storm: &Storm, nonsense: &mut Nonsense) -> Vec<u8> {
             let lines: String = (0..200).map(|n| format!("X-{n}: {n}\r\n")).collect();
             format!("GET / HTTP/1.1\r\nHost: {host}\r\n{lines}\r\n").into_bytes()
         }
-        2 => format!("BREW /pot HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFF\r\n").into_bytes(),
+        2 => format!("BREW /pot HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFF\r\n")
+            .into_bytes(),
         3 => format!("GET /../../etc/passwd HTTP/1.0\r\nHost: {host}\r\n\r\n").into_bytes(),
-        _ => nonsense.mutated(format!("GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: keep-alive\r\n\r\n").as_bytes()),
+        _ => nonsense
+            .mutated(format!("GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: keep-alive\r\n\r\n").as_bytes()),
     }
 }
 

@@ -34,14 +34,18 @@ impl Outbox {
     /// Adds an event.
     ///
     /// # Errors
-    /// If the outbox is full; the session should end.
+    /// If the outbox is full. The event is not added; the session should end.
     pub fn push(&mut self, event: &impl Serialize) -> Result<(), Overflow> {
-        self.last = self.last.saturating_add(1);
-        let bytes = Bytes::from(encode(self.kind, self.last, event));
-        self.bytes = self.bytes.saturating_add(bytes.len());
-        self.kept.push_back((self.last, bytes));
+        let number = self.last.saturating_add(1);
+        let bytes = Bytes::from(encode(self.kind, number, event));
+        let total = self.bytes.saturating_add(bytes.len());
+        if self.kept.len() >= OUTBOX_MESSAGES || total > OUTBOX_BYTES {
+            return Err(Overflow);
+        }
+        (self.last, self.bytes) = (number, total);
+        self.kept.push_back((number, bytes));
         self.unsent = self.unsent.saturating_add(1);
-        if self.kept.len() > OUTBOX_MESSAGES || self.bytes > OUTBOX_BYTES { Err(Overflow) } else { Ok(()) }
+        Ok(())
     }
 
     /// Forgets every event up to `number`.

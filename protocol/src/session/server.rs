@@ -237,13 +237,16 @@ impl ServerSession {
             let until = arrived.checked_add(SWITCH_GRACE);
             self.older.iter_mut().for_each(|(_, _, closes)| *closes = closes.or(until));
         }
+        // A bundle without news says nothing of how well commands are timed. One that is too far ahead does.
+        let mut news = false;
         for (tick, command) in bundle.in_order() {
-            if matches!(self.commands.insert(beat.tick, tick, command), Arrival::New | Arrival::Late) {
+            if self.commands.insert(beat.tick, tick, command) != Arrival::Repeated {
                 let margin = beat.margin(tick, arrived);
                 self.margin = Some(self.margin.map_or(margin, |least| least.min(margin)));
+                news = true;
             }
         }
-        if bundle.newest >= self.newest_bundle {
+        if news && bundle.newest >= self.newest_bundle {
             self.newest_bundle = bundle.newest;
             self.stamp = Some((bundle.stamp, arrived));
         }

@@ -46,12 +46,7 @@ impl Flights {
 
     /// Returns whether a client that knew the state of `base` and flew `flown` must have predicted `tick` exactly: the server executed
     /// the very same, in the stage that was foreseen, and nobody touched the ship.
-    pub(crate) fn must_be_exact(
-        &self,
-        base: (Tick, Phase),
-        tick: Tick,
-        flown: &BTreeMap<Tick, Command>,
-    ) -> bool {
+    pub(crate) fn must_be_exact(&self, base: (Tick, Phase), tick: Tick, flown: &BTreeMap<Tick, Command>) -> bool {
         (base.0.next().0..=tick.0).map(Tick).all(|at| match (self.0.get(&at), flown.get(&at)) {
             (Some(flight), Some(command)) => {
                 let foreseen = base.1.at(at).filter(*command) == flight.phase.filter(flight.command);

@@ -252,14 +252,7 @@ impl Room {
 
 impl Seated {
     fn new(session: ServerSession) -> Self {
-        Self {
-            session,
-            flights: Flights::default(),
-            told: 0,
-            heard: 0,
-            reports: Vec::new(),
-            epochs: Vec::new(),
-        }
+        Self { session, flights: Flights::default(), told: 0, heard: 0, reports: Vec::new(), epochs: Vec::new() }
     }
 
     /// Takes note of the epoch after a successful hello, which must be higher than all before.

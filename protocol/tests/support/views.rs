@@ -30,7 +30,20 @@ pub(crate) fn ship() -> impl Strategy<Value = Ship> {
         |(pos, [x, y], aim, health, timers, [score, deaths])| {
             let [bolt_wait, rail_wait, dash_wait, dash_left, shield, respawn_in] = timers;
             let vel = Velocity { x, y };
-            Ship { pos, vel, aim, health, bolt_wait, rail_wait, dash_wait, dash_left, shield, respawn_in, score, deaths }
+            Ship {
+                pos,
+                vel,
+                aim,
+                health,
+                bolt_wait,
+                rail_wait,
+                dash_wait,
+                dash_left,
+                shield,
+                respawn_in,
+                score,
+                deaths,
+            }
         },
     )
 }
@@ -73,7 +86,9 @@ pub(crate) fn two_views(most: [usize; 3]) -> impl Strategy<Value = (View, View)>
             let mut beams: BTreeMap<_, Beam> = new.beams.drain(..).map(|b| ((b.fired, b.owner), b)).collect();
             for (at, bolt) in old.bolts.iter().enumerate() {
                 let name = (bolt.spawned, bolt.owner);
-                if bolts.contains_key(&name) || (kept(at) && new.tick.since(bolt.spawned) <= 60 && bolts.len() < most[1]) {
+                if bolts.contains_key(&name)
+                    || (kept(at) && new.tick.since(bolt.spawned) <= 60 && bolts.len() < most[1])
+                {
                     bolts.insert(name, *bolt);
                 }
             }
