@@ -33,7 +33,7 @@ use bevy::{
     window::{PresentMode, WindowResolution},
     winit::WinitSettings,
 };
-use std::process::ExitCode;
+use std::{num::NonZero, process::ExitCode};
 
 fn main() -> ExitCode {
     let args = match args::Args::read() {
@@ -78,6 +78,8 @@ fn engine() -> bevy::app::PluginGroupBuilder {
         name: Some("crosswire".to_owned()),
         resolution: WindowResolution::new(1_280, 720),
         present_mode: PresentMode::AutoVsync,
+        // A second frame in the queue would be a frame of delay that no wire can win back.
+        desired_maximum_frame_latency: NonZero::new(1),
         ..default()
     };
     let engine = DefaultPlugins

@@ -54,13 +54,12 @@ fn saved(_: On<ScreenshotCaptured>, mut script: ResMut<Script>) {
     script.saved = true;
 }
 
-fn end(frames: Res<bevy::diagnostic::FrameCount>, args: Res<Args>, time: Res<Time<Real>>, script: Res<Script>, mut exit: MessageWriter<AppExit>) {
+fn end(args: Res<Args>, time: Res<Time<Real>>, script: Res<Script>, mut exit: MessageWriter<AppExit>) {
     let done = match args.exit_after {
         Some(end) => time.elapsed() >= end,
         None => script.saved,
     };
     if done {
-        eprintln!("FPS {}", frames.0 as f32 / time.elapsed_secs());
         let missing = args.screenshot.as_ref().filter(|file| !file.exists());
         if let Some(file) = missing {
             eprintln!("No picture could be saved as {}.", file.display());

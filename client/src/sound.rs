@@ -27,7 +27,8 @@ pub(crate) fn audible() -> bool {
         return true;
     }
     let set = |name: &str| std::env::var_os(name).map(PathBuf::from);
-    let served = set("XDG_RUNTIME_DIR").is_some_and(|dir| dir.join("pulse").exists() || dir.join("pipewire-0").exists());
+    let served =
+        set("XDG_RUNTIME_DIR").is_some_and(|dir| dir.join("pulse").exists() || dir.join("pipewire-0").exists());
     set("PULSE_SERVER").is_some() || served || Path::new("/dev/snd").exists()
 }
 

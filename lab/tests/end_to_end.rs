@@ -157,7 +157,7 @@ fn a_swarm_that_is_killed_leaves_the_others_alone() {
     let server = Server::start(&ROOMY);
     let mut crew = Crew::new(&server);
     crew.join_over_every_wire();
-    let mut swarm = std::process::Command::new(common::program("lab"))
+    let mut swarm = common::command("lab")
         .args(["swarm", "--server", &server.url(), "--clients", "6", "--seconds", "60"])
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::null())

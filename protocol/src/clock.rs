@@ -19,16 +19,24 @@ pub const WINDOW: Duration = Duration::from_secs(2);
 pub const MAX_STRETCH: f64 = 0.05;
 
 const HZ: f64 = TICK_HZ as f64;
-/// Beyond this many ticks of error the local clock jumps instead of stretching.
-const JUMP_TICKS: f64 = 10.0;
+/// Beyond this many ticks the local clock jumps ahead instead of stretching: commands that are late are worth nothing.
+const JUMP_TICKS: f64 = 3.0;
+/// And beyond this many it jumps back.
+const JUMP_BACK_TICKS: f64 = 10.0;
 /// Most commands asked for at once after a hiccup; older ticks are skipped.
 const MAX_BACKLOG: u32 = 6;
-/// Commands whose phase is remembered: a round trip of two seconds.
-const OFFSETS: usize = 128;
-/// Ticks over which the commands that a report is about were issued: the time between two snapshots at 20 per second.
-const AROUND: f64 = 3.0;
 /// The margin that is aimed for, seconds, before jitter: the server's own scheduling must fit in.
 const WISHED_MARGIN: f64 = 0.006;
+/// Ticks on top of the least lead, until the first margin is known.
+const FIRST_LEAD: f64 = 1.0;
+/// Most ticks on top of the least lead; the server refuses what is further ahead than its own limit.
+const MAX_LEAD: f64 = 30.0;
+/// Ticks of margin beyond the wished one that are given back slowly.
+const SPARE_TICKS: f64 = 3.0;
+/// Commands whose phase is remembered: a round trip of two seconds.
+const HISTORY: usize = 128;
+/// Ticks over which the commands that a report is about were issued: the time between two snapshots at 20 per second.
+const REPORTED_TICKS: f64 = 3.0;
 /// Weight of a new sample in the smoothed round trip and jitter (RFC 6298 uses 1/8 and 1/4; snapshots are far more frequent).
 const SMOOTHING: f64 = 1.0 / 16.0;
 
@@ -138,9 +146,10 @@ impl Clock {
 pub struct Pacer {
     phase: Option<(f64, Instant)>,
     issued: Tick,
-    lead: f64,
+    /// How far ahead of the local clock the phase shall be, in ticks.
+    wished: f64,
     /// When each of the last commands was issued, in ticks of the local clock, and how far ahead of it the phase was.
-    offsets: VecDeque<(f64, f64)>,
+    history: VecDeque<(f64, f64)>,
     reported: Option<(i16, Duration)>,
     /// No round trip is known yet, so the phase is only a guess.
     guessing: bool,
@@ -148,7 +157,7 @@ pub struct Pacer {
 
 impl Default for Pacer {
     fn default() -> Self {
-        Self { phase: None, issued: Tick(0), lead: 1.0, offsets: VecDeque::new(), reported: None, guessing: true }
+        Self { phase: None, issued: Tick(0), wished: 0.0, history: VecDeque::new(), reported: None, guessing: true }
     }
 }
 
@@ -158,27 +167,32 @@ impl Pacer {
         self.reported = Some((margin, jitter));
     }
 
-    /// Moves the lead to where the reported command would have had the wished margin.
+    /// Moves the wished phase to where the reported command would have had the wished margin.
     ///
-    /// That command was issued a round trip ago, from a phase that may have been on its way since. So the margin is added to the phase of
-    /// then, not to the one of now: otherwise every report of the same lack would be answered once more, until the first answer shows.
-    fn weigh(&mut self, clock: &Clock, local: f64, base: f64) {
+    /// That command was issued a round trip ago, from a phase that may have been on its way since. So what it lacks is added to the phase
+    /// of then, not to the one of now: otherwise the same lack would be answered again and again, until the first answer shows.
+    fn weigh(&mut self, clock: &Clock, local: f64) {
         let Some((margin, jitter)) = self.reported.take() else { return };
-        let until = local - clock.round_trip.unwrap_or(0.0) * HZ;
-        let since = until - AROUND;
-        if self.offsets.front().is_none_or(|(first, _)| *first > since) {
+        let Some(round_trip) = clock.samples.iter().rev().find_map(|sample| sample.round_trip) else { return };
+        let until = local - round_trip * HZ;
+        let since = until - REPORTED_TICKS;
+        if self.history.front().is_none_or(|(first, _)| *first > since) {
             return;
         }
-        // The margin is the least of those commands that had not been reported on.
-        let around = self.offsets.iter().filter(|(at, _)| (since..=until).contains(at));
-        let offset = around.fold(f64::INFINITY, |least, (_, offset)| least.min(*offset));
-        if !offset.is_finite() {
+        // The margin is the least of all those commands.
+        let reported = self.history.iter().filter(|(at, _)| (since..=until).contains(at));
+        let phase = reported.fold(f64::INFINITY, |least, (_, phase)| least.min(*phase));
+        if !phase.is_finite() {
             return;
         }
-        let wished = WISHED_MARGIN + 2.0 * jitter.as_secs_f64();
-        let missing = (wished - f64::from(margin) / 4_000.0) * HZ;
-        let step = offset + missing - base - self.lead;
-        self.lead = (self.lead + step * if step > 0.0 { 0.5 } else { 0.01 }).clamp(0.0, 30.0);
+        let margin_ticks = f64::from(margin) / 4_000.0 * HZ;
+        let lack = phase + (WISHED_MARGIN + 2.0 * jitter.as_secs_f64()) * HZ - margin_ticks - self.wished;
+        self.wished += if lack > 0.0 {
+            lack.min(2.0) * 0.5
+        } else {
+            // What nobody needs for long is given back soon, the rest slowly: it may be needed again.
+            lack * 0.01 + (lack + SPARE_TICKS).min(0.0) * 0.05
+        };
     }
 
     /// Returns the tick for which a command is due at `now`, if one is. Ask again until none is.
@@ -186,21 +200,26 @@ impl Pacer {
         if !clock.is_set() {
             return None;
         }
-        let base = clock.best_offset + clock.least_round_trip * HZ;
         let local = clock.seconds(now) * HZ;
-        self.weigh(clock, local, base);
-        if self.guessing && clock.round_trip.is_some() {
-            self.guessing = false;
-            self.phase = None;
-            self.offsets.clear();
+        // Sent from this phase, a command arrives at its tick if nothing delays it.
+        let least = clock.best_offset + clock.least_round_trip * HZ;
+        if self.guessing {
+            self.guessing = clock.round_trip.is_none();
+            self.wished = least + FIRST_LEAD;
+            if !self.guessing {
+                self.phase = None;
+                self.history.clear();
+            }
         }
-        let target = local + base + self.lead;
+        self.weigh(clock, local);
+        self.wished = self.wished.clamp(least, least + MAX_LEAD);
+        let target = local + self.wished;
         let phase = match self.phase {
             Some((phase, then)) => {
                 let passed = now.saturating_duration_since(then).as_secs_f64() * HZ;
                 let error = target - (phase + passed);
                 let stretched = phase + passed * (1.0 + (error * 0.1).clamp(-MAX_STRETCH, MAX_STRETCH));
-                if error.abs() > JUMP_TICKS { target } else { stretched }
+                if (-JUMP_BACK_TICKS..=JUMP_TICKS).contains(&error) { stretched } else { target }
             }
             None => target,
         };
@@ -210,10 +229,10 @@ impl Pacer {
             return None;
         }
         self.issued = self.issued.next().max(reached.minus(MAX_BACKLOG));
-        // A command that is made up for leaves later than its phase says.
-        self.offsets.push_back((local, phase.min(f64::from(self.issued.0) + 1.0) - local));
-        if self.offsets.len() > OFFSETS {
-            self.offsets.pop_front();
+        // A command that is made up for leaves later than the phase says.
+        self.history.push_back((local, phase.min(f64::from(self.issued.0) + 1.0) - local));
+        if self.history.len() > HISTORY {
+            self.history.pop_front();
         }
         Some(self.issued)
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// Version of everything on the wire. A peer with another one is refused in words, never decoded.
 pub const PROTOCOL_VERSION: u16 = 1;
-/// Netcode protocol id of the `udp` transport: "CROSSWIR" in ASCII, with the version in the low bits.
+/// Netcode protocol id of the `udp` transport: "CROSSW" in ASCII, then the version.
 pub const NETCODE_PROTOCOL_ID: u64 = 0x4352_4F53_5357_0000 | PROTOCOL_VERSION as u64;
 
 /// Largest Latest message, bytes. With every header it stays under the smallest common path MTU (1,200 for QUIC, 1,280 for IPv6).

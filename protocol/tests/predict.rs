@@ -113,7 +113,7 @@ impl Match {
         let view = Arc::new(decode(&header, reader, baseline.as_deref()).unwrap());
         self.held.push(Arc::clone(&view));
         let outcome = self.predictor.reconcile(&view, self.arena.map());
-        if self.flights.must_be_exact(self.base, view.tick, &self.flown) && self.base.0 > Tick(0) {
+        if self.base.0 > Tick(0) && self.flights.must_be_exact(self.base, view.tick, &self.flown) {
             assert_eq!(outcome, Outcome::Exact, "{:?} from {:?}", view.tick, self.base);
             self.demanded += 1;
         }
@@ -136,14 +136,15 @@ proptest! {
     ) {
         let mut game = Match::new(shipped(map), bots, seed);
         let mut delays = delays.into_iter().cycle();
-        for (tick, command) in (1..).map(Tick).zip(&plan) {
+        game.step(Some(0));
+        for (tick, command) in (2..).map(Tick).zip(&plan) {
             game.fly(tick, *command);
-            if tick.0 > lead {
+            if tick.0 > lead + 1 {
                 game.step(delays.next().unwrap());
             }
         }
         // The server comes to where the client has long been.
-        let (base, last) = (game.base, Tick(plan.len() as u32));
+        let (base, last) = (game.base, Tick(plan.len() as u32 + 1));
         let predicted = *game.predictor.ship().unwrap();
         while game.arena.tick() < last {
             game.step(None);
@@ -189,7 +190,8 @@ fn a_whole_match_among_bots_is_mostly_predicted_exactly() {
     for map in ["crossfire", "foundry"] {
         let mut game = Match::new(shipped(map), 4, 11);
         let mut pilot = Bot::new(3, 1.0);
-        for tick in 1..=6_000 {
+        game.step(Some(0));
+        for tick in 2..=6_000 {
             let view = game.held.newest().cloned();
             let command = view.map_or_else(Command::default, |view| pilot.fly(&view, game.arena.map()));
             game.fly(Tick(tick), command);
@@ -234,4 +236,41 @@ fn a_correction_glides_and_a_new_life_does_not() {
     view.own = None;
     assert_eq!(predictor.reconcile(&view, &map), Outcome::Unknown);
     assert_eq!((predictor.position(0.1, 0.5), predictor.ship(), predictor.corrections()), (None, None, 1));
+}
+
+/// What `docs/PROTOCOL.md` prints of a flight, so that another implementation of the rules can be compared with this one.
+#[test]
+fn a_flight_is_as_printed() {
+    let map = shipped("crossfire");
+    let pos = game::Point { x: 1_280, y: 1_280 };
+    let mut ship = Ship { pos, health: 100, ..Ship::default() };
+    let mut states = Vec::new();
+    for tick in 1..=100_u32 {
+        let (thrust, aim, buttons) = match tick {
+            1..=30 => ([127, 0], 1_024, 0),
+            31..=60 => ([-128, 60], 3_000, 1),
+            61..=75 => ([-127, -127], 5_000, 6),
+            _ => ([0, 0], 0, 0),
+        };
+        game::ship::advance(&mut ship, Command { thrust, aim: Aim(aim), buttons: Buttons(buttons) }, &map);
+        if [1, 10, 30, 31, 45, 60, 61, 66, 71, 75, 80, 100].contains(&tick) {
+            let numbers =
+                [tick as u16, ship.pos.x as u16, ship.pos.y as u16, ship.vel.x as u16, ship.vel.y as u16, ship.aim.0];
+            states.extend(numbers.into_iter().flat_map(u16::to_le_bytes));
+            states.extend([ship.bolt_wait, ship.rail_wait, ship.dash_wait, ship.dash_left, ship.shield]);
+        }
+    }
+    let hex: String = states.iter().map(|byte| format!("{byte:02x}")).collect();
+    let path = std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/flight.hex");
+    if std::env::var("GOLDEN").as_deref() == Ok("write") {
+        let rows: String = hex.as_bytes().chunks(34).map(|row| format!("{}\n", String::from_utf8_lossy(row))).collect();
+        std::fs::write(
+            &path,
+            format!("# a flight on the map crossfire, see docs/PROTOCOL.md, one state per line\n{rows}"),
+        )
+        .unwrap();
+    }
+    let text = std::fs::read_to_string(&path).unwrap();
+    let printed: String = text.lines().filter(|line| !line.starts_with('#')).collect();
+    assert_eq!(hex, printed, "the rules of flight have changed");
 }

@@ -40,23 +40,23 @@ enum Fate {
 
 /// Players who change wires all the time, over links of which many die at the worst moment.
 fn switch_at_random(seed: u64, ms: u64) -> World {
-    let mut world = World::new(if seed % 2 == 0 { "crossfire" } else { "foundry" }, 2, seed);
+    let mut world = World::new(if seed.is_multiple_of(2) { "crossfire" } else { "foundry" }, 2, seed);
     world.chatter = 20;
     let players = 1 + seed as usize % 2;
     let mut doomed: Vec<(u64, LinkId)> = Vec::new();
-    let mut next_dial = vec![0_u64; players];
+    let mut next_dial = [0_u64; 2];
     for _ in 0..players {
         world.add_player();
     }
     for at in 0..ms {
-        for player in 0..players {
+        for (player, next_dial) in next_dial.iter_mut().enumerate().take(players) {
             let session = &world.players[player].session;
             let (driving, attaching) = (session.driving(), session.is_attaching());
             // A player without a link comes back soon; one with a link changes it about once per second.
-            if attaching || at < next_dial[player] {
+            if attaching || at < *next_dial {
                 continue;
             }
-            next_dial[player] = at + if driving.is_some() { 600 + u64::from(world.rng.below(800)) } else { 250 };
+            *next_dial = at + if driving.is_some() { 600 + u64::from(world.rng.below(800)) } else { 250 };
             let wire = other(&mut world, driving.map(|(_, wire)| wire));
             let weather = |world: &mut World| {
                 Weather::new(5 + u64::from(world.rng.below(75)), u64::from(world.rng.below(30)), world.rng.below(100))

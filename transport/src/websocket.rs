@@ -27,9 +27,10 @@ use protocol::{CloseReason, Lane, Transport, limits};
 use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
@@ -61,6 +62,8 @@ const RECEIVE_BUFFER: usize = 128 * 1024;
 const UNSENT: u32 = 8 * 1024;
 /// Headers of a TCP segment, bytes: IPv4's 20, TCP's 20 and its timestamps.
 const OVERHEAD: usize = 52;
+/// Reads of up to 4 KiB that are thrown away after a violation, so that its reason arrives: a few messages' worth.
+const DISCARDS: usize = 64;
 /// How often silence is looked for.
 const WATCH_PAUSE: Duration = Duration::from_millis(200);
 /// The violation that has a close code of its own.
@@ -167,10 +170,10 @@ async fn drive<S>(stream: WebSocketStream<S>, driver: Driver, timing: Timing)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let (mut sink, stream) = stream.split();
+    let (mut sink, mut stream) = stream.split();
     let pulse = Pulse::new();
     let end = tokio::select! {
-        end = read(&driver, stream, &pulse) => end,
+        end = read(&driver, &mut stream, &pulse) => end,
         end = write(&driver, &mut sink, &pulse, &timing) => end,
         lost = watch(&pulse, &timing) => Closed::Lost(lost),
         reason = linger(&driver, &timing) => Closed::ByUs(reason),
@@ -186,9 +189,25 @@ where
     // After a close of the peer this flushes the answer; after one of ours it does nothing.
     let _ = timeout(timing.linger, sink.send(close_frame(said))).await;
     let _ = timeout(timing.linger, sink.close()).await;
+    // A socket that is closed with bytes unread resets the connection, and the reset overtakes our reason.
+    if let (Closed::Violation(_), Ok(stream)) = (end, sink.reunite(stream)) {
+        let _ = timeout(timing.linger, discard(stream.into_inner())).await;
+    }
 }
 
-async fn read<S>(driver: &Driver, mut stream: SplitStream<WebSocketStream<S>>, pulse: &Pulse) -> Closed
+/// Reads and forgets, until the other end is done or has sent too much.
+async fn discard<S: AsyncRead + Unpin>(mut stream: S) {
+    let mut scratch = [0; 4 * 1024];
+    for _ in 0..DISCARDS {
+        let mut buffer = ReadBuf::new(&mut scratch);
+        let read = std::future::poll_fn(|context| Pin::new(&mut stream).poll_read(context, &mut buffer)).await;
+        if read.is_err() || buffer.filled().is_empty() {
+            return;
+        }
+    }
+}
+
+async fn read<S>(driver: &Driver, stream: &mut SplitStream<WebSocketStream<S>>, pulse: &Pulse) -> Closed
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {

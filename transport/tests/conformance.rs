@@ -250,7 +250,8 @@ fn notices_a_client_that_died(transport: Transport) {
     let within = rig.timing.silence + Duration::from_secs(2);
     let end = eventually("the server notices", within, || server.closed());
     assert!(matches!(end, Closed::Lost(Lost::TimedOut | Lost::Reset)), "{end:?}");
-    assert_eq!(client.closed(), Some(Closed::Lost(Lost::Abandoned)));
+    let ours = eventually("a link without its task is not left open", SOON, || client.closed());
+    assert_eq!(ours, Closed::Lost(Lost::Abandoned));
 }
 
 fn notices_a_server_that_died(transport: Transport) {

@@ -51,7 +51,9 @@ impl Plugin for HudPlugin {
             .add_systems(Update, (feed::note, chat::note, wire::note, banner::note).in_set(FrameSystems::Show))
             .add_systems(
                 EguiPrimaryContextPass,
-                (draw, chat::draw, pause::draw).chain().run_if(in_state(Screen::InMatch).and_then(resource_exists::<Match>)),
+                (draw, chat::draw, pause::draw)
+                    .chain()
+                    .run_if(in_state(Screen::InMatch).and_then(resource_exists::<Match>)),
             );
     }
 }

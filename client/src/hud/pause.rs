@@ -57,7 +57,8 @@ pub(crate) fn sliders(ui: &mut Ui, settings: &mut ResMut<Settings>) {
     let mut draft = Settings::clone(settings);
     let mut slider = |name: &str, value: &mut f32, range: std::ops::RangeInclusive<f32>| {
         ui.horizontal(|ui| {
-            let (rect, _) = ui.allocate_exact_size(egui::vec2(NAME_WIDTH, style::TARGET - style::GRID), egui::Sense::hover());
+            let (rect, _) =
+                ui.allocate_exact_size(egui::vec2(NAME_WIDTH, style::TARGET - style::GRID), egui::Sense::hover());
             let font = style::words(style::SMALL);
             ui.painter().text(rect.left_center(), Align2::LEFT_CENTER, name, font, palette::ink(palette::QUIET));
             ui.spacing_mut().slider_width = ui.available_width() - VALUE_WIDTH;

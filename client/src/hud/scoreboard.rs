@@ -93,7 +93,8 @@ pub(super) fn draw(canvas: &Canvas, picture: &Picture) {
 fn draw_row(canvas: &Canvas, picture: &Picture, pilot: &Pilot, [left, kills, deaths]: [f32; 3], y: f32) {
     let color = palette::ink(palette::pilot(pilot.seat, picture.own()));
     let quiet = palette::ink(palette::QUIET);
-    let name = canvas.text(pos2(left, y), Align2::LEFT_CENTER, picture.name(pilot.seat), style::strong(style::MIDDLE), color);
+    let name =
+        canvas.text(pos2(left, y), Align2::LEFT_CENTER, picture.name(pilot.seat), style::strong(style::MIDDLE), color);
     let member = picture.members.get(&pilot.seat);
     let tag = match member {
         Some(member) if member.away => "away",

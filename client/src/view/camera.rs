@@ -65,7 +65,6 @@ impl Eye {
 
 /// Returns whether bloom is worth its price here: a processor that draws has better things to do.
 pub(super) fn blooms(adapter: Option<&RenderAdapterInfo>) -> bool {
-    if std::env::var("FORCE_BLOOM").is_ok() { return true; }
     // Bevy does not pass wgpu's enum on, only values of it.
     adapter.is_none_or(|adapter| format!("{:?}", adapter.device_type) != "Cpu")
 }
@@ -89,9 +88,9 @@ pub(super) fn open(mut commands: Commands, adapter: Option<Res<RenderAdapterInfo
         camera.insert((
             Hdr,
             Bloom {
-                intensity: 0.22,
-                low_frequency_boost: 0.4,
-                prefilter: BloomPrefilter { threshold: 0.9, threshold_softness: 0.4 },
+                intensity: 0.35,
+                low_frequency_boost: 0.5,
+                prefilter: BloomPrefilter { threshold: 0.9, threshold_softness: 0.3 },
                 composite_mode: bevy::post_process::bloom::BloomCompositeMode::Additive,
                 ..Bloom::NATURAL
             },

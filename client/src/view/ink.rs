@@ -34,7 +34,7 @@ impl Plugin for InkPlugin {
 /// The material of every layer.
 #[derive(Asset, AsBindGroup, TypePath, Clone, Debug)]
 pub(super) struct InkMaterial {
-    /// x: how much halo the lines have.
+    /// x: strength of halos. y: strength of cores.
     #[uniform(0)]
     pub(super) gain: Vec4,
 }

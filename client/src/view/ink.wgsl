@@ -22,6 +22,7 @@ struct InkFragment {
     @location(2) style: vec4<f32>,
 };
 
+// x: strength of halos. y: strength of the cores of what glows.
 @group(2) @binding(0) var<uniform> gain: vec4<f32>;
 
 @vertex
@@ -44,6 +45,8 @@ fn fragment(in: InkFragment) -> @location(0) vec4<f32> {
     // White-hot, and as bright as the brightest part of the hue.
     let peak = max(in.color.r, max(in.color.g, in.color.b));
     let hot = mix(in.color.rgb, vec3<f32>(peak), in.style.z);
-    let rgb = (hot * core + in.color.rgb * halo) * in.color.a;
+    // Only what glows by itself is worth more than white; floors, fills and walls stay as they are.
+    let boost = mix(1.0, gain.y, smoothstep(0.19, 0.26, in.style.y));
+    let rgb = (hot * core * boost + in.color.rgb * halo) * in.color.a;
     return vec4<f32>(rgb, core * in.style.w * in.color.a);
 }

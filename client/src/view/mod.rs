@@ -52,9 +52,9 @@ fn open_layers(
     mut materials: ResMut<Assets<InkMaterial>>,
     adapter: Option<Res<RenderAdapterInfo>>,
 ) {
-    // Bloom spreads the light itself; without it the lines' own halos have to do.
-    let halo = if camera::blooms(adapter.as_deref()) { HALO_WITH_BLOOM } else { 1.0 };
-    let material = materials.add(InkMaterial { gain: Vec4::new(halo, 0.0, 0.0, 0.0) });
+    // Bloom spreads the light of cores that are brighter than white; without it the lines' own halos have to do.
+    let (halo, core) = if camera::blooms(adapter.as_deref()) { (HALO_WITH_BLOOM, CORE_WITH_BLOOM) } else { (1.0, 1.0) };
+    let material = materials.add(InkMaterial { gain: Vec4::new(halo, core, 0.0, 0.0) });
     let mut layer = |order| ink::layer(&mut commands, &mut meshes, &material, order);
     let layers = Layers { floor: layer(0.0), dust: layer(1.0), walls: layer(2.0), actors: layer(3.0) };
     commands.insert_resource(layers);
@@ -87,4 +87,6 @@ fn show(meshes: &mut Assets<Mesh>, layer: &Handle<Mesh>, ink: &mut Ink) {
 }
 
 /// How strong halos stay where bloom adds its own glow.
-const HALO_WITH_BLOOM: f32 = 0.6;
+const HALO_WITH_BLOOM: f32 = 0.75;
+/// How bright the cores of what glows are where bloom makes use of it: above its threshold.
+const CORE_WITH_BLOOM: f32 = 2.2;

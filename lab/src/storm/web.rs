@@ -102,7 +102,7 @@ pub(super) fn throw(storm: &Storm) {
 }
 
 fn speak(storm: &Storm, nonsense: &mut Nonsense, manner: Manner, stream: &mut TcpStream) {
-    let mut say = |stream: &mut TcpStream, bytes: &[u8]| {
+    let say = |stream: &mut TcpStream, bytes: &[u8]| {
         // Being cut off in the middle is what usually happens here.
         let _ = stream.write_all(bytes);
         storm.tally.piece(Port::Http, manner.name(), bytes.len());

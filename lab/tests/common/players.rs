@@ -1,8 +1,8 @@
 //! Players in the test's own process: the client's sessions and links, flown by bots, with everything that they hear kept.
 
-use super::Server;
+use super::server::{Server, workspace};
 use game::SeatId;
-use lab::pilot::{Pilot, assets, wait_step};
+use lab::pilot::{Pilot, wait_step};
 use protocol::Transport;
 use protocol::ids::RoomId;
 use protocol::lobby::Guest;
@@ -14,39 +14,39 @@ use transport::maps::MapShelf;
 use transport::player::{PlayerEvent, Status};
 
 /// The room that every server has.
-pub const FIRST_ROOM: RoomId = RoomId(1);
+pub(crate) const FIRST_ROOM: RoomId = RoomId(1);
 
 /// One player and what they heard.
-pub struct Someone {
+pub(crate) struct Someone {
     /// The player.
-    pub pilot: Pilot,
+    pub(crate) pilot: Pilot,
     /// Everything that happened to them.
-    pub events: Vec<PlayerEvent>,
+    pub(crate) events: Vec<PlayerEvent>,
 }
 
 impl Someone {
     /// Returns how the connection is.
-    pub fn status(&self) -> Status {
+    pub(crate) fn status(&self) -> Status {
         self.pilot.player.status(Instant::now())
     }
 
     /// Returns whether they drive a link and see the arena.
-    pub fn plays(&self) -> bool {
+    pub(crate) fn plays(&self) -> bool {
         self.status().driving.is_some() && self.pilot.player.view().is_some()
     }
 
     /// Returns the own score, as the newest snapshot tells it.
-    pub fn score(&self) -> u16 {
+    pub(crate) fn score(&self) -> u16 {
         self.pilot.player.view().and_then(|view| view.own).map_or(0, |(_, ship)| ship.score)
     }
 
     /// Returns the own seat.
-    pub fn seat(&self) -> SeatId {
+    pub(crate) fn seat(&self) -> SeatId {
         self.pilot.player.seat().expect("they were seated")
     }
 
     /// Returns what they heard from the room.
-    pub fn heard(&self) -> impl Iterator<Item = &ServerEvent> {
+    pub(crate) fn heard(&self) -> impl Iterator<Item = &ServerEvent> {
         self.events.iter().filter_map(|event| match event {
             PlayerEvent::Game(event) => Some(event),
             _ => None,
@@ -54,7 +54,7 @@ impl Someone {
     }
 
     /// Returns the sentence with which it ended, if it did.
-    pub fn farewell(&self) -> Option<&str> {
+    pub(crate) fn farewell(&self) -> Option<&str> {
         self.events.iter().find_map(|event| match event {
             PlayerEvent::Ended { why } => Some(why.as_str()),
             _ => None,
@@ -62,7 +62,7 @@ impl Someone {
     }
 
     /// Fails unless nothing bad has happened to them.
-    pub fn assert_unharmed(&self) {
+    pub(crate) fn assert_unharmed(&self) {
         let status = self.status();
         assert_eq!(self.farewell(), None, "an honest player was thrown out");
         assert_eq!((status.links_lost, status.decode_errors), (0, 0), "links lost, messages that could not be used");
@@ -72,30 +72,30 @@ impl Someone {
 }
 
 /// Players on one runtime.
-pub struct Crew {
+pub(crate) struct Crew {
     /// Where their links live.
-    pub runtime: Runtime,
+    pub(crate) runtime: Runtime,
     /// The players.
-    pub people: Vec<Someone>,
+    pub(crate) people: Vec<Someone>,
     lobby: LobbyClient,
     maps: MapShelf,
 }
 
 impl Crew {
     /// Returns an empty crew for `server`.
-    pub fn new(server: &Server) -> Self {
+    pub(crate) fn new(server: &Server) -> Self {
         let runtime = transport::runtime::runtime().expect("threads can be started");
-        let maps = MapShelf::open(&assets().expect("the assets are there")).expect("the maps are in order");
+        let maps = MapShelf::open(&workspace().join("assets")).expect("the maps are in order");
         Self { runtime, people: Vec::new(), lobby: server.lobby(), maps }
     }
 
     /// Becomes somebody.
-    pub fn guest(&self, name: &str) -> Guest {
+    pub(crate) fn guest(&self, name: &str) -> Guest {
         self.runtime.block_on(self.lobby.guest(name)).expect("the lobby lets everybody in")
     }
 
     /// Takes a seat in the first room and waits until the arena is seen. Returns the place among [`Self::people`].
-    pub fn join(&mut self, guest: &Guest, wire: Transport) -> usize {
+    pub(crate) fn join(&mut self, guest: &Guest, wire: Transport) -> usize {
         let (lobby, maps, guest, seed) = (&self.lobby, &self.maps, guest.clone(), self.people.len() as u64);
         let handle = self.runtime.handle();
         let join = Pilot::join_as(handle, lobby, maps, guest, FIRST_ROOM, Some(wire), seed);
@@ -107,7 +107,7 @@ impl Crew {
     }
 
     /// Takes one seat per wire.
-    pub fn join_over_every_wire(&mut self) {
+    pub(crate) fn join_over_every_wire(&mut self) {
         for wire in Transport::WIRES {
             let guest = self.guest(&format!("Over {wire}"));
             self.join(&guest, wire);
@@ -115,7 +115,7 @@ impl Crew {
     }
 
     /// Flies for `time`.
-    pub fn fly(&mut self, time: Duration) {
+    pub(crate) fn fly(&mut self, time: Duration) {
         let (start, mut next) = (Instant::now(), Instant::now());
         while start.elapsed() < time {
             self.step();
@@ -124,7 +124,7 @@ impl Crew {
     }
 
     /// Flies until `done`, which must be within `most`.
-    pub fn fly_until(&mut self, most: Duration, what: &str, mut done: impl FnMut(&[Someone]) -> bool) {
+    pub(crate) fn fly_until(&mut self, most: Duration, what: &str, mut done: impl FnMut(&[Someone]) -> bool) {
         let (start, mut next) = (Instant::now(), Instant::now());
         while !done(&self.people) {
             let farewells: Vec<_> = self.people.iter().filter_map(Someone::farewell).collect();
@@ -142,7 +142,7 @@ impl Crew {
     }
 
     /// Ends as a killed process does: every socket is gone, and nobody has said goodbye.
-    pub fn crash(self) {
+    pub(crate) fn crash(self) {
         let Self { runtime, people, .. } = self;
         runtime.shutdown_timeout(Duration::from_secs(1));
         // Their links have nothing left to say goodbye with.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,20 +16,30 @@ const START_DEADLINE: Duration = Duration::from_secs(10);
 const ANY_PORT: &str = "127.0.0.1:0";
 
 /// Returns the path of a program of this workspace, which lies beside the tests' folder.
-pub fn program(name: &str) -> PathBuf {
+pub(crate) fn program(name: &str) -> PathBuf {
     let here = std::env::current_exe().expect("a test knows where it is");
     let name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
     let found = here.ancestors().skip(2).take(2).map(|folder| folder.join(&name)).find(|path| path.is_file());
     found.unwrap_or_else(|| panic!("there is no program `{name}` above {}: build the workspace first", here.display()))
 }
 
+/// Returns the folder of the workspace, in which every program is started: there are the assets.
+pub(crate) fn workspace() -> &'static Path {
+    let lab = Path::new(env!("CARGO_MANIFEST_DIR"));
+    lab.parent().expect("lab lies in the workspace")
+}
+
+/// Returns a command that starts a program of this workspace without a display.
+pub(crate) fn command(name: &str) -> Command {
+    let mut command = Command::new(program(name));
+    command.current_dir(workspace()).stdin(Stdio::null()).env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY");
+    command
+}
+
 /// Runs a program of this workspace to its end, for at most 60 s.
-pub fn output_of(name: &str, arguments: &[&str]) -> Output {
-    let mut child = Command::new(program(name))
+pub(crate) fn output_of(name: &str, arguments: &[&str]) -> Output {
+    let mut child = command(name)
         .args(arguments)
-        .env_remove("DISPLAY")
-        .env_remove("WAYLAND_DISPLAY")
-        .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -64,7 +74,7 @@ fn wait(child: &mut Child, most: Duration) -> Option<ExitStatus> {
 }
 
 /// A server of one's own. It is killed when this is dropped, and then shows its log if the test has failed.
-pub struct Server {
+pub(crate) struct Server {
     child: Child,
     ready: Value,
     log: Arc<Mutex<String>>,
@@ -73,11 +83,10 @@ pub struct Server {
 
 impl Server {
     /// Starts a server with free ports and waits until it is ready.
-    pub fn start(arguments: &[&str]) -> Self {
-        let mut child = Command::new(program("server"))
+    pub(crate) fn start(arguments: &[&str]) -> Self {
+        let mut child = command("server")
             .args(["--http", ANY_PORT, "--udp", ANY_PORT, "--quic", ANY_PORT])
             .args(arguments)
-            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -108,33 +117,33 @@ impl Server {
     }
 
     /// Returns the address of one of its sockets: `http`, `udp` or `quic`.
-    pub fn address(&self, socket: &str) -> String {
+    pub(crate) fn address(&self, socket: &str) -> String {
         self.ready[socket].as_str().unwrap_or_else(|| panic!("no {socket} in {}", self.ready)).to_owned()
     }
 
     /// Returns the lobby's address as a URL.
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address("http"))
     }
 
     /// Returns a client of its lobby.
-    pub fn lobby(&self) -> LobbyClient {
+    pub(crate) fn lobby(&self) -> LobbyClient {
         LobbyClient::new(&self.url()).expect("an address of ours")
     }
 
     /// Returns its log so far.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Asks it to stop, as an operator or a service manager does.
-    pub fn terminate(&self) {
+    pub(crate) fn terminate(&self) {
         let sent = Command::new("sh").args(["-c", &format!("kill -TERM {}", self.child.id())]).status();
         assert!(sent.expect("there is a shell").success(), "the signal could not be sent");
     }
 
     /// Waits until it has ended.
-    pub fn ended(&mut self, within: Duration) -> Option<ExitStatus> {
+    pub(crate) fn ended(&mut self, within: Duration) -> Option<ExitStatus> {
         wait(&mut self.child, within)
     }
 }

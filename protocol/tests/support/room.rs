@@ -180,7 +180,7 @@ impl Room {
             let (command, own, ship) = before[&seat];
             let after = self.arena.ship(seat).unwrap();
             seated.flights.note(next, Flight::new(command, own, self.arena.phase(), ship, after, self.arena.map()));
-            if (next.0 + n) % SNAPSHOT_EVERY == 0 {
+            if (next.0 + n).is_multiple_of(SNAPSHOT_EVERY) {
                 seated.session.snapshot(&self.arena.view(Some(seat)), now);
             }
         }

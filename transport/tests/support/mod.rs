@@ -51,9 +51,22 @@ pub(crate) struct Rig {
     pub(crate) http: SocketAddr,
     pub(crate) timing: Timing,
     accepted: mpsc::Receiver<Link>,
+    app: Stepped,
+}
+
+/// The thread that steps the app. Stops with the rig.
+struct Stepped {
     stop: Arc<AtomicBool>,
     crash: Arc<AtomicBool>,
-    stepper: Option<JoinHandle<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Stepped {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        let ended = self.thread.take().unwrap().join();
+        assert!(ended.is_ok() || std::thread::panicking(), "the app panicked");
+    }
 }
 
 impl Rig {
@@ -78,7 +91,7 @@ impl Rig {
         let stop = Arc::new(AtomicBool::new(false));
         let crash = Arc::new(AtomicBool::new(false));
         let (stopped, crashed) = (Arc::clone(&stop), Arc::clone(&crash));
-        let stepper = std::thread::spawn(move || {
+        let thread = std::thread::spawn(move || {
             let mut app = App::new();
             app.add_plugins(plugin);
             prepare(&mut app);
@@ -91,7 +104,8 @@ impl Rig {
                 std::mem::forget(app);
             }
         });
-        Self { transport, runtime, listeners, http, timing, accepted, stop, crash, stepper: Some(stepper) }
+        let app = Stepped { stop, crash, thread: Some(thread) };
+        Self { transport, runtime, listeners, http, timing, accepted, app }
     }
 
     pub(crate) fn offer(&self) -> Offer {
@@ -129,24 +143,16 @@ impl Rig {
     }
 
     /// Ends the server as if its process had been killed.
-    pub(crate) fn die(mut self) {
-        self.crash.store(true, Ordering::Relaxed);
-        self.stop_stepping();
-        let Self { runtime, accepted, .. } = self;
-        runtime.shutdown_background();
-        drop(accepted);
+    pub(crate) fn die(self) {
+        self.app.crash.store(true, Ordering::Relaxed);
+        drop(self.app);
+        self.runtime.shutdown_background();
     }
 
     /// Waits until the app is gone, and gives back the rest.
-    pub(crate) fn stop_app(mut self) -> (Runtime, Listeners) {
-        self.stop_stepping();
-        let Self { runtime, listeners, .. } = self;
-        (runtime, listeners)
-    }
-
-    fn stop_stepping(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        self.stepper.take().unwrap().join().unwrap();
+    pub(crate) fn stop_app(self) -> (Runtime, Listeners) {
+        drop(self.app);
+        (self.runtime, self.listeners)
     }
 }
 
