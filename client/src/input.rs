@@ -12,7 +12,7 @@ use crate::{
     state::Screen,
     view::camera::Eye,
 };
-use bevy::{prelude::*, window::PrimaryWindow};
+use bevy::{ecs::system::SystemParam, prelude::*, window::PrimaryWindow};
 use game::{Aim, Bot, Buttons, Command};
 use protocol::Transport;
 
@@ -75,17 +75,24 @@ impl Autopilot {
     }
 }
 
+/// What a player has their hands on.
+#[derive(SystemParam)]
+struct Devices<'w, 's> {
+    keys: Res<'w, ButtonInput<KeyCode>>,
+    mouse: Res<'w, ButtonInput<MouseButton>>,
+    pads: Query<'w, 's, &'static Gamepad>,
+    window: Single<'w, 's, &'static Window, With<PrimaryWindow>>,
+}
+
 fn sample(
-    keys: Res<ButtonInput<KeyCode>>,
-    mouse: Res<ButtonInput<MouseButton>>,
-    pads: Query<&Gamepad>,
-    window: Single<&Window, With<PrimaryWindow>>,
+    devices: Devices,
     eye: Res<Eye>,
     picture: Res<Picture>,
     panels: Res<Panels>,
     mut stick: ResMut<Stick>,
     mut last_cursor: Local<Option<Vec2>>,
 ) {
+    let Devices { keys, mouse, pads, window } = devices;
     stick.held = Buttons::default();
     stick.thrust = Vec2::ZERO;
     if panels.take_input() || !window.focused {

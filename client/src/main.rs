@@ -30,7 +30,7 @@ use bevy::{
     audio::AudioPlugin,
     log::LogPlugin,
     prelude::*,
-    window::{PresentMode, WindowResolution},
+    window::{PresentMode, WindowResizeConstraints, WindowResolution},
     winit::WinitSettings,
 };
 use std::{num::NonZero, process::ExitCode};
@@ -77,6 +77,7 @@ fn engine() -> bevy::app::PluginGroupBuilder {
         title: "Crosswire".to_owned(),
         name: Some("crosswire".to_owned()),
         resolution: WindowResolution::new(1_280, 720),
+        resize_constraints: WindowResizeConstraints { min_width: 640.0, min_height: 400.0, ..default() },
         present_mode: PresentMode::AutoVsync,
         // A second frame in the queue would be a frame of delay that no wire can win back.
         desired_maximum_frame_latency: NonZero::new(1),

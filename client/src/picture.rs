@@ -286,3 +286,31 @@ const SAME_AIM: f32 = 0.01;
 const SAME_BOLT_TILES: f32 = 2.0;
 /// A bolt older than this was fired before it came into view: no flash, no sound.
 const FRESH_BOLT_SECONDS: f32 = 0.25;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bolt(owner: u8, x: f32, age: f32) -> SceneBolt {
+        SceneBolt { owner: SeatId(owner), pos: [x, 5.0], aim: 0.0, age }
+    }
+
+    #[test]
+    fn a_bolt_that_flies_on_is_neither_new_nor_gone() {
+        let happened = bolt_changes(&[bolt(1, 10.0, 0.1)], &[bolt(1, 10.45, 0.117)], 0.45);
+        assert!(happened.is_empty(), "{happened:?}");
+    }
+
+    #[test]
+    fn a_new_bolt_is_heard_and_a_lost_one_is_seen_to_end() {
+        let happened = bolt_changes(&[bolt(1, 10.0, 0.1)], &[bolt(2, 10.45, 0.0)], 0.45);
+        assert!(matches!(happened[0], Happened::BoltFired { owner: SeatId(2), .. }), "{happened:?}");
+        assert!(matches!(happened[1], Happened::BoltEnded { owner: SeatId(1), .. }), "{happened:?}");
+    }
+
+    #[test]
+    fn a_bolt_that_comes_into_view_late_or_dies_of_age_says_nothing() {
+        assert!(bolt_changes(&[], &[bolt(1, 10.0, 0.6)], 0.45).is_empty());
+        assert!(bolt_changes(&[bolt(1, 10.0, 0.99)], &[], 0.45).is_empty());
+    }
+}

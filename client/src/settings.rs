@@ -77,8 +77,8 @@ fn save(settings: Res<Settings>, time: Res<Time<Real>>, mut saved: ResMut<Saved>
     }
 }
 
-/// Sizes of the HUD that keep everything on a 1280x720 window.
-pub(crate) const SCALES: std::ops::RangeInclusive<f32> = 0.8..=1.5;
+/// Sizes of the HUD that leave room for the match in a 1280x720 window.
+pub(crate) const SCALES: std::ops::RangeInclusive<f32> = 0.8..=1.4;
 
 const FILE: &str = "settings.json";
 const STILL_SECONDS: f32 = 0.5;

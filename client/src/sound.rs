@@ -37,8 +37,8 @@ pub(crate) struct SoundPlugin;
 
 impl Plugin for SoundPlugin {
     fn build(&self, app: &mut App) {
-        app.init_asset::<AudioSource>();
-        app.add_systems(Startup, make).add_systems(Update, (play, end).in_set(FrameSystems::Show));
+        app.init_asset::<AudioSource>().init_resource::<Cues>();
+        app.add_systems(Startup, make).add_systems(Update, (listen, play, end).chain().in_set(FrameSystems::Show));
     }
 }
 
@@ -52,6 +52,10 @@ struct Playing {
     left: f32,
 }
 
+/// Sounds to play in this frame.
+#[derive(Resource, Default)]
+struct Cues(Vec<Cue>);
+
 /// One sound to play.
 struct Cue {
     clip: Clip,
@@ -64,25 +68,33 @@ fn make(mut commands: Commands, mut sources: ResMut<Assets<AudioSource>>) {
     commands.insert_resource(Clips(Clip::ALL.map(|clip| sources.add(AudioSource { bytes: clip.wav().into() }))));
 }
 
-fn play(
-    mut commands: Commands,
+/// Turns what happened into sounds to play.
+fn listen(
     mut happened: MessageReader<Happened>,
     mut told: MessageReader<Told>,
+    picture: Res<Picture>,
+    mut cues: ResMut<Cues>,
+) {
+    let own = picture.own();
+    cues.0.extend(happened.read().map(|event| cue(event, own)));
+    let drives = |Told(event): &Told| matches!(event, PlayerEvent::Drives { gap: Some(_), .. });
+    let switched = told.read().filter(|told| drives(told)).count() > 0;
+    cues.0.extend(switched.then_some(Cue { clip: Clip::Switch, at: None, volume: 0.6 }));
+}
+
+fn play(
+    mut commands: Commands,
+    mut cues: ResMut<Cues>,
     clips: Res<Clips>,
     picture: Res<Picture>,
     settings: Res<Settings>,
     eye: Res<Eye>,
     playing: Query<&Playing>,
 ) {
-    let drives = |Told(event): &Told| matches!(event, PlayerEvent::Drives { gap: Some(_), .. });
-    let switched = told.read().filter(|told| drives(told)).count() > 0;
-    let own = picture.own();
-    let mut cues: Vec<Cue> = happened.read().filter_map(|event| cue(event, own)).collect();
-    cues.extend(switched.then_some(Cue { clip: Clip::Switch, at: None, volume: 0.6 }));
     // Behind the menu the field is scenery.
     let distance = if picture.source == Source::Backdrop { BACKDROP_VOLUME } else { 1.0 };
     let mut voices = playing.iter().count();
-    for cue in cues {
+    for cue in cues.0.drain(..) {
         let offset = cue.at.map_or(Vec2::ZERO, |at| at - eye.centre);
         let volume = cue.volume * settings.volume * distance * loudness(offset.length());
         if volume < INAUDIBLE || voices >= MAX_VOICES {
@@ -114,7 +126,7 @@ fn end(mut commands: Commands, mut playing: Query<(Entity, &mut Playing)>, time:
 }
 
 /// Returns how an event sounds. What the player does and suffers is louder than the same elsewhere.
-fn cue(event: &Happened, own: Option<game::SeatId>) -> Option<Cue> {
+fn cue(event: &Happened, own: Option<game::SeatId>) -> Cue {
     let by = |seat: game::SeatId, own_volume: f32, volume: f32| if Some(seat) == own { own_volume } else { volume };
     let (clip, at, volume) = match *event {
         Happened::BoltFired { owner, at, .. } => (Clip::Bolt, Some(at), by(owner, 0.32, 0.26)),
@@ -129,7 +141,7 @@ fn cue(event: &Happened, own: Option<game::SeatId>) -> Option<Cue> {
         Happened::Counted { .. } => (Clip::Count, None, 0.4),
         Happened::Finished => (Clip::Finish, None, 0.5),
     };
-    Some(Cue { clip, at, volume })
+    Cue { clip, at, volume }
 }
 
 /// Returns the share of loudness that is left at a distance: full on the screen's middle, half at its edge, nothing far off.

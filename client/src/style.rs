@@ -201,11 +201,7 @@ fn restyle(style: &mut egui::Style) {
     visuals.extreme_bg_color = ink(VOID);
     visuals.text_edit_bg_color = Some(ink(VOID));
     visuals.weak_text_color = Some(ink(QUIET));
-    visuals.selection = Selection {
-        bg_fill: palette::faded(EDGE, 0.35),
-        stroke: Stroke::new(1.0, ink(ACCENT)),
-        ..visuals.selection.clone()
-    };
+    visuals.selection = Selection { bg_fill: palette::faded(EDGE, 0.35), stroke: Stroke::new(1.0, ink(ACCENT)) };
     visuals.slider_trailing_fill = true;
     let widget = |fill: palette::Rgb, stroke: palette::Rgb, width: f32| WidgetVisuals {
         bg_fill: ink(fill),

@@ -35,6 +35,8 @@ use transport::maps::MapShelf;
 
 /// Time between two looks at the server's health.
 const HEALTH_EVERY: Duration = Duration::from_millis(500);
+/// How long a server may take until it knows how it is.
+const WAKING: Duration = Duration::from_secs(3);
 /// How long the honest fly on after the storm: what was held back may still do harm.
 const AFTERMATH: Duration = Duration::from_secs(1);
 /// Throwers that take seats: one identity each, so that they never hold more seats than this.
@@ -139,7 +141,7 @@ pub fn blow(options: &Options) -> Result<Outcome, String> {
     let (calm, rough) = (runtime()?, runtime()?);
     let sentence = |error: transport::lobby::LobbyError| error.to_string();
 
-    let before = calm.block_on(lobby.health()).map_err(sentence)?;
+    let before = calm.block_on(healthy(&lobby)).map_err(sentence)?;
     let mut rooms = calm.block_on(places(&lobby, None, players + ATTACKERS.len())).map_err(sentence)?;
     let rough_rooms = rooms.split_off(players.min(rooms.len()));
     let mut honest = calm.block_on(Honest::join(&lobby, &maps, &rooms))?;
@@ -268,6 +270,19 @@ fn elsewhere(url: &str) -> String {
     format!(
         "A storm only goes to a server on this machine, and {url} is elsewhere. Start one here and use its 127.0.0.1 address."
     )
+}
+
+/// Asks how the server is; one that has just started does not know yet.
+async fn healthy(lobby: &LobbyClient) -> Result<Health, transport::lobby::LobbyError> {
+    let until = Instant::now() + WAKING;
+    loop {
+        match lobby.health().await {
+            Err(error) if error.status() == Some(503) && Instant::now() < until => {
+                tokio::time::sleep(HEALTH_EVERY).await;
+            }
+            answer => return answer,
+        }
+    }
 }
 
 /// Looks at the server's health until the storm is over and returns the most memory that it had.

@@ -80,7 +80,7 @@ pub struct Outcome {
     pub connected: usize,
     /// Driving links lost, and players thrown out.
     pub disconnects: u64,
-    /// Commands flown while it counted.
+    /// Commands flown while it counted, for ticks that a snapshot has answered.
     pub commands_sent: u64,
     /// Ticks that the server executed with a player's own command meanwhile.
     pub commands_executed: u64,
@@ -276,7 +276,7 @@ impl Flock {
             clients,
             connected: after.iter().filter(|(status, _)| status.driving.is_some()).count(),
             disconnects: after.iter().map(|(status, _)| status.links_lost).sum::<u64>() + self.thrown_out,
-            commands_sent: sum(|s| s.commands),
+            commands_sent: sum(|s| s.answered),
             commands_executed: sum(|s| s.executed),
             snapshots: sum(|s| s.snapshots),
             snapshot_age_ms: self.age.percentiles(),

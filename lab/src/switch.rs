@@ -232,7 +232,7 @@ impl Tour {
                     self.change = None;
                 }
                 PlayerEvent::Game(ServerEvent::Chat { seat, line }) if Some(seat) == self.pilot.player.seat() => {
-                    self.hear(&line)
+                    self.hear(&line);
                 }
                 _ => {}
             }

@@ -5,7 +5,7 @@
 //!
 //! [`Pacer`] runs a local tick ahead of that, so far that commands arrive shortly before their tick. The server reports the margin by
 //! which they did; too little is answered at once, too much is given back slowly, and the local clock is stretched by at most
-//! [`MAX_STRETCH`], never stopped.
+//! [`MAX_STRETCH`]. It jumps only when it is far off: at the first round trip, after a pause, on a path that has become much longer.
 //!
 //! Flow: snapshot → [`Clock::observe`], [`Pacer::report`] → [`Pacer::due`] → `predict`, `session::client`.
 

@@ -309,13 +309,15 @@ fn document() -> String {
 
 #[test]
 fn the_document_prints_every_vector() {
-    let document: String = document().split_whitespace().collect();
+    let document = document();
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/vectors");
     let mut count = 0;
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        let vector = from_vector(&std::fs::read_to_string(&path).unwrap());
-        assert!(document.contains(&vector), "{} is not in docs/PROTOCOL.md", path.display());
+        let vector = std::fs::read_to_string(&path).unwrap();
+        for line in vector.lines().filter(|line| !line.starts_with('#')) {
+            assert!(document.contains(line), "a line of {} is not in docs/PROTOCOL.md: {line}", path.display());
+        }
         count += 1;
     }
     assert!(count > 20, "only {count} vectors");

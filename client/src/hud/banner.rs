@@ -39,7 +39,7 @@ pub(super) fn note(
     for Told(event) in told.read() {
         match event {
             PlayerEvent::Game(ServerEvent::Kill { killer, victim, .. }) if Some(*victim) == own => {
-                banner.killer = *killer
+                banner.killer = *killer;
             }
             PlayerEvent::Game(ServerEvent::Finished { winner }) => banner.winner = Some(*winner),
             _ => {}

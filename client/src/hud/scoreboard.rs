@@ -63,7 +63,8 @@ pub(super) fn is_due(picture: &Picture) -> bool {
 pub(super) fn draw(canvas: &Canvas, picture: &Picture) {
     let pilots = ranked(picture);
     let own = picture.own();
-    let shown = pilots.len().min(MAX_ROWS);
+    let room = (canvas.screen.height() - ABOVE_AND_BELOW) / ROW;
+    let shown = pilots.len().min(room.max(1.0) as usize);
     let height = HEAD + ROW * shown as f32 + 2.0 * style::GRID;
     let middle = canvas.screen.center() + vec2(0.0, 3.0 * style::GRID);
     let rect = Rect::from_center_size(middle, vec2(WIDTH, height));
@@ -123,5 +124,5 @@ const WIDTH: f32 = 480.0;
 const HEAD: f32 = 40.0;
 const ROW: f32 = 32.0;
 const COLUMN: f32 = 88.0;
-/// What fits between the clock and the bottom at 720 px; in a crowd the rest is far behind.
-const MAX_ROWS: usize = 14;
+/// Where clock, result and chat are; in a crowd the rest of the table is far behind anyway.
+const ABOVE_AND_BELOW: f32 = 272.0;

@@ -98,17 +98,14 @@ fn summary(status: &Status) -> String {
     };
     match status.round_trip {
         Some(round_trip) => {
-            let (there_and_back, jitter) = (milliseconds(round_trip), milliseconds(status.jitter));
-            format!("{wire} {there_and_back}±{jitter} ms [{:.0}]", status.lead_ticks)
+            let milliseconds = |time: Duration| time.as_secs_f32() * 1_000.0;
+            let (time, jitter) = (milliseconds(round_trip), milliseconds(status.jitter));
+            // On one machine or a LAN the first decimal is what there is to see.
+            let digits = usize::from(time < FINE_BELOW_MS);
+            format!("{wire} {time:.digits$}±{jitter:.digits$} ms [{:.0}]", status.lead_ticks)
         }
         None => format!("{wire} – ms"),
     }
-}
-
-/// Returns milliseconds with two digits that mean something.
-fn milliseconds(time: Duration) -> String {
-    let value = time.as_secs_f32() * 1_000.0;
-    if value < 9.95 { format!("{value:.1}") } else { format!("{value:.0}") }
 }
 
 fn underline(canvas: &Canvas, name: Rect, color: Color32, dotted: bool) {
@@ -127,6 +124,25 @@ const MARGIN: f32 = 2.0 * style::GRID;
 const PADDING: f32 = style::GRID + 2.0;
 /// Wide enough for most lines, so that the panel does not breathe with the numbers.
 const MIN_WIDTH: f32 = 272.0;
+/// Round trips below this are shown with a decimal.
+const FINE_BELOW_MS: f32 = 9.95;
 /// How long a toast stays.
 const TOAST_SECONDS: f32 = 4.0;
 const FADE_SECONDS: f32 = 0.6;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_says_wire_round_trip_jitter_and_lead() {
+        let ms = Duration::from_millis;
+        let mut status = Status::default();
+        status.driving = Some(Transport::Udp);
+        assert_eq!(summary(&status), "udp – ms");
+        (status.round_trip, status.jitter, status.lead_ticks) = (Some(ms(52)), ms(3), 2.2);
+        assert_eq!(summary(&status), "udp 52±3 ms [2]");
+        (status.driving, status.switching_to) = (None, Some(Transport::Quic));
+        assert_eq!(summary(&status), "dialling quic …");
+    }
+}

@@ -11,6 +11,7 @@ mod open_room;
 mod rooms;
 
 use crate::{
+    assets::Maps,
     hud,
     lobby::{Goal, Lobby, Rooms, Wish, wish_for},
     palette,
@@ -18,9 +19,9 @@ use crate::{
     state::Screen,
     style,
 };
-use bevy::{app::AppExit, prelude::*};
+use bevy::{app::AppExit, ecs::system::SystemParam, prelude::*};
 use bevy_egui::{EguiContexts, EguiPrimaryContextPass, egui};
-use egui::{Align2, Area, Button, Id, Key, RichText, Sense, Stroke, Ui, vec2};
+use egui::{Align2, Area, Button, Id, Key, RichText, ScrollArea, Sense, Stroke, Ui, vec2};
 use protocol::{Transport, limits::MAX_NAME_CHARS};
 
 /// Draws the menu.
@@ -76,73 +77,81 @@ impl Menu {
     }
 }
 
-fn draw(
-    mut contexts: EguiContexts,
-    mut menu: ResMut<Menu>,
-    mut settings: ResMut<Settings>,
-    mut wishes: MessageWriter<Wish>,
-    mut exit: MessageWriter<AppExit>,
-    lobby: (ResMut<Lobby>, ResMut<Rooms>, Res<crate::assets::Maps>),
-) -> Result {
+/// What the pages show and change.
+#[derive(SystemParam)]
+struct Parts<'w> {
+    menu: ResMut<'w, Menu>,
+    settings: ResMut<'w, Settings>,
+    lobby: ResMut<'w, Lobby>,
+    rooms: ResMut<'w, Rooms>,
+    maps: Res<'w, Maps>,
+    exit: MessageWriter<'w, AppExit>,
+}
+
+fn draw(mut contexts: EguiContexts, mut parts: Parts, mut wishes: MessageWriter<Wish>) -> Result {
     let context = contexts.ctx_mut()?;
-    let (mut lobby, mut rooms, maps) = lobby;
-    let mut goal = None;
-    if menu.page != Page::Start && context.input(|input| input.key_pressed(Key::Escape)) {
-        menu.turn_to(Page::Start);
+    if parts.menu.page != Page::Start && context.input(|input| input.key_pressed(Key::Escape)) {
+        parts.menu.turn_to(Page::Start);
     }
-    let screen = context.content_rect();
-    let column = Area::new(Id::new("menu")).anchor(Align2::LEFT_CENTER, vec2(5.0 * style::GRID, 0.0));
-    column.show(context, |ui| {
+    let screen = context.content_rect().shrink2(vec2(5.0 * style::GRID, 2.0 * style::GRID));
+    let mut goal = None;
+    Area::new(Id::new("menu")).anchor(Align2::LEFT_CENTER, vec2(5.0 * style::GRID, 0.0)).show(context, |ui| {
         style::glass().inner_margin(egui::Margin::same(3 * style::GRID as i8)).show(ui, |ui| {
-            ui.set_width(COLUMN.min(screen.width() - 16.0 * style::GRID));
-            title(ui);
-            match menu.page {
-                Page::Start => {
-                    let enter = who_and_where(ui, &mut settings);
-                    ui.add_space(style::GRID);
-                    let quick = style::main_button(ui, "Quick play");
-                    menu.focus_first(&quick);
-                    if quick.clicked() || enter {
-                        goal = Some(Goal::Quick);
+            // In a small window, or with large text, the column is scrolled.
+            let height = screen.height() - 6.0 * style::GRID;
+            ScrollArea::vertical().max_height(height).min_scrolled_height(height).show(ui, |ui| {
+                ui.set_width(COLUMN.min(screen.width() - 6.0 * style::GRID));
+                title(ui);
+                goal = match parts.menu.page {
+                    Page::Start => start_page(ui, &mut parts),
+                    Page::OpenRoom => open_room::page(ui, &mut parts.menu, &parts.maps).map(Goal::Open),
+                    Page::Options => {
+                        options_page(ui, &mut parts);
+                        None
                     }
-                    ui.add_space(style::GRID);
-                    goal = rooms::list(ui, &settings, &mut lobby, &mut rooms).map(Goal::Room).or(goal.take());
-                    ui.add_space(style::GRID);
-                    ui.columns(3, |columns| {
-                        if style::button(&mut columns[0], "Open a room").clicked() {
-                            menu.turn_to(Page::OpenRoom);
-                        }
-                        if style::button(&mut columns[1], "Options").clicked() {
-                            menu.turn_to(Page::Options);
-                        }
-                        if style::button(&mut columns[2], "Quit").clicked() {
-                            exit.write(AppExit::Success);
-                        }
-                    });
-                }
-                Page::OpenRoom => {
-                    if let Some(room) = open_room::page(ui, &mut menu, &maps) {
-                        goal = Some(Goal::Open(room));
-                    }
-                }
-                Page::Options => {
-                    ui.heading("Options");
-                    ui.add_space(style::GRID);
-                    hud::sliders(ui, &mut settings);
-                    ui.add_space(style::GRID);
-                    let back = style::button(ui, "Back");
-                    menu.focus_first(&back);
-                    if back.clicked() {
-                        menu.turn_to(Page::Start);
-                    }
-                }
-            }
+                };
+            });
         });
     });
     if let Some(goal) = goal {
-        wishes.write(wish_for(&settings, goal));
+        wishes.write(wish_for(&parts.settings, goal));
     }
     Ok(())
+}
+
+/// Shows everything that most people need. Returns where they want to go.
+fn start_page(ui: &mut Ui, parts: &mut Parts) -> Option<Goal> {
+    let enter = who_and_where(ui, &mut parts.settings);
+    ui.add_space(style::GRID);
+    let quick = style::main_button(ui, "Quick play");
+    parts.menu.focus_first(&quick);
+    ui.add_space(style::GRID);
+    let room = rooms::list(ui, &parts.settings, &mut parts.lobby, &mut parts.rooms);
+    ui.add_space(style::GRID);
+    ui.columns(3, |columns| {
+        if style::button(&mut columns[0], "Open a room").clicked() {
+            parts.menu.turn_to(Page::OpenRoom);
+        }
+        if style::button(&mut columns[1], "Options").clicked() {
+            parts.menu.turn_to(Page::Options);
+        }
+        if style::button(&mut columns[2], "Quit").clicked() {
+            parts.exit.write(AppExit::Success);
+        }
+    });
+    room.map(Goal::Room).or_else(|| (quick.clicked() || enter).then_some(Goal::Quick))
+}
+
+fn options_page(ui: &mut Ui, parts: &mut Parts) {
+    ui.heading("Options");
+    ui.add_space(style::GRID);
+    hud::sliders(ui, &mut parts.settings);
+    ui.add_space(style::GRID);
+    let back = style::button(ui, "Back");
+    parts.menu.focus_first(&back);
+    if back.clicked() {
+        parts.menu.turn_to(Page::Start);
+    }
 }
 
 fn title(ui: &mut Ui) {

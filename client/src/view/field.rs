@@ -158,3 +158,20 @@ const FAR_TILES: f32 = 64.0;
 const DUST_SPECKS: u32 = 110;
 /// The same dust for everybody; any number would do.
 const DUST_SEED: u64 = 3;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn walls_have_one_line_per_straight_side() {
+        let text =
+            "crosswire-map 1\nname Test\nsize 7 7\n#######\n#SS.SS#\n#.....#\n#..#..#\n#.....#\n#.....#\n#######\n";
+        let map = Map::parse("test", text).expect("a proper map");
+        let edges = edges(&map);
+        // Four around the floor, four around the pillar.
+        assert_eq!(edges.len(), 8, "{edges:?}");
+        assert!(edges.contains(&[Vec2::new(1.0, 1.0), Vec2::new(6.0, 1.0)]), "{edges:?}");
+        assert!(edges.contains(&[Vec2::new(3.0, 3.0), Vec2::new(3.0, 4.0)]), "{edges:?}");
+    }
+}

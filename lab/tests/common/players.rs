@@ -84,6 +84,9 @@ pub(crate) struct Crew {
 impl Crew {
     /// Returns an empty crew for `server`.
     pub(crate) fn new(server: &Server) -> Self {
+        // `RUST_LOG=transport=debug` shows why a message could not be used; only the first crew of a program has to do this.
+        let filter = tracing_subscriber::EnvFilter::from_default_env();
+        let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();
         let runtime = transport::runtime::runtime().expect("threads can be started");
         let maps = MapShelf::open(&workspace().join("assets")).expect("the maps are in order");
         Self { runtime, people: Vec::new(), lobby: server.lobby(), maps }

@@ -1,7 +1,7 @@
 //! The client's end of a session: greets on every link, moves the driving role when the first snapshot has come, keeps what was
 //! read, and bundles commands.
 //!
-//! Flow: link → [`ClientSession::handle`] → [`ClientEvents`] → HUD, `predict`, `interpolate`; input → [`ClientSession::fly`] →
+//! Flow: link → [`ClientSession::handle`] → [`SessionEvent`] → HUD, `predict`, `interpolate`; input → [`ClientSession::fly`] →
 //! [`ClientSession::poll_transmit`] → link.
 
 use super::mail::{Inbox, Outbox, Overflow};

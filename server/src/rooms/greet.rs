@@ -54,6 +54,7 @@ impl Doorman {
 type Seated<'w, 's> = Query<'w, 's, (Entity, &'static mut Seat, &'static SeatOf)>;
 
 /// Reads the first message of every link that has no seat yet.
+#[expect(clippy::too_many_arguments, reason = "a system names all that it touches")]
 pub fn greet(
     mut fresh: Query<(Entity, &Link, &mut Conduct), Without<AttachedTo>>,
     mut seats: Seated<'_, '_>,

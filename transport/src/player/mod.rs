@@ -41,6 +41,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
+use tracing::debug;
 
 /// Time between attempts to come back after the last link is lost.
 const RETRY_EVERY: Duration = Duration::from_millis(500);
@@ -198,7 +199,8 @@ impl Player {
         for (id, link) in &self.links {
             while let Some(inbound) = link.try_recv() {
                 self.status.bytes_in += inbound.bytes.len() as u64;
-                if self.session.handle(*id, inbound.lane, &inbound.bytes, inbound.at).is_err() {
+                if let Err(error) = self.session.handle(*id, inbound.lane, &inbound.bytes, inbound.at) {
+                    debug!("a message over {} could not be used: {error}", link.transport());
                     self.status.decode_errors += 1;
                 }
             }
@@ -260,7 +262,7 @@ impl Player {
         match self.maps.find(&welcome.map) {
             Some(map) if map.hash == welcome.map_hash => self.map = Some(Arc::clone(map)),
             Some(_) => {
-                self.end(format!("The map `{}` differs from the server's. Update the older of the two.", welcome.map))
+                self.end(format!("The map `{}` differs from the server's. Update the older of the two.", welcome.map));
             }
             None => self.end(format!("The map `{}` is not on this machine. Update Crosswire.", welcome.map)),
         }
@@ -301,6 +303,8 @@ impl Player {
         {
             self.status.resets += 1;
         }
+        let ahead = self.predictor.tick().map_or(0, |flown| flown.since(view.tick));
+        self.status.answered = self.status.commands.saturating_sub(u64::from(ahead));
         self.status.saw(view.tick, header, arrived);
     }
 

@@ -32,7 +32,9 @@ pub struct Status {
     pub last_snapshot: Option<Instant>,
     /// Commands flown.
     pub commands: u64,
-    /// Ticks that the server executed with our own command.
+    /// Commands flown for ticks that the newest snapshot covers: those that the server has had its chance to execute.
+    pub answered: u64,
+    /// Ticks up to the newest snapshot that the server executed with our own command.
     pub executed: u64,
     /// Bytes of messages read; headers are not counted.
     pub bytes_in: u64,
