@@ -6,8 +6,8 @@
 //! Flow: `assets/fonts` → [`StylePlugin`] → [`crate::menu`], [`crate::hud`].
 
 use crate::{assets::AssetDir, palette, settings::Settings};
-use bevy::{prelude::*, window::PrimaryWindow};
-use bevy_egui::{EguiContexts, EguiPreUpdateSet, EguiPrimaryContextPass, egui};
+use bevy::{asset::AssetEventSystems, prelude::*, window::PrimaryWindow};
+use bevy_egui::{EguiContexts, EguiPostUpdateSet, EguiPreUpdateSet, egui};
 use egui::{
     Color32, CornerRadius, FontData, FontDefinitions, FontFamily, FontId, Frame, Margin, RichText, Stroke, TextStyle,
     Ui,
@@ -42,7 +42,8 @@ impl Plugin for StylePlugin {
             PreUpdate,
             (dress, scale).chain().after(EguiPreUpdateSet::InitContexts).before(EguiPreUpdateSet::ProcessInput),
         );
-        app.add_systems(EguiPrimaryContextPass, warm_up);
+        // Otherwise the renderer hears of new characters a frame after they are written, and they blink.
+        app.configure_sets(PostUpdate, EguiPostUpdateSet::PostProcessOutput.before(AssetEventSystems));
     }
 }
 
@@ -127,25 +128,6 @@ fn dress(mut contexts: EguiContexts, assets: Res<AssetDir>, mut dressed: Local<b
     *dressed = true;
 }
 
-/// Lays out every character once: a new one reaches the graphics card a frame late and would blink.
-fn warm_up(mut contexts: EguiContexts, mut warm_at: Local<f32>) -> Result {
-    let context = contexts.ctx_mut()?;
-    let density = context.pixels_per_point();
-    if std::mem::replace(&mut *warm_at, density) == density {
-        return Ok(());
-    }
-    let text: String = (' '..='~').chain(BEYOND_ASCII.chars()).collect();
-    let faces = [SMALL, MIDDLE, LARGE, CLOCK].map(numbers).into_iter();
-    let faces = faces.chain([SMALL, MIDDLE].map(words)).chain([SMALL, MIDDLE, LARGE, TITLE].map(strong));
-    context.fonts_mut(|fonts| {
-        for face in faces {
-            fonts.layout_no_wrap(text.clone(), face, Color32::WHITE);
-        }
-        fonts.layout_no_wrap("0123456789".to_owned(), numbers(HUGE), Color32::WHITE);
-    });
-    Ok(())
-}
-
 /// Scales the HUD with the window, so that it takes the same share of a large screen, and by what the player chose.
 fn scale(mut contexts: EguiContexts, settings: Res<Settings>, window: Query<&Window, With<PrimaryWindow>>) {
     let (Ok(context), Ok(window)) = (contexts.ctx_mut(), window.single()) else { return };
@@ -220,8 +202,6 @@ fn restyle(style: &mut egui::Style) {
 }
 
 const STRONG: &str = "strong";
-/// What is written besides ASCII.
-const BEYOND_ASCII: &str = "±–—·›…“”";
 /// Radius of corners: crisp, but no needle.
 const CORNER: u8 = 4;
 /// Buttons, a little above the glass.

@@ -18,7 +18,7 @@ use protocol::lobby::{Grant, Guest};
 use protocol::wire::Kind;
 use protocol::wire::command::Bundle;
 use protocol::wire::event::{self, ClientEvent};
-use protocol::wire::hello::{Hello, Refusal, Welcome, decode_refusal, decode_welcome, encode_hello};
+use protocol::wire::hello::{Hello, Refusal, Resume, Welcome, decode_refusal, decode_welcome, encode_hello};
 use protocol::wire::reader::BitReader;
 use protocol::wire::snapshot::Header;
 use protocol::{CloseReason, Lane, Transport};
@@ -237,7 +237,7 @@ fn a_resume_key_is_good_once_and_its_owner_plays_on() {
     let resume = |epoch: u32, wire: Transport| {
         let key = ResumeKey(grant.resume_key).advanced(epoch - 1);
         let key_proof = key.prove(grant.session, Epoch(epoch), wire);
-        Hello::Resume { session: grant.session, epoch: Epoch(epoch), key_proof, events_seen: 0 }
+        Hello::Resume(Resume { session: grant.session, epoch: Epoch(epoch), key_proof, events_seen: 0 })
     };
     let second = scene.dial(Transport::Quic, &grant);
     let again = scene.welcomed(&second, &resume(2, Transport::Quic));
@@ -248,8 +248,9 @@ fn a_resume_key_is_good_once_and_its_owner_plays_on() {
     assert_eq!(scene.refused(Transport::Websocket, &grant, used), Refusal::KeyUsed, "and for another wire");
     let far = encode_hello(&resume(1_000, Transport::Quic));
     assert_eq!(scene.refused(Transport::Quic, &grant, far), Refusal::KeyUsed, "further than anybody gets");
-    let Hello::Resume { epoch, key_proof, .. } = resume(3, Transport::Quic) else { unreachable!() };
-    let nobody = Hello::Resume { session: protocol::SessionId(7), epoch, key_proof, events_seen: 0 };
+    let key_proof = ResumeKey(grant.resume_key).advanced(2).prove(grant.session, Epoch(3), Transport::Quic);
+    let session = protocol::SessionId(7);
+    let nobody = Hello::Resume(Resume { session, epoch: Epoch(3), key_proof, events_seen: 0 });
     assert_eq!(scene.refused(Transport::Quic, &grant, encode_hello(&nobody)), Refusal::NoSession);
 
     assert!(!scene.snapshots(&second, Duration::from_millis(300)).is_empty());

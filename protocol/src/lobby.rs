@@ -131,7 +131,7 @@ pub struct Endpoints {
 pub struct UdpEndpoint {
     /// Address and port to send to.
     pub addr: SocketAddr,
-    /// A netcode 1.02 connect token, 2,048 bytes, good for one link and 30 s.
+    /// A netcode 1.02 connect token as renetcode writes it, good for one link and 30 s.
     #[serde(with = "base64_bytes")]
     pub token: Vec<u8>,
 }

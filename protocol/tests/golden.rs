@@ -15,7 +15,7 @@ use protocol::grant::{LinkIdentity, Proof, ResumeKey, Sealer, UnixMillis};
 use protocol::snapshot::{Waiting, decode, encode};
 use protocol::wire::command::Bundle;
 use protocol::wire::event::{self, ClientEvent, Member, Sequenced, ServerEvent};
-use protocol::wire::hello::{self, Hello, Refusal, Welcome};
+use protocol::wire::hello::{self, Hello, Refusal, Resume, Welcome};
 use protocol::wire::reader::BitReader;
 use protocol::wire::snapshot::{Echo, Header};
 use protocol::wire::{Kind, plain};
@@ -100,12 +100,12 @@ fn the_resume_key_turns_and_proves_as_drawn() {
 #[test]
 fn greetings_are_as_drawn() {
     let join = Hello::Join { proof: vec![0xD0, 0xD1, 0xD2, 0xD3] };
-    let resume = Hello::Resume {
+    let resume = Hello::Resume(Resume {
         session: SESSION,
         epoch: Epoch(2),
         key_proof: key().advanced(1).prove(SESSION, Epoch(2), Transport::Quic),
         events_seen: 300,
-    };
+    });
     for (name, about, hello) in [
         ("hello-join", "Hello::Join with a proof of the four bytes d0 d1 d2 d3", join),
         ("hello-resume", "Hello::Resume at epoch 2 over quic, 300 events seen", resume),

@@ -16,7 +16,7 @@ use protocol::snapshot::{Waiting, decode, encode};
 use protocol::wire::command::Bundle;
 use protocol::wire::event::{self, ClientEvent, ServerEvent};
 use protocol::wire::hello::{
-    Hello, Refusal, decode_hello, decode_refusal, decode_welcome, encode_hello, encode_refusal,
+    Hello, Refusal, Resume, decode_hello, decode_refusal, decode_welcome, encode_hello, encode_refusal,
 };
 use protocol::wire::reader::BitReader;
 use protocol::wire::snapshot::Header;
@@ -118,13 +118,17 @@ fn a_hello_of_another_version_is_told_so_and_anything_else_is_no_hello() {
     assert_eq!(decode_refusal(&[0, 1]), Err(DecodeError::Malformed));
 }
 
+fn resume(epoch: u32, key_proof: [u8; 32]) -> Resume {
+    Resume { session: SESSION, epoch: Epoch(epoch), key_proof, events_seen: 0 }
+}
+
 #[test]
 fn of_two_links_with_the_same_key_one_wins_and_nobody_else_is_disturbed() {
     let now = Instant::now();
     let mut session = server(now);
     let attach = |session: &mut ServerSession, link: u64, epoch: u32, key: &ResumeKey, named: Transport| {
         let proved = key.prove(SESSION, Epoch(epoch), named);
-        session.resume(LinkId(link), Transport::Quic, Epoch(epoch), &proved, &facts())
+        session.resume(LinkId(link), Transport::Quic, &resume(epoch, proved), &facts())
     };
     let second = key().advanced(1);
     assert_eq!(attach(&mut session, 2, 2, &second, Transport::Quic), Ok(()));
@@ -144,7 +148,7 @@ fn of_two_links_with_the_same_key_one_wins_and_nobody_else_is_disturbed() {
     let mut flipped = second.advanced(1).prove(SESSION, Epoch(3), Transport::Quic);
     for bit in 0..256 {
         flipped[bit / 8] ^= 1 << (bit % 8);
-        let answer = session.resume(LinkId(3), Transport::Quic, Epoch(3), &flipped, &facts());
+        let answer = session.resume(LinkId(3), Transport::Quic, &resume(3, flipped), &facts());
         assert_eq!(answer, Err(Refusal::KeyUsed));
         flipped[bit / 8] ^= 1 << (bit % 8);
     }

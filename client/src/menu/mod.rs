@@ -8,6 +8,7 @@
 mod dialogs;
 mod gamepad;
 mod open_room;
+mod paste;
 mod rooms;
 
 use crate::{
@@ -19,8 +20,8 @@ use crate::{
     state::Screen,
     style,
 };
-use bevy::{app::AppExit, ecs::system::SystemParam, prelude::*};
-use bevy_egui::{EguiContexts, EguiPrimaryContextPass, egui};
+use bevy::{app::AppExit, ecs::system::SystemParam, input::InputSystems, prelude::*};
+use bevy_egui::{EguiContexts, EguiInputSet, EguiPrimaryContextPass, egui};
 use egui::{Align2, Area, Button, Id, Key, RichText, ScrollArea, Sense, Stroke, Ui, vec2};
 use protocol::{Transport, limits::MAX_NAME_CHARS};
 
@@ -32,7 +33,10 @@ impl Plugin for MenuPlugin {
         app.init_resource::<Menu>();
         app.add_systems(OnEnter(Screen::Menu), |mut menu: ResMut<Menu>| menu.turn_to(Page::Start));
         app.add_systems(Update, rooms::ask.run_if(in_state(Screen::Menu)));
-        app.add_systems(PreUpdate, gamepad::feed.before(bevy_egui::EguiInputSet::WriteEguiEvents));
+        app.add_systems(
+            PreUpdate,
+            (gamepad::feed, paste::feed).after(InputSystems).before(EguiInputSet::WriteEguiEvents),
+        );
         app.add_systems(
             EguiPrimaryContextPass,
             (

@@ -64,7 +64,7 @@ fn throw(storm: &Storm, pass: &Pass, to: SocketAddr, port: Port, burst: usize, s
         let answers = sockets.iter().flat_map(|socket| std::iter::repeat_n(socket, ANSWERS));
         for socket in answers {
             if let Ok(bytes) = socket.recv(&mut scratch) {
-                storm.tally.answer(port, "all together", bytes);
+                storm.tally.answer(port, "answers", bytes);
             }
         }
         std::thread::sleep(BURST_EVERY);

@@ -12,7 +12,7 @@ use protocol::limits::{BUNDLE_COMMANDS, MAX_CLIENT_RELIABLE_BYTES, MAX_LATEST_BY
 use protocol::wire::Kind;
 use protocol::wire::command::Bundle;
 use protocol::wire::event::{self, ClientEvent};
-use protocol::wire::hello::{Hello, Refusal, encode_hello, encode_refusal};
+use protocol::wire::hello::{Hello, Refusal, Resume, encode_hello, encode_refusal};
 use rand::rngs::StdRng;
 use rand::{Rng, RngCore, SeedableRng};
 
@@ -154,7 +154,7 @@ impl Nonsense {
                 let (session, epoch) = (SessionId(self.0.random()), Epoch(self.0.random()));
                 (
                     Lane::Reliable,
-                    encode_hello(&Hello::Resume { session, epoch, key_proof, events_seen: self.0.random() }),
+                    encode_hello(&Hello::Resume(Resume { session, epoch, key_proof, events_seen: self.0.random() })),
                 )
             }
             2 => {

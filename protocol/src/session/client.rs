@@ -12,7 +12,7 @@ use crate::limits::{BUNDLE_COMMANDS, HANDSHAKE_DEADLINE, SWITCH_GRACE};
 use crate::snapshot::{Ring, decode as decode_snapshot};
 use crate::wire::command::Bundle;
 use crate::wire::event::{ClientEvent, ServerEvent, decode};
-use crate::wire::hello::{Hello, Refusal, Welcome, decode_refusal, decode_welcome, encode_hello};
+use crate::wire::hello::{Hello, Refusal, Resume, Welcome, decode_refusal, decode_welcome, encode_hello};
 use crate::wire::reader::BitReader;
 use crate::wire::snapshot::Header;
 use crate::wire::{DecodeError, Kind};
@@ -126,7 +126,7 @@ impl ClientSession {
                 let epoch = Epoch(self.tried.0.max(1).saturating_add(1));
                 let key = self.first_key.advanced(epoch.0.saturating_sub(1));
                 let key_proof = key.prove(self.id, epoch, transport);
-                (epoch, Hello::Resume { session: self.id, epoch, key_proof, events_seen: self.inbox.seen() })
+                (epoch, Hello::Resume(Resume { session: self.id, epoch, key_proof, events_seen: self.inbox.seen() }))
             }
         };
         self.tried = self.tried.max(epoch);
@@ -176,6 +176,7 @@ impl ClientSession {
             return Err(PeerError::Unexpected);
         }
         self.proof = None;
+        self.outbox.acknowledge(welcome.events_seen.min(self.outbox.last()));
         let overtaken = self.epoch() > welcome.epoch;
         if let Some(attached) = self.links.get_mut(&link) {
             attached.epoch = welcome.epoch;

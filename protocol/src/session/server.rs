@@ -13,7 +13,7 @@ use crate::snapshot::{Ring, Waiting, encode};
 use crate::wire::Kind;
 use crate::wire::command::Bundle;
 use crate::wire::event::{ClientEvent, ServerEvent, decode};
-use crate::wire::hello::{Refusal, Welcome, encode_welcome};
+use crate::wire::hello::{Refusal, Resume, Welcome, encode_welcome};
 use crate::wire::snapshot::{Echo, Header};
 use bytes::Bytes;
 use game::{Phase, SeatId, Tick, View};
@@ -137,7 +137,7 @@ impl ServerSession {
         self.drive(link, transport, facts);
     }
 
-    /// Lets another link drive if `key_proof` was made with the key of `epoch`, and `epoch` is higher than all before.
+    /// Lets another link drive if its proof was made with the key of its epoch, and the epoch is higher than all before.
     ///
     /// # Errors
     /// [`Refusal::KeyUsed`] or [`Refusal::TooManyLinks`]; the session goes on undisturbed.
@@ -145,13 +145,13 @@ impl ServerSession {
         &mut self,
         link: LinkId,
         transport: Transport,
-        epoch: Epoch,
-        key_proof: &[u8; 32],
+        resume: &Resume,
         facts: &RoomFacts,
     ) -> Result<(), Refusal> {
+        let epoch = resume.epoch;
         let step = epoch.0.checked_sub(self.epoch.0).filter(|step| (1..=MAX_EPOCH_STEP).contains(step));
         let key = self.key.advanced(step.ok_or(Refusal::KeyUsed)?);
-        if !key.verify(self.id, epoch, transport, key_proof) {
+        if !key.verify(self.id, epoch, transport, &resume.key_proof) {
             return Err(Refusal::KeyUsed);
         }
         if self.links().count() >= LINKS_PER_SESSION {
@@ -161,6 +161,7 @@ impl ServerSession {
         }
         self.key = key;
         self.epoch = epoch;
+        self.outbox.acknowledge(resume.events_seen.min(self.outbox.last()));
         self.drive(link, transport, facts);
         Ok(())
     }

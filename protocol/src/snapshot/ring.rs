@@ -28,10 +28,12 @@ impl Ring {
         self.views.iter().rev().find(|view| view.tick == tick)
     }
 
-    /// Returns the view of `acknowledged` if a snapshot of `tick` may be written against it.
+    /// Returns the view of `acknowledged` if a snapshot of `tick` may be written against it. Tick 0 acknowledges nothing, even where
+    /// a view of tick 0 was sent: a room whose first step is still to come has one.
     pub fn baseline(&self, acknowledged: Tick, tick: Tick) -> Option<&Arc<View>> {
         let age = tick.since(acknowledged);
-        if (1..=MAX_BASELINE_AGE).contains(&age) { self.find(acknowledged) } else { None }
+        let usable = acknowledged > Tick(0) && (1..=MAX_BASELINE_AGE).contains(&age);
+        if usable { self.find(acknowledged) } else { None }
     }
 
     /// Returns the newest view.

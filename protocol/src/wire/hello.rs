@@ -28,16 +28,20 @@ pub enum Hello {
         proof: Vec<u8>,
     },
     /// I am here already: let this link drive my session.
-    Resume {
-        /// Which session.
-        session: SessionId,
-        /// Higher than every epoch attached or tried before.
-        epoch: Epoch,
-        /// See [`crate::grant::ResumeKey::prove`].
-        key_proof: [u8; 32],
-        /// Number of the last server event that the client has; later ones are sent again.
-        events_seen: u32,
-    },
+    Resume(Resume),
+}
+
+/// What a client says to let another link drive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resume {
+    /// Which session.
+    pub session: SessionId,
+    /// Higher than every epoch attached or tried before.
+    pub epoch: Epoch,
+    /// See [`crate::grant::ResumeKey::prove`].
+    pub key_proof: [u8; 32],
+    /// Number of the last server event that the client has; later ones are sent again.
+    pub events_seen: u32,
 }
 
 /// What the server says when a link may drive.

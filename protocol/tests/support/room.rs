@@ -143,10 +143,10 @@ impl Room {
                 self.seated.insert(id, Seated::new(session));
                 Ok(id)
             }
-            Hello::Resume { session, epoch, key_proof, .. } => {
-                let seated = self.seated.get_mut(&session).ok_or(Refusal::NoSession)?;
-                seated.session.resume(link, transport, epoch, &key_proof, &facts)?;
-                Ok(session)
+            Hello::Resume(resume) => {
+                let seated = self.seated.get_mut(&resume.session).ok_or(Refusal::NoSession)?;
+                seated.session.resume(link, transport, &resume, &facts)?;
+                Ok(resume.session)
             }
         }
     }

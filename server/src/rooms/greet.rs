@@ -15,7 +15,7 @@ use protocol::ids::PlayerId;
 use protocol::limits::HANDSHAKE_DEADLINE;
 use protocol::session::server::ServerSession;
 use protocol::wire::Kind;
-use protocol::wire::hello::{Hello, Refusal, decode_hello, encode_refusal};
+use protocol::wire::hello::{Hello, Refusal, Resume, decode_hello, encode_refusal};
 use protocol::{CloseReason, SessionId};
 use std::collections::HashMap;
 use std::time::{Instant, SystemTime};
@@ -85,7 +85,7 @@ pub fn greet(
                     let proof = doorman.admit(&proof, UnixMillis(unix))?;
                     join(link, proof, &mut seats, &mut rooms, &links, &index, &mut doorman, &mut commands, now)
                 }
-                resume @ Hello::Resume { .. } => attach(link, &resume, &mut seats, &rooms, &doorman),
+                Hello::Resume(resume) => attach(link, &resume, &mut seats, &rooms, &doorman),
             }),
             // A snapshot's worth of commands can overtake the hello on an unordered wire.
             Ok((Kind::Commands, _)) => continue,
@@ -161,17 +161,16 @@ fn join(
 
 fn attach(
     link: &Link,
-    resume: &Hello,
+    resume: &Resume,
     seats: &mut Seated<'_, '_>,
     rooms: &Query<(Entity, &mut Room)>,
     doorman: &Doorman,
 ) -> Result<Entity, Refusal> {
-    let Hello::Resume { session, epoch, key_proof, .. } = resume else { return Err(Refusal::NotHello) };
-    let entity = *doorman.sessions.get(session).ok_or(Refusal::NoSession)?;
+    let entity = *doorman.sessions.get(&resume.session).ok_or(Refusal::NoSession)?;
     let (_, mut seat, of) = seats.get_mut(entity).map_err(|_| Refusal::NoSession)?;
-    check_identity(link, seat.session.player(), *session)?;
+    check_identity(link, seat.session.player(), resume.session)?;
     let (_, room) = rooms.get(of.0).map_err(|_| Refusal::NoRoom)?;
-    seat.session.resume(link.id(), link.transport(), *epoch, key_proof, &room.facts())?;
-    debug!("{} moves to {} at epoch {}", seat.session.name(), link.transport(), epoch.0);
+    seat.session.resume(link.id(), link.transport(), resume, &room.facts())?;
+    debug!("{} moves to {} at epoch {}", seat.session.name(), link.transport(), resume.epoch.0);
     Ok(entity)
 }

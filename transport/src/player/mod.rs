@@ -10,7 +10,10 @@
 //!
 //! Flow: [`dialing`] → link → here ↔ `protocol::session::client` → `clock`, `predict`, `interpolate` → `protocol::scene`.
 
-#![expect(clippy::arithmetic_side_effects, reason = "counters of our own and times of our own clock; no number from a peer")]
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "counters of our own and times of our own clock; no number from a peer"
+)]
 
 mod dialing;
 mod status;
