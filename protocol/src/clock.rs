@@ -191,7 +191,7 @@ impl Pacer {
             lack.min(2.0) * 0.5
         } else {
             // What nobody needs for long is given back soon, the rest slowly: it may be needed again.
-            lack * 0.01 + (lack + SPARE_TICKS).min(0.0) * 0.05
+            lack * 0.004 + (lack + SPARE_TICKS).min(0.0) * 0.05
         };
     }
 

@@ -125,7 +125,9 @@ fn draw(mut contexts: EguiContexts, mut parts: Parts, mut wishes: MessageWriter<
 
 /// Shows everything that most people need. Returns where they want to go.
 fn start_page(ui: &mut Ui, parts: &mut Parts) -> Option<Goal> {
-    let enter = who_and_where(ui, &mut parts.settings);
+    // After a click nothing has the keyboard; Enter still means what most people want.
+    let idle = ui.memory(|memory| memory.focused().is_none());
+    let enter = who_and_where(ui, &mut parts.settings) || idle && ui.input(|input| input.key_pressed(Key::Enter));
     ui.add_space(style::GRID);
     let quick = style::main_button(ui, "Quick play");
     parts.menu.focus_first(&quick);
