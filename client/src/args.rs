@@ -9,6 +9,7 @@ use bevy::prelude::Resource;
 use clap::{Parser, error::ErrorKind};
 use protocol::{RoomId, Transport};
 use std::{path::PathBuf, process::ExitCode, time::Duration};
+use transport::Weather;
 
 /// Crosswire: a fast top-down arena in which the wire can be switched in the middle of a match.
 #[derive(Parser, Resource, Clone, Debug)]
@@ -29,6 +30,10 @@ pub(crate) struct Args {
     /// Join the first match that has a place, without the menu.
     #[arg(long)]
     pub(crate) quick: bool,
+    /// Weather on the way to the server: calm, lan, home, mobile, hotel, train, satellite, bad, or settings such as
+    /// `delay=40,jitter=8,loss=5`.
+    #[arg(long, value_name = "WEATHER")]
+    pub(crate) weather: Option<Weather>,
     /// Let a bot fly.
     #[arg(long)]
     pub(crate) autopilot: bool,

@@ -16,7 +16,8 @@ use crate::{
 use bevy::prelude::*;
 use protocol::Transport;
 use std::time::{Duration, Instant};
-use transport::player::{Player, PlayerEvent};
+use transport::WeatherStation;
+use transport::player::{Entry, Player, PlayerEvent};
 
 /// Runs the presence in a match.
 pub(crate) struct LinksPlugin;
@@ -78,15 +79,15 @@ fn enter(
             return next.set(Screen::Failed);
         }
     };
-    let player = Player::join(
-        lobby.runtime(),
-        seat.lobby.clone(),
-        seat.guest.clone(),
-        seat.grant.clone(),
+    let entry = Entry {
+        lobby: seat.lobby.clone(),
+        guest: seat.guest.clone(),
+        grant: seat.grant.clone(),
         maps,
-        seat.wire,
-        Instant::now(),
-    );
+        wire: seat.wire,
+        weather: args.weather.map(WeatherStation::new),
+    };
+    let player = Player::join(lobby.runtime(), entry, Instant::now());
     commands.insert_resource(Match { player });
     commands.insert_resource(Autopilot::new(args.autopilot, seat.guest.player.0));
 }

@@ -1,6 +1,6 @@
 //! One player without a screen: the client's [`Player`], flown by the bots of the game.
 //!
-//! Flow: lobby → [`Pilot::join`] → [`Pilot::update`] every millisecond or so → what [`crate::swarm`] and [`crate::switch`] count.
+//! Flow: lobby → [`Field::join`] → [`Pilot::update`] every millisecond or so → what [`crate::swarm`] and [`crate::switch`] count.
 
 use game::Bot;
 use protocol::Transport;
@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use transport::lobby::{LobbyClient, LobbyError};
 use transport::maps::MapShelf;
-use transport::player::{Player, PlayerEvent};
+use transport::player::{Entry, Player, PlayerEvent};
+use transport::weather::WeatherStation;
 
 /// Time between two looks at every pilot: finer than anything that is measured.
 pub const STEP: Duration = Duration::from_millis(1);
@@ -27,8 +28,59 @@ pub struct Pilot {
     bot: Bot,
 }
 
+/// What all pilots of one flight share.
+#[derive(Clone)]
+pub struct Field {
+    /// Where their links live.
+    pub runtime: Handle,
+    /// The server's lobby.
+    pub lobby: LobbyClient,
+    /// The maps on this machine.
+    pub maps: MapShelf,
+    /// The weather between here and the server; none for the network as it is.
+    pub weather: Option<WeatherStation>,
+}
+
+impl Field {
+    fn calm(runtime: &Handle, lobby: &LobbyClient, maps: &MapShelf) -> Self {
+        Self { runtime: runtime.clone(), lobby: lobby.clone(), maps: maps.clone(), weather: None }
+    }
+
+    /// Seats a new guest called `name` in `room`.
+    ///
+    /// # Errors
+    /// A sentence.
+    pub async fn join(
+        &self,
+        room: RoomId,
+        name: &str,
+        wire: Option<Transport>,
+        seed: u64,
+    ) -> Result<Pilot, LobbyError> {
+        let guest = self.lobby.guest(name).await?;
+        self.join_as(guest, room, wire, seed).await
+    }
+
+    /// Seats `guest` in `room`: in the same seat again if they have one there.
+    ///
+    /// # Errors
+    /// A sentence.
+    pub async fn join_as(
+        &self,
+        guest: Guest,
+        room: RoomId,
+        wire: Option<Transport>,
+        seed: u64,
+    ) -> Result<Pilot, LobbyError> {
+        let grant = self.lobby.take_seat(&guest, room).await?;
+        let (lobby, maps, weather) = (self.lobby.clone(), self.maps.clone(), self.weather.clone());
+        let entry = Entry { lobby, guest, grant, maps, wire, weather };
+        Ok(Pilot { player: Player::join(&self.runtime, entry, Instant::now()), bot: Bot::new(seed, SKILL) })
+    }
+}
+
 impl Pilot {
-    /// Takes a seat in `room` as a new guest called `name`.
+    /// Takes a seat in `room` as a new guest called `name`, over the network as it is.
     ///
     /// # Errors
     /// A sentence.
@@ -41,11 +93,10 @@ impl Pilot {
         wire: Option<Transport>,
         seed: u64,
     ) -> Result<Self, LobbyError> {
-        let guest = lobby.guest(name).await?;
-        Self::join_as(runtime, lobby, maps, guest, room, wire, seed).await
+        Field::calm(runtime, lobby, maps).join(room, name, wire, seed).await
     }
 
-    /// Takes a seat in `room` as `guest`: the same seat again if they have one there.
+    /// Takes a seat in `room` as `guest`, over the network as it is: the same seat again if they have one there.
     ///
     /// # Errors
     /// A sentence.
@@ -58,9 +109,7 @@ impl Pilot {
         wire: Option<Transport>,
         seed: u64,
     ) -> Result<Self, LobbyError> {
-        let grant = lobby.take_seat(&guest, room).await?;
-        let player = Player::join(runtime, lobby.clone(), guest, grant, maps.clone(), wire, Instant::now());
-        Ok(Self { player, bot: Bot::new(seed, SKILL) })
+        Field::calm(runtime, lobby, maps).join_as(guest, room, wire, seed).await
     }
 
     /// Reads, flies every command that is due, and sends. Returns what happened.

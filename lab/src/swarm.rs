@@ -2,7 +2,7 @@
 //!
 //! Flow: command line → [`run`] → [`crate::pilot::Pilot`]s → table, JSON.
 
-use crate::pilot::{Pilot, STEP, assets, places, wait_step};
+use crate::pilot::{Field, Pilot, STEP, assets, places, wait_step};
 use crate::report::{Percentiles, Times};
 use clap::{Args, ValueEnum};
 use game::view::PhaseKind;
@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use transport::lobby::LobbyClient;
 use transport::maps::MapShelf;
 use transport::player::{PlayerEvent, Status};
+use transport::weather::{Weather, WeatherStation};
 
 /// How long everybody may take to get in.
 const JOIN_DEADLINE: Duration = Duration::from_secs(15);
@@ -66,6 +67,10 @@ pub struct Options {
     /// Room to join; otherwise those with free seats, and new ones.
     #[arg(long, value_name = "ID")]
     pub room: Option<u32>,
+    /// Weather on the way: a name (calm, lan, home, mobile, hotel, train, satellite, bad) or settings, as in
+    /// `delay=40,jitter=8,loss=5,burst=3,reorder=1,dup=0,rate=0,seed=7`.
+    #[arg(long, value_name = "WEATHER")]
+    pub weather: Option<Weather>,
     /// Print one JSON object instead of a table.
     #[arg(long)]
     pub json: bool,
@@ -74,6 +79,8 @@ pub struct Options {
 /// What a swarm saw.
 #[derive(Debug, Default, Serialize)]
 pub struct Outcome {
+    /// Weather on the way, as it is typed; none without.
+    pub weather: Option<String>,
     /// Players asked for.
     pub clients: usize,
     /// Players that got in.
@@ -139,10 +146,13 @@ pub fn fly(options: &Options) -> Result<Outcome, String> {
     let lobby = LobbyClient::new(&options.server)?;
     let maps = MapShelf::open(&assets()?)?;
     let mut flock = Flock::default();
-    runtime.block_on(join_all(options, &lobby, &maps, &mut flock))?;
+    let field =
+        Field { runtime: runtime.handle().clone(), lobby, maps, weather: options.weather.map(WeatherStation::new) };
+    runtime.block_on(join_all(options, &field, &mut flock))?;
     flock.settle();
     flock.fly(Duration::from_secs(u64::from(options.seconds)));
-    let outcome = flock.outcome(usize::from(options.clients));
+    let mut outcome = flock.outcome(usize::from(options.clients));
+    outcome.weather = options.weather.map(|weather| weather.to_string());
     flock.leave();
     runtime.shutdown_timeout(Duration::from_secs(1));
     Ok(outcome)
@@ -163,21 +173,17 @@ struct Flock {
     steps: u32,
 }
 
-async fn join_all(options: &Options, lobby: &LobbyClient, maps: &MapShelf, flock: &mut Flock) -> Result<(), String> {
+async fn join_all(options: &Options, field: &Field, flock: &mut Flock) -> Result<(), String> {
     let clients = usize::from(options.clients);
-    let rooms = places(lobby, options.room.map(RoomId), clients).await.map_err(|error| error.to_string())?;
-    let runtime = tokio::runtime::Handle::current();
+    let rooms = places(&field.lobby, options.room.map(RoomId), clients).await.map_err(|error| error.to_string())?;
     let mut joining = tokio::task::JoinSet::new();
     let mut waiting = rooms.into_iter().enumerate();
     loop {
         while joining.len() < JOIN_AT_ONCE
             && let Some((index, room)) = waiting.next()
         {
-            let (lobby, maps, runtime) = (lobby.clone(), maps.clone(), runtime.clone());
-            let wire = options.transport.of(index);
-            joining.spawn(async move {
-                Pilot::join(&runtime, &lobby, &maps, room, &format!("Swarm {index}"), Some(wire), index as u64).await
-            });
+            let (field, wire) = (field.clone(), options.transport.of(index));
+            joining.spawn(async move { field.join(room, &format!("Swarm {index}"), Some(wire), index as u64).await });
         }
         if joining.is_empty() {
             return Ok(());
@@ -273,6 +279,7 @@ impl Flock {
                 .sum()
         };
         Outcome {
+            weather: None,
             clients,
             connected: after.iter().filter(|(status, _)| status.driving.is_some()).count(),
             disconnects: after.iter().map(|(status, _)| status.links_lost).sum::<u64>() + self.thrown_out,
@@ -302,7 +309,8 @@ impl Flock {
 }
 
 fn print_table(options: &Options, o: &Outcome) {
-    println!("{} players over {:?} for {:.0} s", o.clients, options.transport, o.seconds);
+    let weather = o.weather.as_deref().map(|weather| format!(", weather {weather}")).unwrap_or_default();
+    println!("{} players over {:?} for {:.0} s{weather}", o.clients, options.transport, o.seconds);
     println!("  connected          {:>10}     disconnects    {:>8}", o.connected, o.disconnects);
     let executed = 100.0 * o.commands_executed as f64 / o.commands_sent.max(1) as f64;
     println!(

@@ -5,7 +5,7 @@
 //!
 //! Flow: command line → [`run`] → [`crate::pilot::Pilot`] → table, JSON.
 
-use crate::pilot::{Pilot, assets, places, wait_step};
+use crate::pilot::{Field, Pilot, assets, places, wait_step};
 use crate::report::{Percentiles, Times};
 use clap::Args;
 use protocol::Transport;
@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use transport::lobby::LobbyClient;
 use transport::maps::MapShelf;
 use transport::player::PlayerEvent;
+use transport::weather::{Weather, WeatherStation};
 
 /// The wires in an order that goes once through every ordered pair.
 const TOUR: [Transport; 6] = {
@@ -43,6 +44,10 @@ pub struct Options {
     /// Seconds between two changes.
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = interval)]
     pub every: f64,
+    /// Weather on the way: a name (calm, lan, home, mobile, hotel, train, satellite, bad) or settings, as in
+    /// `delay=40,jitter=8,loss=5,burst=3,reorder=1,dup=0,rate=0,seed=7`.
+    #[arg(long, value_name = "WEATHER")]
+    pub weather: Option<Weather>,
     /// Print one JSON object instead of a table.
     #[arg(long)]
     pub json: bool,
@@ -56,6 +61,8 @@ fn interval(text: &str) -> Result<f64, String> {
 /// What the changes did.
 #[derive(Debug, Default, Serialize)]
 pub struct Outcome {
+    /// Weather on the way, as it is typed; none without.
+    pub weather: Option<String>,
     /// Changes that were asked for.
     pub switches: u64,
     /// Changes that did not come about.
@@ -109,15 +116,18 @@ pub fn fly(options: &Options) -> Result<Outcome, String> {
         transport::runtime::runtime().map_err(|error| format!("Cannot start the network threads: {error}."))?;
     let lobby = LobbyClient::new(&options.server)?;
     let maps = MapShelf::open(&assets()?)?;
+    let field =
+        Field { runtime: runtime.handle().clone(), lobby, maps, weather: options.weather.map(WeatherStation::new) };
     let pilot = runtime.block_on(async {
-        let rooms = places(&lobby, None, 1).await?;
+        let rooms = places(&field.lobby, None, 1).await?;
         let room = rooms.first().copied().unwrap_or_default();
-        Pilot::join(runtime.handle(), &lobby, &maps, room, "Switcher", Some(Transport::Udp), 1).await
+        field.join(room, "Switcher", Some(Transport::Udp), 1).await
     });
     let mut tour = Tour::new(pilot.map_err(|error| error.to_string())?);
     tour.arrive()?;
     tour.fly(Duration::from_secs(u64::from(options.seconds)), Duration::from_secs_f64(options.every), options.json)?;
-    let outcome = tour.outcome();
+    let mut outcome = tour.outcome();
+    outcome.weather = options.weather.map(|weather| weather.to_string());
     tour.pilot.player.leave(Instant::now());
     std::thread::sleep(Duration::from_millis(300));
     runtime.shutdown_timeout(Duration::from_secs(1));
@@ -297,6 +307,7 @@ impl Tour {
             takes_ms: measured.takes.percentiles(),
         };
         Outcome {
+            weather: None,
             switches: self.switches,
             failed: self.failed,
             reliable_lost: self.said.saturating_sub(self.heard),
@@ -310,8 +321,9 @@ impl Tour {
 }
 
 fn print_table(o: &Outcome) {
+    let weather = o.weather.as_deref().map(|weather| format!("; weather {weather}")).unwrap_or_default();
     println!(
-        "{} switches, {} failed; {} lines said, {} lost, {} doubled",
+        "{} switches, {} failed; {} lines said, {} lost, {} doubled{weather}",
         o.switches, o.failed, o.reliable_sent, o.reliable_lost, o.reliable_doubled
     );
     println!("  longest time between snapshots around a change (ms)    change takes (ms)");

@@ -5,8 +5,8 @@
 
 mod common;
 
-use bytes::Bytes;
 use common::players::FIRST_ROOM;
+use common::scene::{ANSWER, Scene};
 use common::{Crew, Server, alone, output_of};
 use game::{Command, Tick};
 use protocol::grant::ResumeKey;
@@ -14,142 +14,16 @@ use protocol::ids::Epoch;
 use protocol::limits::{
     CLOCK_LEEWAY, GRANT_LIFETIME, MAX_CLIENT_RELIABLE_BYTES, MAX_COMMAND_LEAD, MAX_VIOLATIONS, PROTOCOL_VERSION,
 };
-use protocol::lobby::{Grant, Guest};
+use protocol::lobby::Grant;
 use protocol::wire::Kind;
 use protocol::wire::command::Bundle;
 use protocol::wire::event::{self, ClientEvent};
-use protocol::wire::hello::{Hello, Refusal, Resume, Welcome, decode_refusal, decode_welcome, encode_hello};
-use protocol::wire::reader::BitReader;
-use protocol::wire::snapshot::Header;
+use protocol::wire::hello::{Hello, Refusal, Resume, encode_hello};
 use protocol::{CloseReason, Lane, Transport};
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
-use transport::lobby::LobbyClient;
-use transport::{Closed, Link, Offer, dial};
-
-/// How long an answer may take.
-const ANSWER: Duration = Duration::from_secs(5);
-
-/// A server, and somebody who is about to misbehave.
-struct Scene {
-    server: Server,
-    honest: Crew,
-    lobby: LobbyClient,
-}
-
-impl Scene {
-    /// Starts a server on which one honest player flies over QUIC.
-    fn new() -> Self {
-        let server = Server::start(&["--seats", "32", "--bots", "2"]);
-        let mut honest = Crew::new(&server);
-        let guest = honest.guest("Honest");
-        honest.join(&guest, Transport::Quic);
-        let lobby = server.lobby();
-        Self { server, honest, lobby }
-    }
-
-    fn guest(&self) -> Guest {
-        self.honest.guest("Stranger")
-    }
-
-    fn grant(&self, guest: &Guest) -> Grant {
-        self.wait(self.lobby.take_seat(guest, FIRST_ROOM)).expect("there is a free seat")
-    }
-
-    /// Waits for what the honest player's runtime does meanwhile.
-    fn wait<T>(&self, what: impl Future<Output = T>) -> T {
-        self.honest.runtime.block_on(what)
-    }
-
-    fn dial(&self, wire: Transport, grant: &Grant) -> Link {
-        let endpoints = grant.endpoints.clone();
-        let offer = match wire {
-            Transport::Quic => {
-                Offer::Quic { addr: endpoints.quic.addr, certificate_sha256: endpoints.quic.certificate_sha256 }
-            }
-            Transport::Websocket => Offer::Websocket { url: endpoints.websocket.url },
-            _ => Offer::Udp { token: endpoints.udp.token, server: Some(endpoints.udp.addr) },
-        };
-        self.wait(dial(offer)).unwrap_or_else(|error| panic!("{error}"))
-    }
-
-    /// Says `hello` on a new link and returns what it was refused with.
-    fn refused(&mut self, wire: Transport, grant: &Grant, hello: Vec<u8>) -> Refusal {
-        let link = self.dial(wire, grant);
-        link.send(Lane::Reliable, hello.into()).expect("an open link");
-        let (messages, closed) = self.to_the_end(&link);
-        assert_eq!(closed, Closed::ByPeer(CloseReason::Refused), "{wire}");
-        let refusal = messages.iter().find_map(|(lane, message)| match Kind::split(*lane, message) {
-            Ok((Kind::Refusal, body)) => Some(decode_refusal(body).expect("a refusal of this version")),
-            _ => None,
-        });
-        refusal.unwrap_or_else(|| panic!("closed without a word over {wire}"))
-    }
-
-    /// Reads a link until the server closes it, while the honest player flies.
-    fn to_the_end(&mut self, link: &Link) -> (Vec<(Lane, Bytes)>, Closed) {
-        let mut messages = Vec::new();
-        let start = Instant::now();
-        loop {
-            while let Some(inbound) = link.try_recv() {
-                messages.push((inbound.lane, inbound.bytes));
-            }
-            if let Some(closed) = link.closed() {
-                messages.extend(std::iter::from_fn(|| link.try_recv()).map(|inbound| (inbound.lane, inbound.bytes)));
-                return (messages, closed);
-            }
-            assert!(start.elapsed() < ANSWER, "the server does not close {link:?}");
-            self.honest.fly(Duration::from_millis(5));
-        }
-    }
-
-    /// Joins with a good grant and returns link and welcome.
-    fn join(&mut self, wire: Transport, grant: &Grant) -> (Link, Welcome) {
-        let link = self.dial(wire, grant);
-        let welcome = self.welcomed(&link, &Hello::Join { proof: grant.proof.clone() });
-        (link, welcome)
-    }
-
-    fn welcomed(&mut self, link: &Link, hello: &Hello) -> Welcome {
-        link.send(Lane::Reliable, encode_hello(hello).into()).expect("an open link");
-        let start = Instant::now();
-        while start.elapsed() < ANSWER {
-            if let Some(inbound) = link.try_recv()
-                && let Ok((Kind::Welcome, body)) = Kind::split(inbound.lane, &inbound.bytes)
-            {
-                return decode_welcome(body).expect("a welcome of this version");
-            }
-            self.honest.fly(Duration::from_millis(2));
-        }
-        panic!("no welcome over {link:?}");
-    }
-
-    /// Reads snapshots for `time` and returns their beginnings.
-    fn snapshots(&mut self, link: &Link, time: Duration) -> Vec<Header> {
-        let start = Instant::now();
-        let mut headers = Vec::new();
-        while start.elapsed() < time {
-            while let Some(inbound) = link.try_recv() {
-                if let Ok((Kind::Snapshot, body)) = Kind::split(inbound.lane, &inbound.bytes) {
-                    headers.push(Header::read(&mut BitReader::new(body)).expect("a snapshot of this version"));
-                }
-            }
-            self.honest.fly(Duration::from_millis(2));
-        }
-        headers
-    }
-
-    /// Fails unless the honest player has noticed nothing and the server has caught no fault of its own.
-    fn honest_player_is_unharmed(mut self) {
-        // The health page is written once per second.
-        self.honest.fly(Duration::from_millis(1_100));
-        self.honest.people[0].assert_unharmed();
-        let health = self.wait(self.lobby.health()).expect("it is well");
-        assert_eq!(health.caught_panics, 0);
-        assert!(!self.server.log().contains("ERROR"), "faults of peers are not errors of ours");
-    }
-}
+use std::time::Duration;
+use transport::{Closed, Offer, dial};
 
 fn join_with(grant: &Grant) -> Vec<u8> {
     encode_hello(&Hello::Join { proof: grant.proof.clone() })

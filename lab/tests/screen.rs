@@ -50,7 +50,8 @@ struct Picture {
 
 impl Picture {
     fn read(file: &Path) -> Self {
-        let mut decoder = png::Decoder::new(std::io::BufReader::new(std::fs::File::open(file).expect("the picture exists")));
+        let mut decoder =
+            png::Decoder::new(std::io::BufReader::new(std::fs::File::open(file).expect("the picture exists")));
         decoder.set_transformations(png::Transformations::normalize_to_color8());
         let mut reader = decoder.read_info().expect("it is a PNG");
         let mut bytes = vec![0; reader.output_buffer_size().expect("it fits memory")];
@@ -80,7 +81,17 @@ fn play_over(wire: &str, colour: [u8; 3], display: u32) {
     let mut client = Command::new(program("client"));
     client.current_dir(workspace()).env("DISPLAY", &display.name).env_remove("WAYLAND_DISPLAY");
     client.env("XDG_DATA_HOME", std::env::temp_dir().join(format!("crosswire-data-{}", std::process::id())));
-    client.args(["--server", &server.url(), "--name", "Screen", "--quick", "--autopilot", "--transport", wire, "--screenshot"]);
+    client.args([
+        "--server",
+        &server.url(),
+        "--name",
+        "Screen",
+        "--quick",
+        "--autopilot",
+        "--transport",
+        wire,
+        "--screenshot",
+    ]);
     let output = client.arg(&file).stdin(Stdio::null()).output().expect("the client starts");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "the client failed: {said}");

@@ -77,6 +77,8 @@ fn serve(config: &Config) -> Result<(), String> {
     let stop = Arc::new(AtomicBool::new(false));
     runtime.spawn(wait_for_signal(Arc::clone(&stop)));
 
+    // One tick before anybody is called in: rooms and health are on the board from the first question on.
+    app.update();
     println!("ready {ready}");
     info!("open on {ready}");
     runner::run(&mut app, &stop);

@@ -135,6 +135,28 @@ impl DialError {
         Self::NoAnswer { transport, to: to.to_string(), after, blocked }
     }
 
+    /// Names `offer` as the place that was dialled, for whoever dialled something in front of it.
+    pub(crate) fn towards(self, offer: &Offer) -> Self {
+        let there = match offer {
+            Offer::Udp { server, .. } => server.map(|server| server.to_string()),
+            Offer::Quic { addr, .. } => Some(addr.to_string()),
+            Offer::Websocket { url } => Some(url.clone()),
+        };
+        match (self, there) {
+            (Self::Full { transport, .. }, Some(to)) => Self::Full { transport, to },
+            (Self::Http { status, .. }, Some(url)) => Self::Http { url, status },
+            (Self::NoAnswer { transport, after, blocked, .. }, Some(to)) => {
+                Self::NoAnswer { transport, to, after, blocked }
+            }
+            (Self::Refused { transport, .. }, Some(to)) => Self::Refused { transport, to },
+            (Self::Certificate(relay), _) => match offer {
+                Offer::Quic { addr, .. } => Self::Certificate(*addr),
+                _ => Self::Certificate(relay),
+            },
+            (other, _) => other,
+        }
+    }
+
     pub(crate) fn refused(transport: Transport, to: impl fmt::Display) -> Self {
         Self::Refused { transport, to: to.to_string() }
     }

@@ -45,6 +45,7 @@ pub mod runtime;
 pub mod server;
 mod timing;
 pub mod udp;
+pub mod weather;
 pub mod websocket;
 
 pub use counters::Counters;
@@ -52,3 +53,4 @@ pub use dial::{DialError, Offer, dial, dial_with};
 pub use link::{Closed, Driver, Identity, Inbound, Link, LinkStats, Lost, SendError, Traffic, link_pair};
 pub use server::{BindError, LinkClosed, LinkSender, LinkSystems, Listeners, ServerConfig, TransportsPlugin};
 pub use timing::Timing;
+pub use weather::{Weather, WeatherStation};

@@ -27,7 +27,8 @@ pub(crate) mod server;
 mod socket;
 mod token;
 
-pub(crate) use socket::bind;
+pub(crate) use socket::{bind, connect, is_about_a_peer, open_client};
+pub(crate) use token::first_address;
 pub use token::{TokenError, connect_token};
 
 use crate::Timing;

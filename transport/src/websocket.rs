@@ -101,7 +101,7 @@ async fn open(url: &str, timing: Timing) -> Result<Link, DialError> {
     let (stream, _) =
         tokio_tungstenite::client_async_with_config(uri, tcp, Some(config())).await.map_err(|e| match e {
             Error::Http(response) => DialError::http(url, response.status().as_u16()),
-            Error::Io(e) => DialError::Local(e),
+            Error::Io(e) if e.kind() != io::ErrorKind::ConnectionReset => DialError::Local(e),
             _ => DialError::refused(Transport::Websocket, url),
         })?;
     let (link, driver) = link_pair(Transport::Websocket, peer, None);

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "every test program uses its own part of this")]
 
 pub(crate) mod players;
+pub(crate) mod scene;
 pub(crate) mod server;
 
 #[allow(unused_imports, reason = "every test program uses its own part of this")]

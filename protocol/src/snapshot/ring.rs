@@ -51,3 +51,36 @@ impl Ring {
         self.views.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ring(ticks: impl IntoIterator<Item = u32>) -> Ring {
+        let mut ring = Ring::default();
+        ticks.into_iter().for_each(|tick| ring.push(Arc::new(View { tick: Tick(tick), ..View::default() })));
+        ring
+    }
+
+    #[test]
+    fn only_what_is_held_acknowledged_and_young_enough_is_a_baseline() {
+        let ring = ring([0, 10, 12]);
+        let baseline = |acknowledged, tick| ring.baseline(Tick(acknowledged), Tick(tick)).map(|view| view.tick.0);
+        assert_eq!(baseline(10, 14), Some(10));
+        assert_eq!(baseline(11, 14), None, "never sent");
+        assert_eq!(baseline(12, 12), None, "not older");
+        assert_eq!(baseline(12, 12 + MAX_BASELINE_AGE), Some(12));
+        assert_eq!(baseline(12, 13 + MAX_BASELINE_AGE), None, "too old for the wire");
+        assert_eq!(baseline(0, 14), None, "0 acknowledges nothing");
+    }
+
+    #[test]
+    fn the_oldest_views_make_room_and_late_ones_are_not_kept() {
+        let mut ring = ring((1..=BASELINES as u32 + 1).chain([3]));
+        assert_eq!(ring.find(Tick(1)), None);
+        assert_eq!(ring.iter().count(), BASELINES);
+        assert_eq!(ring.newest().map(|view| view.tick.0), Some(BASELINES as u32 + 1));
+        ring.clear();
+        assert!(ring.newest().is_none());
+    }
+}

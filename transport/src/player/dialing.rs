@@ -1,9 +1,9 @@
 //! Getting a link: which wire to try, with which fresh credentials, and what became of it.
 //!
-//! Flow: [`super::Player`] → [`Dialing::begin`] → lobby (a fresh connect token for `udp`) → [`crate::dial`] → [`Dialing::poll`].
+//! Flow: [`super::Player`] → [`Dialing::begin`] → lobby (a fresh connect token for `udp`) → the weather, if any → [`crate::dial`] → [`Dialing::poll`].
 
 use crate::lobby::LobbyClient;
-use crate::{Link, Offer, dial};
+use crate::{Link, Offer, Timing, WeatherStation, dial};
 use protocol::lobby::{Endpoints, Guest};
 use protocol::{SessionId, Transport};
 use tokio::runtime::Handle;
@@ -19,6 +19,8 @@ pub(super) struct Dialing {
     guest: Guest,
     session: SessionId,
     endpoints: Endpoints,
+    /// What the links pass through on their way.
+    weather: Option<WeatherStation>,
     /// The connect token of the grant is good for one link only.
     token_fresh: bool,
     present: Option<(Transport, oneshot::Receiver<Dialled>)>,
@@ -32,8 +34,19 @@ impl Dialing {
         guest: Guest,
         session: SessionId,
         endpoints: Endpoints,
+        weather: Option<WeatherStation>,
     ) -> Self {
-        Self { runtime, lobby, guest, session, endpoints, token_fresh: false, present: None, others: Vec::new() }
+        Self {
+            runtime,
+            lobby,
+            guest,
+            session,
+            endpoints,
+            weather,
+            token_fresh: false,
+            present: None,
+            others: Vec::new(),
+        }
     }
 
     /// Dials `wire`, or each in turn. An attempt under way is given up. `first` tells that the grant is still unused.
@@ -52,6 +65,7 @@ impl Dialing {
         let Some(wire) = self.others.pop() else { return false };
         let fresh = wire != Transport::Udp || std::mem::take(&mut self.token_fresh);
         let (lobby, guest, session) = (self.lobby.clone(), self.guest.clone(), self.session);
+        let weather = self.weather.clone();
         let known = fresh.then(|| self.endpoints.clone());
         let (done, present) = oneshot::channel();
         self.runtime.spawn(async move {
@@ -60,7 +74,14 @@ impl Dialing {
                 None => lobby.endpoints(&guest, session).await.map_err(|error| error.to_string()),
             };
             let link = match endpoints {
-                Ok(endpoints) => dial(offer(wire, endpoints)).await.map_err(|error| error.to_string()),
+                Ok(endpoints) => {
+                    let offer = offer(wire, endpoints);
+                    let link = match weather {
+                        Some(station) => station.dial(offer, Timing::default()).await,
+                        None => dial(offer).await,
+                    };
+                    link.map_err(|error| error.to_string())
+                }
                 Err(error) => Err(error),
             };
             // Whoever gave the attempt up drops the link with the answer.

@@ -22,7 +22,7 @@ pub use status::Status;
 
 use crate::lobby::LobbyClient;
 use crate::maps::MapShelf;
-use crate::{Closed, Link};
+use crate::{Closed, Link, WeatherStation};
 use dialing::Dialing;
 use game::tick::TICK_SECONDS;
 use game::{Command, Map, SeatId, Tick, View};
@@ -84,6 +84,23 @@ pub enum PlayerEvent {
     },
 }
 
+/// What it takes to get into a match.
+#[derive(Clone)]
+pub struct Entry {
+    /// Where fresh credentials come from.
+    pub lobby: LobbyClient,
+    /// Who plays.
+    pub guest: Guest,
+    /// The right to a seat.
+    pub grant: Grant,
+    /// The maps on this machine.
+    pub maps: MapShelf,
+    /// The wire; none for whichever works first: udp, quic, websocket.
+    pub wire: Option<Transport>,
+    /// The weather that every link of this player passes through; none for the network as it is.
+    pub weather: Option<WeatherStation>,
+}
+
 /// One client's presence in a match.
 pub struct Player {
     maps: MapShelf,
@@ -113,18 +130,11 @@ pub struct Player {
 }
 
 impl Player {
-    /// Begins to take the seat of `grant` over `wire`, or over whichever wire works first: udp, quic, websocket.
-    pub fn join(
-        runtime: &Handle,
-        lobby: LobbyClient,
-        guest: Guest,
-        grant: Grant,
-        maps: MapShelf,
-        wire: Option<Transport>,
-        now: Instant,
-    ) -> Self {
+    /// Begins to take a seat.
+    pub fn join(runtime: &Handle, entry: Entry, now: Instant) -> Self {
+        let Entry { lobby, guest, grant, maps, wire, weather } = entry;
         let session = ClientSession::new(grant.session, grant.proof, ResumeKey(grant.resume_key), now);
-        let mut dialing = Dialing::new(runtime.clone(), lobby, guest, grant.session, grant.endpoints);
+        let mut dialing = Dialing::new(runtime.clone(), lobby, guest, grant.session, grant.endpoints, weather);
         dialing.begin(wire, true);
         Self {
             maps,

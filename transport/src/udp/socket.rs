@@ -39,16 +39,21 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
 }
 
 /// Opens a client's socket that hears nobody but `server`. Needs a tokio runtime.
-pub(super) async fn connect(server: SocketAddr) -> io::Result<UdpSocket> {
+pub(crate) async fn connect(server: SocketAddr) -> io::Result<UdpSocket> {
     let any = match server.ip() {
         IpAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
         IpAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
     };
-    let socket = UdpSocket::from_std(open(any, CLIENT_BUFFER)?)?;
+    let socket = open_client(any)?;
     socket.connect(server).await?;
     // Only now does tokio know that the socket can be written to without waiting.
     socket.writable().await?;
     Ok(socket)
+}
+
+/// Opens a client's socket at `address`, for whoever sends there first. Needs a tokio runtime.
+pub(crate) fn open_client(address: SocketAddr) -> io::Result<UdpSocket> {
+    UdpSocket::from_std(open(address, CLIENT_BUFFER)?)
 }
 
 fn open(address: SocketAddr, buffer: usize) -> io::Result<std::net::UdpSocket> {
@@ -94,6 +99,6 @@ pub(super) async fn read_loop(socket: Arc<UdpSocket>, queue: mpsc::Sender<Datagr
 }
 
 /// Whether an error means that the other end's machine answered "nobody listens here".
-pub(super) fn is_about_a_peer(error: &io::Error) -> bool {
+pub(crate) fn is_about_a_peer(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset | ErrorKind::Interrupted)
 }

@@ -81,6 +81,12 @@ pub(super) fn read(bytes: &[u8]) -> Result<ConnectToken, TokenError> {
     if sound { Ok(token) } else { Err(TokenError::Malformed) }
 }
 
+/// Returns the first address of a token, as it is to be dialled.
+pub(crate) fn first_address(bytes: &[u8]) -> Result<SocketAddr, TokenError> {
+    let token = read(bytes)?;
+    token.server_addresses.iter().flatten().next().copied().map(reachable).ok_or(TokenError::NoAddress)
+}
+
 /// Returns the address to dial for one that stands in a token. A server bound to "everywhere" on this machine is here.
 pub(super) fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {

@@ -9,7 +9,6 @@
 //!
 //! Flow: socket -> `relay/udp.rs` -> [`Datagrams::send`] -> [`Datagrams::poll`] -> socket.
 
-use super::later;
 use super::path::{Path, QUEUE};
 use super::sky::{Direction, Sky};
 use super::station::Counts;
@@ -119,10 +118,5 @@ impl Datagrams {
     /// Returns what has happened since the last call.
     pub fn take_counts(&mut self) -> Counts {
         std::mem::take(&mut self.counts)
-    }
-
-    /// Returns the latest moment at which something that enters at `now` can still wait for the line.
-    pub fn line_free_by(&self, now: Instant) -> Instant {
-        later(now, self.path.backlog(now))
     }
 }

@@ -16,7 +16,7 @@ use std::str::FromStr;
 #[non_exhaustive]
 pub enum WeatherError {
     /// Something that does not exist is asked for.
-    #[error("there is no weather setting `{0}`; there are {KEYS}, each but {WHOLE} also with `up.` or `down.` before it")]
+    #[error("there is no weather setting `{0}`; there are {keys}, each but {whole} also with `up.` or `down.` before it", keys = KEYS, whole = WHOLE)]
     Key(String),
     /// A name that no weather has.
     #[error("there is no weather `{0}`; there are {names}, or settings as in `delay=40,jitter=8,loss=5`", names = names())]
@@ -37,6 +37,9 @@ pub enum WeatherError {
         /// What was given instead.
         value: String,
     },
+    /// A seed that is not a whole number.
+    #[error("`seed` is a whole number from 0 to {max}, not `{0}`", max = u64::MAX)]
+    Seed(String),
     /// Tunnels without an end.
     #[error("`tunnel` ({lasts} s) must be shorter than `tunnel_every` ({every} s)")]
     Tunnel {
@@ -113,14 +116,7 @@ impl FromStr for Weather {
 fn set(weather: &mut Weather, key: &str, value: &str) -> Result<(), WeatherError> {
     match key {
         "seed" => {
-            weather.seed = value.parse().map_err(|_| WeatherError::Range {
-                key: key.to_owned(),
-                what: "a whole number",
-                from: 0.0,
-                to: u64::MAX as f64,
-                or_zero: false,
-                value: value.to_owned(),
-            })?;
+            weather.seed = value.parse().map_err(|_| WeatherError::Seed(value.to_owned()))?;
         }
         "tunnel" => {
             let lasts_s = number(key, value, "seconds", &TUNNEL_S, false)?;

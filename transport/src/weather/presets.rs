@@ -43,11 +43,7 @@ pub const PRESETS: [Preset; 8] = [
     Preset {
         name: "hotel",
         about: "Hotel Wi-Fi in the evening: a crowded 1 Mbit/s, 30 ms, restless, losses in bursts.",
-        weather: Weather::even(Conditions {
-            reorder_percent: 0.5,
-            rate_kbit_s: 1_000.0,
-            ..path(30.0, 20.0, 3.0, 4.0)
-        }),
+        weather: Weather::even(Conditions { reorder_percent: 0.5, rate_kbit_s: 1_000.0, ..path(30.0, 20.0, 3.0, 4.0) }),
     },
     Preset {
         name: "train",

@@ -1,0 +1,252 @@
+//! Where the weather is made: one present state for all links that pass, buttons to change it, and what it has done so far.
+//!
+//! Links dialled through a station always go through a relay, so that the weather can turn in the middle of a match; while it is
+//! calm the relay forwards at once. Whoever wants no relay at all dials without a station.
+//!
+//! Every relay takes its seed from the weather's seed and from how many links of its wire were dialled before: the third udp link
+//! meets what the third quic link meets, and a second attempt does not lose the same packet again.
+//!
+//! Flow: [`crate::player::Player`] -> [`WeatherStation::dial`] -> `relay/` -> [`crate::dial_with`]; buttons -> [`WeatherStation`] -> `relay/`.
+
+use super::conditions::Weather;
+use super::dice::mix_seeds;
+use super::later;
+use super::relay;
+use super::sky::{Direction, Sky};
+use crate::udp::first_address;
+use crate::{DialError, Link, Offer, Timing, dial_with};
+use protocol::Transport;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+use tokio_tungstenite::tungstenite::http::Uri;
+
+/// What the weather has done over one wire, both directions together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Packets handed on, second copies included: datagrams, or segments of a stream.
+    pub forwarded: u64,
+    /// Packets lost, repeats of segments included.
+    pub lost: u64,
+    /// Datagrams that arrived twice.
+    pub duplicated: u64,
+    /// Packets that took a detour.
+    pub reordered: u64,
+    /// Packets that arrived later than they were sent.
+    pub delayed: u64,
+    /// Segments that the model of TCP repeated. What QUIC and renet repeat are datagrams like any other.
+    pub resent: u64,
+    /// Time for which streams stood still because something in front was missing.
+    pub stalled: Duration,
+}
+
+impl Counts {
+    /// Nothing has happened.
+    pub(super) const ZERO: Self =
+        Self { forwarded: 0, lost: 0, duplicated: 0, reordered: 0, delayed: 0, resent: 0, stalled: Duration::ZERO };
+
+    fn add(&mut self, more: &Self) {
+        for (sum, more) in [
+            (&mut self.forwarded, more.forwarded),
+            (&mut self.lost, more.lost),
+            (&mut self.duplicated, more.duplicated),
+            (&mut self.reordered, more.reordered),
+            (&mut self.delayed, more.delayed),
+            (&mut self.resent, more.resent),
+        ] {
+            *sum = sum.saturating_add(more);
+        }
+        self.stalled = self.stalled.saturating_add(more.stalled);
+    }
+}
+
+/// The weather of one client, and the buttons for it. Clones are the same station.
+#[derive(Clone, Debug)]
+pub struct WeatherStation(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    /// What is so now; relays are told of changes.
+    now: watch::Sender<Now>,
+    books: Mutex<BTreeMap<Transport, Book>>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Now {
+    weather: Weather,
+    began: Instant,
+    spike: Option<(Duration, Instant)>,
+    unplugged: BTreeSet<Transport>,
+}
+
+/// What a station knows about one wire.
+#[derive(Clone, Copy, Debug, Default)]
+struct Book {
+    dialled: u64,
+    counts: Counts,
+}
+
+impl WeatherStation {
+    /// Opens a station.
+    pub fn new(weather: Weather) -> Self {
+        let now = Now { weather, began: Instant::now(), spike: None, unplugged: BTreeSet::new() };
+        Self(Arc::new(Inner { now: watch::Sender::new(now), books: Mutex::default() }))
+    }
+
+    /// Returns the present weather.
+    pub fn weather(&self) -> Weather {
+        self.0.now.borrow().weather
+    }
+
+    /// Changes the weather for all that is sent from now on. A new seed counts for links dialled from now on.
+    pub fn set(&self, weather: Weather) {
+        self.0.now.send_modify(|now| {
+            if now.weather.tunnels != weather.tunnels {
+                now.began = Instant::now();
+            }
+            now.weather = weather;
+        });
+    }
+
+    /// Adds `extra` to the delay, both ways, of all that is sent within the next `lasts`. Another spike replaces this one.
+    pub fn lag_spike(&self, extra: Duration, lasts: Duration) {
+        let until = later(Instant::now(), lasts);
+        self.0.now.send_modify(|now| now.spike = Some((extra, until)));
+    }
+
+    /// Pulls the cable of `wire`, or of all: datagrams are lost, streams stand still.
+    pub fn unplug(&self, wire: Option<Transport>) {
+        self.0.now.send_modify(|now| now.unplugged.extend(chosen(wire)));
+    }
+
+    /// Plugs `wire` in again, or all.
+    pub fn plug_in(&self, wire: Option<Transport>) {
+        self.0.now.send_modify(|now| chosen(wire).iter().for_each(|wire| drop(now.unplugged.take(wire))));
+    }
+
+    /// Returns whether the cable of `wire` is in.
+    pub fn is_plugged(&self, wire: Transport) -> bool {
+        !self.0.now.borrow().unplugged.contains(&wire)
+    }
+
+    /// Returns what has happened over `wire` so far, on all its links together.
+    pub fn counts(&self, wire: Transport) -> Counts {
+        self.books().get(&wire).map(|book| book.counts).unwrap_or_default()
+    }
+
+    /// Opens a link through the weather; otherwise as [`crate::dial_with`]. Errors name the server, not the relay.
+    pub async fn dial(&self, offer: Offer, timing: Timing) -> Result<Link, DialError> {
+        let routed = self.route(&offer).await?;
+        dial_with(routed, timing).await.map_err(|error| error.towards(&offer))
+    }
+
+    /// Starts a relay to where `offer` leads, on the present tokio runtime, and returns an offer that leads to the relay.
+    ///
+    /// It serves one link and ends with it. What cannot be dialled is returned as it is, for the dial to say why.
+    pub async fn route(&self, offer: &Offer) -> Result<Offer, DialError> {
+        let mut routed = offer.clone();
+        match &mut routed {
+            Offer::Udp { token, server } => {
+                let address = match *server {
+                    Some(address) => address,
+                    None => first_address(token)?,
+                };
+                *server = Some(relay::udp(self.clone(), Transport::Udp, address).await.map_err(DialError::Local)?);
+            }
+            Offer::Quic { addr, .. } => {
+                *addr = relay::udp(self.clone(), Transport::Quic, *addr).await.map_err(DialError::Local)?;
+            }
+            Offer::Websocket { url } => {
+                let Some((host, port, path)) = parts(url) else { return Ok(routed) };
+                let relay = relay::tcp(self.clone(), Transport::Websocket, host, port);
+                *url = format!("ws://{}{path}", relay.await.map_err(DialError::Local)?);
+            }
+        }
+        Ok(routed)
+    }
+
+    /// Returns the seed of the next link over `wire`.
+    pub(super) fn next_seed(&self, wire: Transport) -> u64 {
+        let seed = self.weather().seed;
+        let mut books = self.books();
+        let book = books.entry(wire).or_default();
+        book.dialled = book.dialled.saturating_add(1);
+        mix_seeds(seed, book.dialled)
+    }
+
+    /// Returns what tells of changes.
+    pub(super) fn watch(&self) -> watch::Receiver<Now> {
+        self.0.now.subscribe()
+    }
+
+    /// Adds to what has happened over `wire`.
+    pub(super) fn count(&self, wire: Transport, counts: &Counts) {
+        if *counts != Counts::ZERO {
+            self.books().entry(wire).or_default().counts.add(counts);
+        }
+    }
+
+    /// Poisoning is ignored: the books are whole at each step.
+    fn books(&self) -> MutexGuard<'_, BTreeMap<Transport, Book>> {
+        self.0.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Now {
+    /// Returns the sky over `wire`.
+    pub(super) fn sky(&self, wire: Transport, direction: Direction) -> Sky {
+        Sky {
+            spike: self.spike,
+            plugged: !self.unplugged.contains(&wire),
+            ..Sky::over(&self.weather, direction, self.began)
+        }
+    }
+}
+
+fn chosen(wire: Option<Transport>) -> Vec<Transport> {
+    wire.map_or_else(|| Transport::WIRES.to_vec(), |wire| vec![wire])
+}
+
+/// Returns host, port and path of a `ws://` address.
+fn parts(url: &str) -> Option<(String, u16, String)> {
+    let uri: Uri = url.parse().ok()?;
+    let host = uri.host().filter(|_| uri.scheme_str() == Some("ws"))?;
+    let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+    let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
+    Some((host, uri.port_u16().unwrap_or(80), path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_come_apart() {
+        let apart = |host: &str, port, path: &str| Some((host.to_owned(), port, path.to_owned()));
+        assert_eq!(parts("ws://example.org:8080/v1/link"), apart("example.org", 8080, "/v1/link"));
+        assert_eq!(parts("ws://[::1]/v1/link?x=1"), apart("::1", 80, "/v1/link?x=1"));
+        assert_eq!(parts("http://example.org/"), None);
+        assert_eq!(parts("nonsense"), None);
+    }
+
+    #[test]
+    fn every_link_has_its_own_weather_and_the_same_number_the_same() {
+        let station = WeatherStation::new(Weather { seed: 7, ..Weather::CALM });
+        let of = |wire| [(); 3].map(|()| station.next_seed(wire));
+        let (udp, quic) = (of(Transport::Udp), of(Transport::Quic));
+        assert_eq!(udp, quic);
+        assert!(udp[0] != udp[1] && udp[1] != udp[2]);
+    }
+
+    #[test]
+    fn one_cable_can_be_pulled_alone() {
+        let station = WeatherStation::new(Weather::CALM);
+        station.unplug(Some(Transport::Udp));
+        assert!(!station.is_plugged(Transport::Udp) && station.is_plugged(Transport::Quic));
+        station.unplug(None);
+        assert!(!station.is_plugged(Transport::Websocket));
+        station.plug_in(None);
+        assert!(Transport::WIRES.into_iter().all(|wire| station.is_plugged(wire)));
+    }
+}
