@@ -122,7 +122,8 @@ impl WeatherStation {
 
     /// Plugs `wire` in again, or all.
     pub fn plug_in(&self, wire: Option<Transport>) {
-        self.0.now.send_modify(|now| chosen(wire).iter().for_each(|wire| drop(now.unplugged.take(wire))));
+        let chosen = chosen(wire);
+        self.0.now.send_modify(|now| now.unplugged.retain(|wire| !chosen.contains(wire)));
     }
 
     /// Returns whether the cable of `wire` is in.
