@@ -165,7 +165,7 @@ pub fn publish(
     if board.ticks % LIST_EVERY == 1 {
         board.host.publish_rooms(rooms.iter().map(info_of).collect());
     }
-    if board.ticks % REPORT_EVERY == 1 {
+    if board.ticks % REPORT_EVERY == 1 || stopping.is_changed() {
         let count = |wire| links.iter().filter(|link| link.transport() == wire).count() as u32;
         board.host.publish_health(Health {
             status: if stopping.0 { "stopping" } else { "ok" }.into(),
