@@ -92,7 +92,9 @@ async fn open(url: &str, timing: Timing) -> Result<Link, DialError> {
     let (Some("ws"), Some(host)) = (uri.scheme_str(), uri.host()) else { return Err(DialError::address(url)) };
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let tcp = TcpStream::connect((host, uri.port_u16().unwrap_or(80))).await.map_err(|e| match e.kind() {
-        io::ErrorKind::ConnectionRefused => DialError::refused(Transport::Websocket, url),
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset => {
+            DialError::refused(Transport::Websocket, url)
+        }
         _ => DialError::Local(e),
     })?;
     // Failing to tune costs freshness, not the game.

@@ -26,6 +26,7 @@ use super::path::{Path, QUEUE};
 use super::sky::{Direction, Sky};
 use super::station::Counts;
 use bytes::Bytes;
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -118,7 +119,8 @@ impl Trips {
     }
 
     fn add(&mut self, trip: Duration) {
-        let weigh = |old: Duration, new: Duration, weight: f64| old.mul_f64(1.0 - weight) + new.mul_f64(weight);
+        let weigh =
+            |old: Duration, new: Duration, weight: f64| old.mul_f64(1.0 - weight).saturating_add(new.mul_f64(weight));
         self.deviation = weigh(self.deviation, self.smoothed.abs_diff(trip), 0.25);
         self.smoothed = weigh(self.smoothed, trip, 0.125);
         self.shortest = self.shortest.min(trip);
@@ -139,9 +141,9 @@ fn half(time: Duration) -> Duration {
 }
 
 impl Stream {
-    /// Makes one direction of a connection; `back` is what an acknowledgement takes.
-    pub fn new(seed: u64, direction: Direction, sky: Sky, back: Duration) -> Self {
-        let first = sky.delay(sky.began).saturating_add(back);
+    /// Makes one direction of a connection that opens at `now`; `back` is what an acknowledgement takes.
+    pub fn new(now: Instant, seed: u64, direction: Direction, sky: Sky, back: Duration) -> Self {
+        let first = sky.delay(now).saturating_add(back);
         Self {
             path: Path::new(seed, direction, sky),
             back,
@@ -274,14 +276,16 @@ impl Stream {
         }
     }
 
+    /// Returns what happens next. Of acknowledgements that come together, those of what was sent first come first.
     fn next_event(&self) -> Option<(Instant, Event)> {
-        let timer = self.timer.map(|(at, timer)| (at, Event::Timer(timer)));
+        let timer = self.timer.map(|(at, timer)| ((at, None), Event::Timer(timer)));
         let segments = self.segments.iter().enumerate().flat_map(|(index, segment)| {
-            let news = segment.news.map(|(at, _)| (at, Event::Acked(index)));
-            let suspect = segment.suspect.map(|at| (at, Event::Suspect(index)));
+            let news = segment.news.map(|(at, sent)| ((at, Some(Reverse(sent))), Event::Acked(index)));
+            let suspect = segment.suspect.map(|at| ((at, None), Event::Suspect(index)));
             [news, suspect].into_iter().flatten()
         });
-        segments.chain(timer).min_by_key(|(at, _)| *at)
+        let next = segments.chain(timer).min_by_key(|((at, sent), _)| (*at, Reverse(*sent)));
+        next.map(|((at, _), event)| (at, event))
     }
 
     /// The sender hears that a segment has arrived.

@@ -115,7 +115,8 @@ fn delay_and_jitter_keep_their_bounds_and_are_evenly_spread() {
 #[test]
 fn jitter_alone_never_changes_the_order() {
     let began = Instant::now();
-    let rough = Conditions { delay_ms: 20.0, jitter_ms: 100.0, loss_percent: 5.0, dup_percent: 5.0, ..Conditions::CALM };
+    let rough =
+        Conditions { delay_ms: 20.0, jitter_ms: 100.0, loss_percent: 5.0, dup_percent: 5.0, ..Conditions::CALM };
     let arrivals = fly(&mut datagrams(rough, began), began, 100_000, Duration::from_millis(2));
     assert!(arrivals.windows(2).all(|pair| pair[0].0 <= pair[1].0 && pair[0].2 <= pair[1].2));
     let slowest = arrivals.iter().map(|(_, sent, arrived)| *arrived - *sent).max().unwrap();
@@ -199,9 +200,7 @@ fn what_is_on_its_way_is_bounded() {
 fn one_seed_is_one_weather() {
     let began = Instant::now();
     let weather: Weather = "delay=40,jitter=8,loss=5,burst=3,reorder=1,dup=1".parse().unwrap();
-    let fly = |seed, direction| {
-        fly(&mut Datagrams::new(seed, direction, sky(&weather, began)), began, 10_000, EVERY)
-    };
+    let fly = |seed, direction| fly(&mut Datagrams::new(seed, direction, sky(&weather, began)), began, 10_000, EVERY);
     let up = fly(1, Direction::Up);
     assert_eq!(up, fly(1, Direction::Up));
     assert_ne!(up, fly(2, Direction::Up));

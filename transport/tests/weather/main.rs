@@ -6,6 +6,7 @@ mod datagram;
 mod parse;
 mod relay;
 mod stream;
+#[expect(dead_code, reason = "other tests use what this one does not")]
 #[path = "../support/mod.rs"]
 mod support;
 

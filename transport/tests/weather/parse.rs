@@ -41,11 +41,26 @@ fn settings_mean_what_they_say() {
 #[test]
 fn mistakes_are_answered_with_one_sentence() {
     let table = [
-        ("speed=4", "there is no weather setting `speed`; there are delay, jitter, loss, burst, reorder, dup, rate, tunnel, tunnel_every and seed, each but the last three also with `up.` or `down.` before it"),
-        ("up.seed=4", "there is no weather setting `up.seed`; there are delay, jitter, loss, burst, reorder, dup, rate, tunnel, tunnel_every and seed, each but the last three also with `up.` or `down.` before it"),
-        ("loss=1,bad", "there is no weather setting `bad`; there are delay, jitter, loss, burst, reorder, dup, rate, tunnel, tunnel_every and seed, each but the last three also with `up.` or `down.` before it"),
-        ("awful", "there is no weather `awful`; there are calm, lan, home, mobile, hotel, train, satellite, bad, or settings as in `delay=40,jitter=8,loss=5`"),
-        ("", "there is no weather ``; there are calm, lan, home, mobile, hotel, train, satellite, bad, or settings as in `delay=40,jitter=8,loss=5`"),
+        (
+            "speed=4",
+            "there is no weather setting `speed`; there are delay, jitter, loss, burst, reorder, dup, rate, tunnel, tunnel_every and seed, each but the last three also with `up.` or `down.` before it",
+        ),
+        (
+            "up.seed=4",
+            "there is no weather setting `up.seed`; there are delay, jitter, loss, burst, reorder, dup, rate, tunnel, tunnel_every and seed, each but the last three also with `up.` or `down.` before it",
+        ),
+        (
+            "loss=1,bad",
+            "there is no weather setting `bad`; there are delay, jitter, loss, burst, reorder, dup, rate, tunnel, tunnel_every and seed, each but the last three also with `up.` or `down.` before it",
+        ),
+        (
+            "awful",
+            "there is no weather `awful`; there are calm, lan, home, mobile, hotel, train, satellite, bad, or settings as in `delay=40,jitter=8,loss=5`",
+        ),
+        (
+            "",
+            "there is no weather ``; there are calm, lan, home, mobile, hotel, train, satellite, bad, or settings as in `delay=40,jitter=8,loss=5`",
+        ),
         ("delay=-1", "`delay` is one-way milliseconds from 0 to 2000, not `-1`"),
         ("delay=2001", "`delay` is one-way milliseconds from 0 to 2000, not `2001`"),
         ("down.loss=x", "`down.loss` is percent from 0 to 100, not `x`"),

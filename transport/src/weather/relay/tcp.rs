@@ -6,7 +6,7 @@
 //! Flow: client's socket <-> [`Stream`] up and down <-> server's socket.
 
 use super::super::later;
-use super::super::sky::Direction;
+use super::super::sky::{Direction, Sky};
 use super::super::station::{Now, WeatherStation};
 use super::super::stream::{MAX_HELD_BYTES, Stream};
 use super::{IDLE, door, until};
@@ -111,7 +111,7 @@ impl Pump {
             wire,
             direction,
             changes,
-            stream: Stream::new(seed, direction, sky, back),
+            stream: Stream::new(Instant::now(), seed, direction, sky, back),
             ready: VecDeque::new(),
             ready_bytes: 0,
             ended: None,
@@ -137,15 +137,17 @@ impl Pump {
                 && self.stream.wants_more(now)
                 && self.stream.held().saturating_add(self.ready_bytes) < MAX_HELD_BYTES;
             let due = [self.stream.next_due(), given_up].into_iter().flatten().min();
+            // A change counts for all that is sent after it, so it comes first.
             tokio::select! {
-                ready = from.readable(), if room => {
-                    ready?;
-                    self.read(&from, &mut buffer);
-                }
-                ready = to.writable(), if !self.ready.is_empty() => ready?,
+                biased;
                 changed = self.changes.changed() => {
                     self.change_sky(Instant::now());
                     changed.map_err(|_| io::Error::from(ErrorKind::NotConnected))?;
+                }
+                ready = to.writable(), if !self.ready.is_empty() => ready?,
+                ready = from.readable(), if room => {
+                    ready?;
+                    self.read(&from, &mut buffer);
                 }
                 () = until(due) => {}
             }
@@ -201,7 +203,7 @@ impl Pump {
 }
 
 /// Returns the sky over a direction, and the delay of the other one.
-fn skies(now: &Now, wire: Transport, direction: Direction) -> (super::super::sky::Sky, Duration) {
+fn skies(now: &Now, wire: Transport, direction: Direction) -> (Sky, Duration) {
     let against = match direction {
         Direction::Up => Direction::Down,
         Direction::Down => Direction::Up,

@@ -16,6 +16,7 @@ use protocol::Transport;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
+use tokio::io::Interest;
 use tokio::net::UdpSocket;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -58,9 +59,10 @@ struct Flow {
     back: UdpSocket,
     up: Datagrams,
     down: Datagrams,
-    /// When something last came from either side, and from the server.
+    /// When something last came from either side.
     heard: Instant,
-    answered: Instant,
+    /// When something last came from the server.
+    answered: Option<Instant>,
 }
 
 /// One of the two ends is gone.
@@ -75,8 +77,7 @@ impl Flow {
             let make = |direction| Datagrams::new(seed, direction, now.sky(wire, direction));
             (make(Direction::Up), make(Direction::Down))
         };
-        let heard = Instant::now();
-        Self { station, wire, changes, front, back, up, down, heard, answered: heard }
+        Self { station, wire, changes, front, back, up, down, heard: Instant::now(), answered: None }
     }
 
     async fn run(mut self, mut buffer: Vec<u8>) {
@@ -87,15 +88,18 @@ impl Flow {
             }
             let idle = later(self.heard, IDLE);
             let due = [self.up.next_due(), self.down.next_due(), Some(idle)].into_iter().flatten().min();
-            let read = tokio::select! {
-                ready = self.front.readable() => ready.map_err(|_| Over).and_then(|()| self.read_front(&mut buffer)),
-                ready = self.back.readable() => ready.map_err(|_| Over).and_then(|()| self.read_back(&mut buffer)),
+            // A change counts for all that is sent after it, so it comes first.
+            let lives = tokio::select! {
+                biased;
                 changed = self.changes.changed() => {
                     self.change_sky();
                     changed.map_err(|_| Over)
                 }
+                error = stirs(&self.front) => error.map_or(Ok(()), |_| Err(Over)),
+                error = stirs(&self.back) => self.judge(error),
                 () = until(due) => Ok(()),
             };
+            let read = lives.and_then(|()| self.read_front(&mut buffer)).and_then(|()| self.read_back(&mut buffer));
             if read.is_err() {
                 return;
             }
@@ -145,14 +149,36 @@ impl Flow {
             match self.back.try_recv(buffer) {
                 Ok(length) => {
                     self.heard = Instant::now();
-                    self.answered = self.heard;
+                    self.answered = Some(self.heard);
                     self.down.send(self.heard, Bytes::copy_from_slice(buffer.get(..length).unwrap_or_default()));
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) if is_about_a_peer(&error) && self.answered.elapsed() < REFUSED_AFTER => break,
-                Err(_) => return Err(Over),
+                Err(error) => return self.judge(Some(error)),
             }
         }
         Ok(())
+    }
+
+    /// Decides whether what the server's side reports is its end. A single message that nobody listens there may be a forgery.
+    fn judge(&self, error: Option<io::Error>) -> Result<(), Over> {
+        let answers = self.answered.is_some_and(|at| at.elapsed() < REFUSED_AFTER);
+        match error {
+            Some(error) if !(is_about_a_peer(&error) && answers) => Err(Over),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Waits until `socket` has something to read or to complain about, and returns the complaint.
+///
+/// That nobody listens at the other end is no reason for a socket to be readable, so it has to be asked for.
+async fn stirs(socket: &UdpSocket) -> Option<io::Error> {
+    match socket.ready(Interest::READABLE | Interest::ERROR).await {
+        Ok(ready) if ready.is_error() => {
+            let complaint = || socket.take_error()?.map_or_else(|| Err(ErrorKind::WouldBlock.into()), Ok);
+            socket.try_io(Interest::ERROR, complaint).ok()
+        }
+        Ok(_) => None,
+        Err(error) => Some(error),
     }
 }
