@@ -105,4 +105,5 @@ const WRONG_ARGUMENTS: u8 = 2;
 
 const KEYS: &str = "\
 Keys: WASD or arrows fly, mouse aims, left button bolt, right button rail, Space or Shift dash,
-F1 udp, F2 quic, F3 websocket, Tab scores, Enter chat, Esc pause. Gamepads work too.";
+F1 udp, F2 quic, F3 websocket, F5 bad network (Shift+F5: another kind), F6 hiccup, F7 unplug,
+Tab scores, Enter chat, Esc pause. Gamepads work too.";

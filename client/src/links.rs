@@ -12,11 +12,11 @@ use crate::{
     lobby::{Lobby, SeatGranted},
     picture::{self, FrameSystems, Picture, Source},
     state::{ENDED, Failure, NOT_JOINED, Screen},
+    weather::Sky,
 };
 use bevy::prelude::*;
 use protocol::Transport;
 use std::time::{Duration, Instant};
-use transport::WeatherStation;
 use transport::player::{Entry, Player, PlayerEvent};
 
 /// Runs the presence in a match.
@@ -68,6 +68,7 @@ fn enter(
     lobby: Res<Lobby>,
     maps: Res<Maps>,
     args: Res<Args>,
+    sky: Res<Sky>,
     mut failure: ResMut<Failure>,
     mut next: ResMut<NextState<Screen>>,
 ) {
@@ -85,7 +86,7 @@ fn enter(
         grant: seat.grant.clone(),
         maps,
         wire: seat.wire,
-        weather: args.weather.map(WeatherStation::new),
+        weather: sky.station(),
     };
     let player = Player::join(lobby.runtime(), entry, Instant::now());
     commands.insert_resource(Match { player });

@@ -24,6 +24,7 @@ mod sound;
 mod state;
 mod style;
 mod view;
+mod weather;
 
 use bevy::{
     app::AppExit,
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
         menu::MenuPlugin,
         lobby::LobbyPlugin,
         links::LinksPlugin,
+        weather::WeatherPlugin,
         input::InputPlugin,
         backdrop::BackdropPlugin,
         picture::PicturePlugin,

@@ -121,7 +121,7 @@ fn draw(
     the_match: Res<Match>,
     picture: Res<Picture>,
     panels: Res<Panels>,
-    parts: (Res<feed::Feed>, Res<wire::Toast>, Res<banner::Banner>),
+    parts: (Res<feed::Feed>, Res<wire::Toast>, Res<banner::Banner>, Res<crate::weather::Sky>),
     view: (Res<crate::view::camera::Eye>, Single<&Window, With<PrimaryWindow>>),
     time: Res<Time<Real>>,
 ) -> Result {
@@ -129,13 +129,13 @@ fn draw(
     let canvas = Canvas::new(context);
     let now = time.elapsed();
     let status = the_match.player.status(std::time::Instant::now());
-    let (feed, toast, banner) = parts;
+    let (feed, toast, banner, sky) = parts;
     let (eye, window) = view;
     names::draw(&canvas, &picture, &eye, &window);
     if !panels.take_input() {
         names::draw_crosshair(&canvas, &picture);
     }
-    wire::draw(&canvas, &status, &toast, now);
+    wire::draw(&canvas, &status, &sky, &toast, now);
     scoreboard::draw_summary(&canvas, &picture);
     feed.draw(&canvas, now);
     banner.draw(&canvas, &picture, &status, now);

@@ -1,13 +1,13 @@
-//! Top left: which wire drives and how it does, in the wire's colour; below it the keys that change it.
+//! Top left: which wire drives and how it does, in the wire's colour; below it the keys that change it, and those for the weather.
 //!
 //! `udp 52±3 ms [2]` reads: on udp, 52 ms there and back, give or take 3, and commands arrive two ticks before they are due.
 //!
 //! Flow: [`Status`] and [`Told`] → here → [`super::canvas`].
 
 use super::canvas::Canvas;
-use crate::{links::Told, palette, style};
+use crate::{links::Told, palette, style, weather::Sky};
 use bevy::prelude::*;
-use bevy_egui::egui::{Align2, Color32, Rect, Stroke, pos2, vec2};
+use bevy_egui::egui::{Align2, Color32, Pos2, Rect, Stroke, pos2, vec2};
 use protocol::Transport;
 use std::time::Duration;
 use transport::player::{PlayerEvent, Status};
@@ -44,7 +44,7 @@ pub(super) fn note(mut told: MessageReader<Told>, mut toast: ResMut<Toast>, time
 }
 
 /// Draws the line, the keys, and what was said last.
-pub(super) fn draw(canvas: &Canvas, status: &Status, toast: &Toast, now: Duration) {
+pub(super) fn draw(canvas: &Canvas, status: &Status, sky: &Sky, toast: &Toast, now: Duration) {
     let place = canvas.below();
     let corner = canvas.screen.left_top() + vec2(MARGIN, MARGIN);
     let inside = corner + vec2(PADDING, PADDING);
@@ -72,8 +72,9 @@ pub(super) fn draw(canvas: &Canvas, status: &Status, toast: &Toast, now: Duratio
         }
         x = name.right() + 2.0 * style::GRID;
     }
-    let bottom = y + style::SMALL + PADDING;
-    let right = (x - 2.0 * style::GRID).max(line.right()).max(corner.x + MIN_WIDTH) + PADDING;
+    let weather = draw_weather(canvas, pos2(inside.x, y + style::SMALL + style::GRID), sky);
+    let bottom = weather.bottom() + PADDING;
+    let right = (x - 2.0 * style::GRID).max(weather.right()).max(line.right()).max(corner.x + MIN_WIDTH) + PADDING;
     canvas.glass_at(place, Rect::from_min_max(corner, pos2(right, bottom + 2.0)));
 
     if let Some((text, rgb, said)) = &toast.said {
@@ -89,6 +90,30 @@ pub(super) fn draw(canvas: &Canvas, status: &Status, toast: &Toast, now: Duratio
             canvas.text(rect.left_center() + vec2(PADDING, 0.0), Align2::LEFT_CENTER, text, font, color);
         }
     }
+}
+
+/// Draws the keys that change the weather; what is not as the network made it stands out. Returns the space taken.
+fn draw_weather(canvas: &Canvas, from: Pos2, sky: &Sky) -> Rect {
+    let font = style::numbers(style::SMALL);
+    let (calm, plugged) = (sky.is_calm(), !sky.is_unplugged());
+    let (quiet, loud) = (palette::ink(palette::QUIET), palette::ink(palette::ALARM));
+    let mut space = Rect::from_min_size(from, vec2(0.0, 0.0));
+    let mut x = from.x;
+    for (key, name, usual) in [
+        ("F5 ", sky.name(), calm),
+        ("F6 ", "hiccup", true),
+        ("F7 ", if plugged { "unplug" } else { "unplugged" }, plugged),
+    ] {
+        let key = canvas.text(pos2(x, from.y), Align2::LEFT_TOP, key, font.clone(), quiet);
+        let shade = if usual { quiet } else { loud };
+        let name = canvas.text(pos2(key.right(), from.y), Align2::LEFT_TOP, name, font.clone(), shade);
+        if !usual {
+            underline(canvas, name, shade, false);
+        }
+        space = space.union(name);
+        x = name.right() + 2.0 * style::GRID;
+    }
+    space
 }
 
 /// Returns the one line that says it all.

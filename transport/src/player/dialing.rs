@@ -49,6 +49,11 @@ impl Dialing {
         }
     }
 
+    /// Lets links that are dialled from now on pass through `station`. Returns whether earlier ones went straight to the server.
+    pub(super) fn enter_weather(&mut self, station: &WeatherStation) -> bool {
+        self.weather.replace(station.clone()).is_none()
+    }
+
     /// Dials `wire`, or each in turn. An attempt under way is given up. `first` tells that the grant is still unused.
     pub(super) fn begin(&mut self, wire: Option<Transport>, first: bool) {
         self.token_fresh |= first;

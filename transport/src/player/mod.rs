@@ -359,6 +359,16 @@ impl Player {
         }
     }
 
+    /// Lets every link pass through `station` from now on. A driving link that went straight to the server is dialled again on the same
+    /// wire, make before break.
+    pub fn enter_weather(&mut self, station: &WeatherStation) {
+        if self.dialing.enter_weather(station)
+            && let Some(wire) = self.status.driving
+        {
+            self.dialing.begin(Some(wire), false);
+        }
+    }
+
     /// Returns the tick for which a command is wanted at `now`. Answer with [`Self::fly`], then ask again until none is.
     pub fn due(&mut self, now: Instant) -> Option<Tick> {
         if self.map.is_none() || self.status.driving.is_none() {

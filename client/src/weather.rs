@@ -1,0 +1,147 @@
+//! The state of the network, on three keys: worse, a hiccup, unplugged.
+//!
+//! Weather acts on real datagrams and byte streams below the transports, inside this process, so it needs no rights and works on
+//! every system. As long as nobody has touched a key there is none: links go straight to the server. The first key puts a station in
+//! between, and the driving link is dialled again through it, without a gap, as at any change of wire.
+//!
+//! Flow: keys, `--weather` → [`Sky`] → [`transport::WeatherStation`] → every link; [`Sky`] → [`crate::hud`].
+
+use crate::{args::Args, links::Match, picture::FrameSystems, state::Screen};
+use bevy::prelude::*;
+use std::time::Duration;
+use transport::WeatherStation;
+use transport::weather::{PRESETS, Weather};
+
+/// Runs the weather keys.
+pub(crate) struct WeatherPlugin;
+
+impl Plugin for WeatherPlugin {
+    fn build(&self, app: &mut App) {
+        let asked = app.world().resource::<Args>().weather;
+        app.insert_resource(Sky::new(asked));
+        app.add_systems(Update, keys.run_if(in_state(Screen::InMatch)).in_set(FrameSystems::Fly));
+    }
+}
+
+/// What the network is like.
+#[derive(Resource)]
+pub(crate) struct Sky {
+    /// Where it is made; none until somebody asks for some.
+    station: Option<WeatherStation>,
+    /// What F5 goes back to.
+    favourite: Weather,
+}
+
+impl Sky {
+    fn new(asked: Option<Weather>) -> Self {
+        let bad = PRESETS.last().map_or(Weather::CALM, |preset| preset.weather);
+        Self { station: asked.map(WeatherStation::new), favourite: asked.filter(|w| !w.is_calm()).unwrap_or(bad) }
+    }
+
+    /// Returns the station that links pass through, if any.
+    pub(crate) fn station(&self) -> Option<WeatherStation> {
+        self.station.clone()
+    }
+
+    /// Returns the name of the present weather; `custom` if it has none.
+    pub(crate) fn name(&self) -> &'static str {
+        let weather = self.station.as_ref().map_or(Weather::CALM, WeatherStation::weather);
+        let same = |other: Weather| Weather { seed: weather.seed, ..other } == weather;
+        PRESETS.iter().find(|preset| same(preset.weather)).map_or("custom", |preset| preset.name)
+    }
+
+    /// Returns whether packets are changed at all.
+    pub(crate) fn is_calm(&self) -> bool {
+        self.station.as_ref().is_none_or(|station| station.weather().is_calm())
+    }
+
+    /// Returns whether the cable of any wire is out.
+    pub(crate) fn is_unplugged(&self) -> bool {
+        let out = |station: &WeatherStation| protocol::Transport::WIRES.into_iter().any(|wire| !station.is_plugged(wire));
+        self.station.as_ref().is_some_and(out)
+    }
+
+    fn open(&mut self) -> &WeatherStation {
+        self.station.get_or_insert_with(|| WeatherStation::new(Weather::CALM))
+    }
+
+    /// Bad weather on and off.
+    fn toggle(&mut self) {
+        let next = if self.is_calm() { self.favourite } else { Weather::CALM };
+        self.open().set(next);
+    }
+
+    /// The next named weather.
+    fn next(&mut self) {
+        let name = self.name();
+        let at = PRESETS.iter().position(|preset| preset.name == name).map_or(0, |at| at + 1);
+        let next = PRESETS[at % PRESETS.len()].weather;
+        if !next.is_calm() {
+            self.favourite = next;
+        }
+        self.open().set(next);
+    }
+
+    /// All cables out or in.
+    fn pull_or_plug(&mut self) {
+        let unplugged = self.is_unplugged();
+        let station = self.open();
+        if unplugged { station.plug_in(None) } else { station.unplug(None) }
+    }
+}
+
+/// F5 makes the network bad or good, Shift+F5 goes through the named weathers, F6 is a hiccup, F7 pulls the cable.
+fn keys(keys: Res<ButtonInput<KeyCode>>, mut sky: ResMut<Sky>, mut the_match: ResMut<Match>) {
+    if keys.just_pressed(KeyCode::F5) {
+        if keys.any_pressed([KeyCode::ShiftLeft, KeyCode::ShiftRight]) { sky.next() } else { sky.toggle() }
+    } else if keys.just_pressed(KeyCode::F6) {
+        sky.open().lag_spike(SPIKE, SPIKE_LASTS);
+    } else if keys.just_pressed(KeyCode::F7) {
+        sky.pull_or_plug();
+    } else {
+        return;
+    }
+    if let Some(station) = sky.station() {
+        the_match.player.enter_weather(&station);
+    }
+}
+
+/// What a hiccup adds to the delay, each way: enough to be felt on every wire.
+const SPIKE: Duration = Duration::from_millis(300);
+const SPIKE_LASTS: Duration = Duration::from_millis(700);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_key_makes_it_bad_and_good_again() {
+        let mut sky = Sky::new(None);
+        assert!(sky.station().is_none() && sky.is_calm());
+        sky.toggle();
+        assert_eq!((sky.name(), sky.is_calm()), ("bad", false));
+        sky.toggle();
+        assert_eq!((sky.name(), sky.is_calm()), ("calm", true));
+    }
+
+    #[test]
+    fn every_named_weather_comes_by_and_stays_the_favourite() {
+        let mut sky = Sky::new(None);
+        let seen: Vec<_> = (0..PRESETS.len()).map(|_| (sky.next(), sky.name()).1).collect();
+        assert_eq!(seen.last(), Some(&"calm"));
+        assert!(PRESETS.iter().all(|preset| seen.contains(&preset.name)));
+        sky.next();
+        sky.toggle();
+        sky.toggle();
+        assert_eq!(sky.name(), "lan");
+    }
+
+    #[test]
+    fn the_cable_goes_out_and_in() {
+        let mut sky = Sky::new(None);
+        sky.pull_or_plug();
+        assert!(sky.is_unplugged());
+        sky.pull_or_plug();
+        assert!(!sky.is_unplugged());
+    }
+}
