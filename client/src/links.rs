@@ -162,7 +162,7 @@ fn fly(
 
 fn switch(mut wanted: MessageReader<SwitchWire>, mut the_match: ResMut<Match>) {
     if let Some(SwitchWire(transport)) = wanted.read().last() {
-        the_match.player.switch(*transport);
+        the_match.player.switch(*transport, Instant::now());
     }
 }
 

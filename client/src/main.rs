@@ -92,5 +92,4 @@ fn engine() -> bevy::app::PluginGroupBuilder {
 }
 
 /// Audio and input libraries complain about missing devices at a level that scares people.
-const LOG_FILTER: &str =
-    "warn,client=info,renet=error,renetcode=off,wgpu=error,naga=error,winit=error,bevy_winit=error,gilrs=error,gilrs_core=error,alsa=error";
+const LOG_FILTER: &str = "warn,client=info,renet=error,renetcode=off,wgpu=error,naga=error,winit=error,bevy_winit=error,gilrs=error,gilrs_core=error,alsa=error";

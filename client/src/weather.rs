@@ -8,7 +8,7 @@
 
 use crate::{args::Args, links::Match, picture::FrameSystems, state::Screen};
 use bevy::prelude::*;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use transport::WeatherStation;
 use transport::weather::{PRESETS, Weather};
 
@@ -57,7 +57,8 @@ impl Sky {
 
     /// Returns whether the cable of any wire is out.
     pub(crate) fn is_unplugged(&self) -> bool {
-        let out = |station: &WeatherStation| protocol::Transport::WIRES.into_iter().any(|wire| !station.is_plugged(wire));
+        let out =
+            |station: &WeatherStation| protocol::Transport::WIRES.into_iter().any(|wire| !station.is_plugged(wire));
         self.station.as_ref().is_some_and(out)
     }
 
@@ -102,7 +103,7 @@ fn keys(keys: Res<ButtonInput<KeyCode>>, mut sky: ResMut<Sky>, mut the_match: Re
         return;
     }
     if let Some(station) = sky.station() {
-        the_match.player.enter_weather(&station);
+        the_match.player.enter_weather(&station, Instant::now());
     }
 }
 

@@ -228,7 +228,7 @@ impl Tour {
         }
         self.switches += 1;
         self.change = Some(Change { from, to, wished: now, took: None, longest_gap: Duration::ZERO });
-        self.pilot.player.switch(to);
+        self.pilot.player.switch(to, now);
     }
 
     fn step(&mut self, now: Instant) -> Result<(), String> {

@@ -24,6 +24,8 @@ pub const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(3);
 pub const MAX_HANDSHAKES: usize = 256;
 /// Silence after which a transport gives a link up.
 pub const LINK_TIMEOUT: Duration = Duration::from_secs(10);
+/// Silence of the driving link after which a client looks for another one: 22 missing snapshots in a row are no bad luck.
+pub const SILENCE: Duration = Duration::from_millis(750);
 /// Interval of keep-alives on an otherwise silent link.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(1);
 /// How long a close may wait until what was sent before it has arrived: a few round trips of the worst link that can be played.

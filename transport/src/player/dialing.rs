@@ -1,18 +1,27 @@
-//! Getting a link: which wire to try, with which fresh credentials, and what became of it.
+//! Getting a link: a race of wires, each with fresh credentials, the first that opens wins.
 //!
-//! Flow: [`super::Player`] → [`Dialing::begin`] → lobby (a fresh connect token for `udp`) → the weather, if any → [`crate::dial`] → [`Dialing::poll`].
+//! Later wires get their start [`HEAD_START`] after the one before, so that a better one wins wherever it works at all, and one that is
+//! silently blocked costs a moment instead of its whole deadline. One that fails lets the next start at once. If the winner turns out
+//! to be useless after all (its greeting stays unanswered), the others are raced again.
+//!
+//! Flow: [`super::Player`] → [`Dialing::begin`] → lobby (a fresh connect token for `udp`) → the weather, if any → [`crate::dial`] →
+//! [`Dialing::poll`].
 
 use crate::lobby::LobbyClient;
 use crate::{Link, Offer, Timing, WeatherStation, dial};
 use protocol::lobby::{Endpoints, Guest};
 use protocol::{SessionId, Transport};
+use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::TryRecvError;
 
+/// How much later than the wire before it each wire of a race starts: a few round trips of a good path.
+const HEAD_START: Duration = Duration::from_millis(250);
+
 type Dialled = Result<Link, String>;
 
-/// One attempt after the other.
+/// The present race.
 pub(super) struct Dialing {
     runtime: Handle,
     lobby: LobbyClient,
@@ -23,8 +32,11 @@ pub(super) struct Dialing {
     weather: Option<WeatherStation>,
     /// The connect token of the grant is good for one link only.
     token_fresh: bool,
-    present: Option<(Transport, oneshot::Receiver<Dialled>)>,
-    others: Vec<Transport>,
+    running: Vec<(Transport, oneshot::Receiver<Dialled>)>,
+    /// Who starts when, the next one last.
+    waiting: Vec<(Instant, Transport)>,
+    /// Who was still in the race when it was won, the next one last.
+    beaten: Vec<Transport>,
 }
 
 impl Dialing {
@@ -43,9 +55,10 @@ impl Dialing {
             session,
             endpoints,
             weather,
-            token_fresh: false,
-            present: None,
-            others: Vec::new(),
+            token_fresh: true,
+            running: Vec::new(),
+            waiting: Vec::new(),
+            beaten: Vec::new(),
         }
     }
 
@@ -54,25 +67,42 @@ impl Dialing {
         self.weather.replace(station.clone()).is_none()
     }
 
-    /// Dials `wire`, or each in turn. An attempt under way is given up. `first` tells that the grant is still unused.
-    pub(super) fn begin(&mut self, wire: Option<Transport>, first: bool) {
-        self.token_fresh |= first;
-        self.others = match wire {
-            Some(wire) => vec![wire],
-            None => Transport::WIRES.into_iter().rev().collect(),
-        };
-        self.present = None;
-        self.next();
+    /// Races `wires`, the best first. A race under way is given up.
+    pub(super) fn begin(&mut self, wires: &[Transport], now: Instant) {
+        self.running.clear();
+        self.beaten.clear();
+        let starts = std::iter::successors(Some(now), |at| at.checked_add(HEAD_START));
+        self.waiting = starts.zip(wires.iter().copied()).collect();
+        self.waiting.reverse();
+        self.start_due(now);
     }
 
-    /// Dials the next wire of the race and returns whether there was one.
-    pub(super) fn next(&mut self) -> bool {
-        let Some(wire) = self.others.pop() else { return false };
+    /// Races those again that were beaten by a wire that is of no use after all. Returns whether there are any.
+    pub(super) fn go_on(&mut self, now: Instant) -> bool {
+        let beaten: Vec<_> = self.beaten.iter().rev().copied().collect();
+        self.begin(&beaten, now);
+        !beaten.is_empty()
+    }
+
+    /// Gives the race up.
+    pub(super) fn cancel(&mut self) {
+        self.running.clear();
+        self.waiting.clear();
+        self.beaten.clear();
+    }
+
+    fn start_due(&mut self, now: Instant) {
+        while let Some((_, wire)) = self.waiting.pop_if(|(at, _)| *at <= now) {
+            self.start(wire);
+        }
+    }
+
+    fn start(&mut self, wire: Transport) {
         let fresh = wire != Transport::Udp || std::mem::take(&mut self.token_fresh);
         let (lobby, guest, session) = (self.lobby.clone(), self.guest.clone(), self.session);
         let weather = self.weather.clone();
         let known = fresh.then(|| self.endpoints.clone());
-        let (done, present) = oneshot::channel();
+        let (done, answer) = oneshot::channel();
         self.runtime.spawn(async move {
             let endpoints = match known {
                 Some(endpoints) => Ok(endpoints),
@@ -89,33 +119,46 @@ impl Dialing {
                 }
                 Err(error) => Err(error),
             };
-            // Whoever gave the attempt up drops the link with the answer.
+            // Whoever gave the race up drops the link with the answer.
             let _ = done.send(link);
         });
-        self.present = Some((wire, present));
-        true
+        self.running.push((wire, answer));
     }
 
-    /// Returns what became of the attempt, once.
-    pub(super) fn poll(&mut self) -> Option<Result<Link, (Transport, String)>> {
-        let (wire, present) = self.present.as_mut()?;
-        let wire = *wire;
-        let dialled = match present.try_recv() {
-            Err(TryRecvError::Empty) => return None,
-            Err(TryRecvError::Closed) => Err("The attempt was broken off.".to_owned()),
-            Ok(dialled) => dialled,
-        };
-        self.present = None;
-        Some(dialled.map_err(|why| (wire, why)))
+    /// Returns who won, once; or, when everybody has failed, who failed last and why.
+    pub(super) fn poll(&mut self, now: Instant) -> Option<Result<Link, (Transport, String)>> {
+        self.start_due(now);
+        let (mut won, mut failed, mut beaten) = (None, None, Vec::new());
+        self.running.retain_mut(|(wire, answer)| {
+            match answer.try_recv() {
+                Err(TryRecvError::Empty) => return true,
+                Ok(Ok(link)) if won.is_none() => won = Some(link),
+                Ok(Ok(_)) => beaten.push(*wire),
+                Ok(Err(why)) => failed = Some((*wire, why)),
+                Err(TryRecvError::Closed) => failed = Some((*wire, "The attempt was broken off.".to_owned())),
+            }
+            false
+        });
+        if let Some(link) = won {
+            beaten.extend(self.waiting.drain(..).map(|(_, wire)| wire));
+            beaten.extend(self.running.drain(..).map(|(wire, _)| wire));
+            self.beaten = beaten;
+            return Some(Ok(link));
+        }
+        let failed = failed?;
+        if let Some((_, next)) = self.waiting.pop() {
+            self.start(next);
+        }
+        if self.running.is_empty() { Some(Err(failed)) } else { None }
     }
 
     pub(super) const fn is_busy(&self) -> bool {
-        self.present.is_some()
+        !self.running.is_empty() || !self.waiting.is_empty()
     }
 
-    /// Returns the wire that is being dialled.
+    /// Returns the wire that was started last.
     pub(super) fn wire(&self) -> Option<Transport> {
-        self.present.as_ref().map(|(wire, _)| *wire)
+        self.running.last().map(|(wire, _)| *wire)
     }
 }
 

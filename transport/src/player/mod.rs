@@ -30,7 +30,7 @@ use protocol::clock::{Clock, Pacer};
 use protocol::grant::ResumeKey;
 use protocol::ids::LinkId;
 use protocol::interpolate::Interpolator;
-use protocol::limits::SEAT_KEPT;
+use protocol::limits::{SEAT_KEPT, SILENCE};
 use protocol::lobby::{Grant, Guest};
 use protocol::names::clean_chat;
 use protocol::predict::{Outcome, Predictor};
@@ -123,6 +123,8 @@ pub struct Player {
     drawn: Option<Instant>,
     away_since: Option<Instant>,
     retry_at: Option<Instant>,
+    /// The race under way looks for a way around a silent link; nobody wished for it.
+    failing_over: bool,
     stopping: bool,
     ended: bool,
     status: Status,
@@ -135,7 +137,7 @@ impl Player {
         let Entry { lobby, guest, grant, maps, wire, weather } = entry;
         let session = ClientSession::new(grant.session, grant.proof, ResumeKey(grant.resume_key), now);
         let mut dialing = Dialing::new(runtime.clone(), lobby, guest, grant.session, grant.endpoints, weather);
-        dialing.begin(wire, true);
+        dialing.begin(wire.as_ref().map_or(&Transport::WIRES, std::slice::from_ref), now);
         Self {
             maps,
             session,
@@ -156,6 +158,7 @@ impl Player {
             drawn: None,
             away_since: None,
             retry_at: None,
+            failing_over: false,
             stopping: false,
             ended: false,
             status: Status::default(),
@@ -180,27 +183,31 @@ impl Player {
                 self.say_goodbye(link, close.reason, now);
             }
         }
+        self.fail_over(now);
         self.come_back(now);
         self.let_go(now);
     }
 
     fn take_dialled(&mut self, now: Instant) {
-        match self.dialing.poll() {
+        match self.dialing.poll(now) {
             Some(Ok(link)) => {
                 self.session.attach(link.id(), link.transport(), now);
                 self.links.insert(link.id(), link);
             }
-            Some(Err((transport, why))) => self.failed(transport, why),
+            Some(Err((transport, why))) => self.failed(transport, why, now),
             None => {}
         }
     }
 
     /// One wire did not work: try the next of the race, or tell.
-    fn failed(&mut self, transport: Transport, why: String) {
-        if self.dialing.next() {
+    fn failed(&mut self, transport: Transport, why: String, now: Instant) {
+        if self.dialing.go_on(now) {
             return;
         }
-        if self.status.driving.is_some() {
+        if self.failing_over {
+            self.failing_over = false;
+            self.retry_at = now.checked_add(RETRY_EVERY);
+        } else if self.status.driving.is_some() {
             self.events.push_back(PlayerEvent::SwitchFailed { transport, why });
         } else if self.seat.is_none() {
             self.end(why);
@@ -244,7 +251,7 @@ impl Player {
         {
             self.end("Somebody took this seat over with the same identity.".into());
         } else if !driving && self.session.driving().is_none() && !self.dialing.is_busy() {
-            self.failed(link.transport(), closed.to_string());
+            self.failed(link.transport(), closed.to_string(), now);
         }
     }
 
@@ -252,9 +259,9 @@ impl Player {
         match event {
             SessionEvent::Welcomed(welcome) => self.welcomed(*welcome),
             SessionEvent::Drives { transport, .. } => self.driven(transport, now),
-            SessionEvent::Refused { transport, refusal, .. } => self.refused(transport, refusal),
+            SessionEvent::Refused { transport, refusal, .. } => self.refused(transport, refusal, now),
             SessionEvent::Unanswered { transport, .. } => {
-                self.failed(transport, format!("The server did not answer the greeting over {transport}."));
+                self.failed(transport, format!("The server did not answer the greeting over {transport}."), now);
             }
             SessionEvent::Snapshot { view, header, arrived } => self.saw(&view, &header, arrived),
             SessionEvent::Room(event) => self.heard(event),
@@ -287,16 +294,17 @@ impl Player {
         self.status.driving = Some(transport);
         self.away_since = None;
         self.retry_at = None;
+        self.failing_over = false;
         self.clock.path_changed();
         self.events.push_back(PlayerEvent::Drives { transport, gap });
     }
 
-    fn refused(&mut self, transport: Transport, refusal: Refusal) {
+    fn refused(&mut self, transport: Transport, refusal: Refusal, now: Instant) {
         match refusal {
             // The key speaks for us from here on: the same wire once more.
             Refusal::ProofUsed if self.seat.is_none() && !self.status.resumed_without_welcome => {
                 self.status.resumed_without_welcome = true;
-                self.dialing.begin(Some(transport), false);
+                self.dialing.begin(&[transport], now);
             }
             _ if self.status.driving.is_some() => {
                 self.events.push_back(PlayerEvent::SwitchFailed { transport, why: refusal.to_string() });
@@ -341,6 +349,23 @@ impl Player {
         self.events.push_back(PlayerEvent::Game(event));
     }
 
+    /// The driving link has gone silent: the other wires are raced, and if none works, all of them again. Should the link speak again
+    /// before another has taken over, it goes on.
+    fn fail_over(&mut self, now: Instant) {
+        let (Some(driving), Some(heard)) = (self.status.driving, self.status.last_snapshot) else { return };
+        let silent = now.saturating_duration_since(heard) > SILENCE;
+        if !silent && std::mem::take(&mut self.failing_over) {
+            self.dialing.cancel();
+        }
+        let free = !self.dialing.is_busy() && !self.session.is_attaching() && self.retry_at.is_none_or(|at| at <= now);
+        if silent && free {
+            self.failing_over = true;
+            let others = Transport::WIRES.into_iter().filter(|wire| *wire != driving);
+            let wires: Vec<_> = others.chain([driving]).collect();
+            self.dialing.begin(&wires, now);
+        }
+    }
+
     /// All links are lost: dials again and again, every wire in turn, for as long as the seat is kept.
     fn come_back(&mut self, now: Instant) {
         let Some(since) = self.away_since else { return };
@@ -348,24 +373,24 @@ impl Player {
             self.end("The connection was lost and could not be made again. Check the network, then join again.".into());
         } else if !self.dialing.is_busy() && !self.session.is_attaching() && self.retry_at.is_some_and(|at| at <= now) {
             self.retry_at = now.checked_add(RETRY_EVERY);
-            self.dialing.begin(None, false);
+            self.dialing.begin(&Transport::WIRES, now);
         }
     }
 
     /// Makes `to` the driving wire as soon as it works; the present one goes on until then.
-    pub fn switch(&mut self, to: Transport) {
+    pub fn switch(&mut self, to: Transport, now: Instant) {
         if !self.ended && self.status.driving.is_some_and(|driving| driving != to) && !self.session.is_attaching() {
-            self.dialing.begin(Some(to), false);
+            self.dialing.begin(&[to], now);
         }
     }
 
     /// Lets every link pass through `station` from now on. A driving link that went straight to the server is dialled again on the same
     /// wire, make before break.
-    pub fn enter_weather(&mut self, station: &WeatherStation) {
+    pub fn enter_weather(&mut self, station: &WeatherStation, now: Instant) {
         if self.dialing.enter_weather(station)
             && let Some(wire) = self.status.driving
         {
-            self.dialing.begin(Some(wire), false);
+            self.dialing.begin(&[wire], now);
         }
     }
 
