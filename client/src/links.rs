@@ -67,8 +67,7 @@ fn enter(
     mut commands: Commands,
     lobby: Res<Lobby>,
     maps: Res<Maps>,
-    args: Res<Args>,
-    sky: Res<Sky>,
+    (args, sky): (Res<Args>, Res<Sky>),
     mut failure: ResMut<Failure>,
     mut next: ResMut<NextState<Screen>>,
 ) {

@@ -146,7 +146,7 @@ fn thrown_out(scene: &mut Scene, wire: Transport, wrong: impl Fn(u32) -> (Lane, 
         // A newer Latest message replaces an unsent one.
         scene.honest.fly(Duration::from_millis(5));
     }
-    scene.to_the_end(&link).1
+    scene.until_the_end(&link).1
 }
 
 #[test]
@@ -259,7 +259,7 @@ fn a_link_that_says_nothing_is_closed_after_a_while() {
         let guest = scene.guest();
         let grant = scene.grant(&guest);
         let link = scene.dial(wire, &grant);
-        let (_, closed) = scene.to_the_end(&link);
+        let (_, closed) = scene.until_the_end(&link);
         assert_eq!(closed, Closed::ByPeer(CloseReason::HandshakeTimeout), "{wire}");
     }
     scene.honest_player_is_unharmed();

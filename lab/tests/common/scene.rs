@@ -69,7 +69,7 @@ impl Scene {
     pub(crate) fn refused(&mut self, wire: Transport, grant: &Grant, hello: Vec<u8>) -> Refusal {
         let link = self.dial(wire, grant);
         link.send(Lane::Reliable, hello.into()).expect("an open link");
-        let (messages, closed) = self.to_the_end(&link);
+        let (messages, closed) = self.until_the_end(&link);
         assert_eq!(closed, Closed::ByPeer(CloseReason::Refused), "{wire}");
         let refusal = messages.iter().find_map(|(lane, message)| match Kind::split(*lane, message) {
             Ok((Kind::Refusal, body)) => Some(decode_refusal(body).expect("a refusal of this version")),
@@ -79,7 +79,7 @@ impl Scene {
     }
 
     /// Reads a link until the server closes it, while the honest player flies.
-    pub(crate) fn to_the_end(&mut self, link: &Link) -> (Vec<(Lane, Bytes)>, Closed) {
+    pub(crate) fn until_the_end(&mut self, link: &Link) -> (Vec<(Lane, Bytes)>, Closed) {
         let mut messages = Vec::new();
         let start = Instant::now();
         loop {
