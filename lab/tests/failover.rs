@@ -2,7 +2,6 @@
 //!
 //! The cables are pulled in the weather below the transports, so the links find out for themselves, as they would outside.
 
-#[allow(dead_code, reason = "every test program uses its own part of this")]
 mod common;
 
 use common::{Crew, Server, alone};

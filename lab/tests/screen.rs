@@ -3,7 +3,6 @@
 //!
 //! Needs `Xvfb` and a Vulkan driver (Mesa's software one will do); where there is no `Xvfb` at all the tests fail and say so.
 
-#[allow(dead_code, reason = "every test program uses its own part of this")]
 mod common;
 
 use common::server::{Server, program, workspace};
