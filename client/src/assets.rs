@@ -7,7 +7,7 @@
 
 use bevy::prelude::Resource;
 use std::path::{Path, PathBuf};
-use transport::maps::MapShelf;
+use transport::maps::{MapShelf, assets_dir};
 
 /// The maps that are there, or one sentence on why there are none. Only matches need them, so the menu opens without.
 #[derive(Resource, Clone, Debug)]
@@ -21,13 +21,7 @@ impl AssetDir {
     /// Returns the folder that was asked for, else `assets` here, else beside the executable or any folder above it. Whether it
     /// exists is found out by whoever reads from it.
     pub(crate) fn find(asked: Option<&Path>) -> Self {
-        if let Some(dir) = asked {
-            return Self(dir.to_owned());
-        }
-        let executable = std::env::current_exe().unwrap_or_default();
-        let beside = executable.ancestors().skip(1).map(|dir| dir.join(NAME));
-        let found = std::iter::once(PathBuf::from(NAME)).chain(beside).find(|dir| dir.join("maps").is_dir());
-        Self(found.unwrap_or_else(|| PathBuf::from(NAME)))
+        Self(assets_dir(asked).unwrap_or_else(|_| asked.unwrap_or(Path::new("assets")).to_owned()))
     }
 
     /// Reads the maps.
@@ -35,5 +29,3 @@ impl AssetDir {
         Maps(MapShelf::open(&self.0))
     }
 }
-
-const NAME: &str = "assets";

@@ -6,7 +6,6 @@ use game::Bot;
 use protocol::Transport;
 use protocol::ids::RoomId;
 use protocol::lobby::{Guest, NewRoom, RoomInfo};
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use transport::lobby::{LobbyClient, LobbyError};
@@ -147,18 +146,6 @@ pub async fn places(lobby: &LobbyClient, room: Option<RoomId>, clients: usize) -
     }
     places.truncate(clients);
     Ok(places)
-}
-
-/// Returns the folder with the maps: `assets` here, or the nearest one above the program.
-///
-/// # Errors
-/// A sentence.
-pub fn assets() -> Result<PathBuf, String> {
-    let here = std::env::current_dir().unwrap_or_default();
-    let program = std::env::current_exe().unwrap_or_default();
-    let above = std::iter::once(here.as_path()).chain(program.ancestors());
-    let folder = above.map(|folder| folder.join("assets")).find(|assets| assets.join("maps").is_dir());
-    folder.ok_or_else(|| "There is no folder `assets/maps` here. Start from the project's folder.".to_owned())
 }
 
 /// Sleeps until `next` and moves it on by one [`STEP`]; after a hiccup it does not hurry.

@@ -18,7 +18,7 @@ mod web;
 pub use honest::Seen;
 pub use tally::{Port, Thrown};
 
-use crate::pilot::{assets, places};
+use crate::pilot::places;
 use clap::Args;
 use honest::Honest;
 use protocol::Transport;
@@ -31,7 +31,7 @@ use std::time::{Duration, Instant};
 use tally::Tally;
 use tokio::runtime::{Handle, Runtime};
 use transport::lobby::LobbyClient;
-use transport::maps::MapShelf;
+use transport::maps::{MapShelf, assets_dir};
 
 /// Time between two looks at the server's health.
 const HEALTH_EVERY: Duration = Duration::from_millis(500);
@@ -136,7 +136,7 @@ pub fn verdict(outcome: &Outcome) -> Result<(), String> {
 pub fn blow(options: &Options) -> Result<Outcome, String> {
     let lobby = LobbyClient::new(&options.server)?;
     let http = on_this_machine(lobby.base())?;
-    let maps = MapShelf::open(&assets()?)?;
+    let maps = MapShelf::open(&assets_dir(None)?)?;
     let players = usize::from(options.players);
     let (calm, rough) = (runtime()?, runtime()?);
     let sentence = |error: transport::lobby::LobbyError| error.to_string();

@@ -2,7 +2,7 @@
 //!
 //! Flow: command line → [`run`] → [`crate::pilot::Pilot`]s → table, JSON.
 
-use crate::pilot::{Field, Pilot, STEP, assets, places, wait_step};
+use crate::pilot::{Field, Pilot, STEP, places, wait_step};
 use crate::report::{Percentiles, Times};
 use clap::{Args, ValueEnum};
 use game::view::PhaseKind;
@@ -12,7 +12,7 @@ use protocol::wire::event::ServerEvent;
 use serde::Serialize;
 use std::time::{Duration, Instant};
 use transport::lobby::LobbyClient;
-use transport::maps::MapShelf;
+use transport::maps::{MapShelf, assets_dir};
 use transport::player::{PlayerEvent, Status};
 use transport::weather::{Weather, WeatherStation};
 
@@ -144,7 +144,7 @@ pub fn fly(options: &Options) -> Result<Outcome, String> {
     let runtime =
         transport::runtime::runtime().map_err(|error| format!("Cannot start the network threads: {error}."))?;
     let lobby = LobbyClient::new(&options.server)?;
-    let maps = MapShelf::open(&assets()?)?;
+    let maps = MapShelf::open(&assets_dir(None)?)?;
     let mut flock = Flock::default();
     let field =
         Field { runtime: runtime.handle().clone(), lobby, maps, weather: options.weather.map(WeatherStation::new) };

@@ -5,7 +5,7 @@
 //!
 //! Flow: command line → [`run`] → [`crate::pilot::Pilot`] → table, JSON.
 
-use crate::pilot::{Field, Pilot, assets, places, wait_step};
+use crate::pilot::{Field, Pilot, places, wait_step};
 use crate::report::{Percentiles, Times};
 use clap::Args;
 use protocol::Transport;
@@ -14,7 +14,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use transport::lobby::LobbyClient;
-use transport::maps::MapShelf;
+use transport::maps::{MapShelf, assets_dir};
 use transport::player::PlayerEvent;
 use transport::weather::{Weather, WeatherStation};
 
@@ -115,7 +115,7 @@ pub fn fly(options: &Options) -> Result<Outcome, String> {
     let runtime =
         transport::runtime::runtime().map_err(|error| format!("Cannot start the network threads: {error}."))?;
     let lobby = LobbyClient::new(&options.server)?;
-    let maps = MapShelf::open(&assets()?)?;
+    let maps = MapShelf::open(&assets_dir(None)?)?;
     let field =
         Field { runtime: runtime.handle().clone(), lobby, maps, weather: options.weather.map(WeatherStation::new) };
     let pilot = runtime.block_on(async {

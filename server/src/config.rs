@@ -11,7 +11,7 @@ use std::fmt::Display;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 /// Places that a room may have.
@@ -100,16 +100,6 @@ impl Config {
     pub fn resolve_public_host(&self) -> Result<Option<PublicHost>, String> {
         self.public_host.as_deref().map(|name| PublicHost::resolve(name, self.udp.is_ipv6())).transpose()
     }
-
-    /// Returns the folder with maps: the one given, else `assets` in the current folder, else the nearest one above the program.
-    ///
-    /// # Errors
-    /// A sentence for the operator if there is none.
-    pub fn assets_dir(&self) -> Result<PathBuf, String> {
-        let here = std::env::current_dir().unwrap_or_default();
-        let program = std::env::current_exe().unwrap_or_default();
-        find_assets(self.assets.as_deref(), &here, &program)
-    }
 }
 
 impl PublicHost {
@@ -177,22 +167,6 @@ fn snapshot_rate(text: &str) -> Result<u32, String> {
 fn number<T: FromStr + PartialOrd + Display>(text: &str, allowed: RangeInclusive<T>) -> Result<T, String> {
     let number = text.parse().ok().filter(|number| allowed.contains(number));
     number.ok_or_else(|| format!("choose a number from {} to {}", allowed.start(), allowed.end()))
-}
-
-fn find_assets(given: Option<&Path>, here: &Path, program: &Path) -> Result<PathBuf, String> {
-    if let Some(given) = given {
-        return given.is_dir().then(|| given.to_owned()).ok_or_else(|| {
-            format!("There is no folder `{}`. Give the one that contains `maps` with --assets.", given.display())
-        });
-    }
-    let places = std::iter::once(here).chain(program.ancestors().skip(1));
-    places.map(|place| place.join("assets")).find(|assets| assets.join("maps").is_dir()).ok_or_else(|| {
-        format!(
-            "No folder `assets` with maps in `{}` or beside the program. Start the server in the project's folder, or give \
-             the folder with --assets.",
-            here.display()
-        )
-    })
 }
 
 #[cfg(test)]
@@ -265,19 +239,5 @@ mod tests {
             cannot_listen(addr, "--http", &io::ErrorKind::AddrInUse.into()),
             "Cannot listen on 0.0.0.0:8080: the address is in use. Is another server running? Choose another with --http."
         );
-    }
-
-    #[test]
-    fn assets_are_found_here_or_above_the_program() {
-        let root = std::env::temp_dir().join(format!("crosswire-assets-{}", std::process::id()));
-        let maps = root.join("assets/maps");
-        std::fs::create_dir_all(&maps).expect("the temporary folder is writable");
-        let elsewhere = root.join("elsewhere");
-        let program = root.join("target/debug/server");
-        assert_eq!(find_assets(None, &root, Path::new("")), Ok(root.join("assets")));
-        assert_eq!(find_assets(None, &elsewhere, &program), Ok(root.join("assets")));
-        assert!(find_assets(None, &elsewhere, Path::new("/nowhere/server")).is_err());
-        assert!(find_assets(Some(&elsewhere), &root, &program).is_err());
-        std::fs::remove_dir_all(&root).expect("it was just made");
     }
 }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::watch;
 use tracing::{error, info};
-use transport::maps::MapShelf;
+use transport::maps::{MapShelf, assets_dir};
 
 fn main() -> ExitCode {
     let config = Config::parse();
@@ -31,7 +31,7 @@ fn main() -> ExitCode {
 }
 
 fn serve(config: &Config) -> Result<(), String> {
-    let maps = MapShelf::open(&config.assets_dir()?)?;
+    let maps = MapShelf::open(&assets_dir(config.assets.as_deref())?)?;
     let public_host = config.resolve_public_host()?;
     let keys = match &config.data {
         Some(folder) => Keys::open(folder).map_err(|error| error.to_string())?,

@@ -1,10 +1,13 @@
-//! The maps on this machine: every `*.map` of a folder, read and checked once at start.
+//! The maps on this machine: where they lie, and every `*.map` there, read and checked once at start.
+//!
+//! People start programs from the repository, from a build folder or from an unpacked archive. Each has an `assets` folder nearby, and
+//! none should need an argument to find it.
 //!
 //! Flow: `assets/maps` → [`MapShelf`] → server rooms, client prediction and picture.
 
 use game::Map;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Largest map file that is read, bytes: a map of 128 by 128 tiles with generous comments.
@@ -57,5 +60,50 @@ impl MapShelf {
     /// Returns every name, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.maps.keys().map(String::as_str)
+    }
+}
+
+/// Returns the folder with maps and fonts: the one `given`, else `assets` here, else the nearest one above the program.
+///
+/// # Errors
+/// A sentence if there is none.
+pub fn assets_dir(given: Option<&Path>) -> Result<PathBuf, String> {
+    let here = std::env::current_dir().unwrap_or_default();
+    let program = std::env::current_exe().unwrap_or_default();
+    find_assets(given, &here, &program)
+}
+
+fn find_assets(given: Option<&Path>, here: &Path, program: &Path) -> Result<PathBuf, String> {
+    if let Some(given) = given {
+        return given.is_dir().then(|| given.to_owned()).ok_or_else(|| {
+            format!("There is no folder `{}`. Give the one that contains `maps` with --assets.", given.display())
+        });
+    }
+    let places = std::iter::once(here).chain(program.ancestors().skip(1));
+    places.map(|place| place.join("assets")).find(|assets| assets.join("maps").is_dir()).ok_or_else(|| {
+        format!(
+            "No folder `assets` with maps in `{}` or beside the program. Start in the project's folder, or give the folder \
+             with --assets.",
+            here.display()
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn assets_are_found_here_or_above_the_program() {
+        let root = std::env::temp_dir().join(format!("crosswire-assets-{}", std::process::id()));
+        let maps = root.join("assets/maps");
+        std::fs::create_dir_all(&maps).expect("the temporary folder is writable");
+        let elsewhere = root.join("elsewhere");
+        let program = root.join("target/debug/server");
+        assert_eq!(find_assets(None, &root, Path::new("")), Ok(root.join("assets")));
+        assert_eq!(find_assets(None, &elsewhere, &program), Ok(root.join("assets")));
+        assert!(find_assets(None, &elsewhere, Path::new("/nowhere/server")).is_err());
+        assert!(find_assets(Some(&elsewhere), &root, &program).is_err());
+        std::fs::remove_dir_all(&root).expect("it was just made");
     }
 }

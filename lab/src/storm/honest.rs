@@ -133,7 +133,7 @@ impl Honest {
         let grown = |field: fn(&Status) -> u64| -> u64 {
             after.iter().zip(&self.before).map(|(after, before)| field(after).saturating_sub(field(before))).sum()
         };
-        let (sent, executed) = (grown(|s| s.commands), grown(|s| s.executed));
+        let (sent, executed) = (grown(|s| s.answered), grown(|s| s.executed));
         Seen {
             connected: after.iter().filter(|status| status.driving.is_some()).count(),
             disconnects: after.iter().map(|status| status.links_lost).sum::<u64>() + self.thrown_out,
