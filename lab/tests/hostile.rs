@@ -22,7 +22,7 @@ use protocol::wire::hello::{Hello, Refusal, Resume, encode_hello};
 use protocol::{CloseReason, Lane, Transport};
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use transport::{Closed, Offer, dial};
 
 fn join_with(grant: &Grant) -> Vec<u8> {
@@ -261,6 +261,29 @@ fn a_link_that_says_nothing_is_closed_after_a_while() {
         let link = scene.dial(wire, &grant);
         let (_, closed) = scene.until_the_end(&link);
         assert_eq!(closed, Closed::ByPeer(CloseReason::HandshakeTimeout), "{wire}");
+    }
+    scene.honest_player_is_unharmed();
+}
+
+#[test]
+fn a_link_that_talks_but_never_greets_is_closed_all_the_same() {
+    let _turn = alone();
+    let mut scene = Scene::new();
+    let guest = scene.guest();
+    for wire in Transport::WIRES {
+        let grant = scene.grant(&guest);
+        let link = scene.dial(wire, &grant);
+        let start = Instant::now();
+        while link.closed().is_none() {
+            assert!(start.elapsed() < Duration::from_secs(6), "{wire}: still open");
+            let commands = vec![Command::default()];
+            let (newest, snapshot) = (Tick(1), Tick(0));
+            let bundle = Bundle { newest, snapshot, events_seen: 0, stamp: 0, commands };
+            // It fails once the link is closed, which is what is waited for.
+            let _ = link.send(Lane::Latest, bundle.encode().into());
+            scene.snapshots(&link, Duration::from_millis(10));
+        }
+        assert_eq!(link.closed(), Some(Closed::ByPeer(CloseReason::HandshakeTimeout)), "{wire}");
     }
     scene.honest_player_is_unharmed();
 }

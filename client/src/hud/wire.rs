@@ -162,8 +162,7 @@ mod tests {
     #[test]
     fn the_line_says_wire_round_trip_jitter_and_lead() {
         let ms = Duration::from_millis;
-        let mut status = Status::default();
-        status.driving = Some(Transport::Udp);
+        let mut status = Status { driving: Some(Transport::Udp), ..Status::default() };
         assert_eq!(summary(&status), "udp – ms");
         (status.round_trip, status.jitter, status.lead_ticks) = (Some(ms(52)), ms(3), 2.2);
         assert_eq!(summary(&status), "udp 52±3 ms [2]");

@@ -69,11 +69,6 @@ impl Outbox {
         Some(bytes.clone())
     }
 
-    /// Returns how many events wait for their acknowledgement.
-    pub fn unacknowledged(&self) -> usize {
-        self.kept.len()
-    }
-
     /// Returns the number of the last event that was added; 0 for none.
     pub const fn last(&self) -> u32 {
         self.last

@@ -28,12 +28,14 @@ pub struct Doorman {
     sealer: Sealer,
     used: UsedProofs,
     sessions: HashMap<SessionId, Entity>,
+    /// Who was given a seat in this tick, which queries see in the next one only.
+    seated_now: Vec<PlayerId>,
 }
 
 impl Doorman {
     /// Returns a doorman who accepts what `sealer` sealed.
     pub fn new(sealer: Sealer) -> Self {
-        Self { sealer, used: UsedProofs::default(), sessions: HashMap::new() }
+        Self { sealer, used: UsedProofs::default(), sessions: HashMap::new(), seated_now: Vec::new() }
     }
 
     /// Forgets a session that has ended.
@@ -51,12 +53,19 @@ impl Doorman {
     }
 }
 
+/// A link that was told to go. It may take a moment to close, in which nothing it says counts.
+#[derive(Component)]
+pub struct TurnedAway;
+
+/// Links that have neither a seat nor been told to go.
+type AtTheDoor = (Without<AttachedTo>, Without<TurnedAway>);
+
 type Seated<'w, 's> = Query<'w, 's, (Entity, &'static mut Seat, &'static SeatOf)>;
 
 /// Reads the first message of every link that has no seat yet.
 #[expect(clippy::too_many_arguments, reason = "a system names all that it touches")]
 pub fn greet(
-    mut fresh: Query<(Entity, &Link, &mut Conduct), Without<AttachedTo>>,
+    mut fresh: Query<(Entity, &Link, &mut Conduct), AtTheDoor>,
     mut seats: Seated<'_, '_>,
     mut rooms: Query<(Entity, &mut Room)>,
     links: Query<&Link>,
@@ -67,16 +76,18 @@ pub fn greet(
     mut commands: Commands,
 ) {
     let now = Instant::now();
+    doorman.seated_now.clear();
     for (entity, link, mut conduct) in &mut fresh {
         if link.closed().is_some() {
             continue;
         }
-        let Some(first) = link.try_recv() else {
-            if now.saturating_duration_since(conduct.since) > HANDSHAKE_DEADLINE {
-                link.close(CloseReason::HandshakeTimeout);
-            }
+        // Whoever keeps talking without saying hello is no better than whoever keeps silent.
+        if now.saturating_duration_since(conduct.since) > HANDSHAKE_DEADLINE {
+            link.close(CloseReason::HandshakeTimeout);
+            commands.entity(entity).insert(TurnedAway);
             continue;
-        };
+        }
+        let Some(first) = link.try_recv() else { continue };
         let seated = match Kind::split(first.lane, &first.bytes) {
             _ if stopping.0 => Err(Refusal::Stopping),
             Ok((Kind::Hello, body)) => decode_hello(body).and_then(|hello| match hello {
@@ -101,6 +112,7 @@ pub fn greet(
                 // The link is about to be closed; whether the words still get through is up to it.
                 let _ = link.send(protocol::Lane::Reliable, encode_refusal(refusal).into());
                 link.close(CloseReason::Refused);
+                commands.entity(entity).insert(TurnedAway);
             }
         }
     }
@@ -127,11 +139,14 @@ fn join(
     now: Instant,
 ) -> Result<Entity, Refusal> {
     check_identity(link, proof.player, proof.session)?;
+    if doorman.seated_now.contains(&proof.player) {
+        return Err(Refusal::TooManyLinks);
+    }
     let (room_entity, mut room) =
         rooms.iter_mut().find(|(_, room)| room.plan.id == proof.room).ok_or(Refusal::NoRoom)?;
     let held = seats
         .iter_mut()
-        .find(|(_, seat, of)| of.0 == room_entity && seat.session.player() == proof.player && !seat.given_up);
+        .find(|(_, seat, of)| of.0 == room_entity && seat.session.player() == proof.player && seat.given_up.is_none());
     let begin = |seat, room: &Room| {
         let key = proof.resume_key.clone();
         let mut session = ServerSession::new(proof.session, proof.player, proof.name.clone(), seat, key, now);
@@ -156,6 +171,7 @@ fn join(
     info!("{} joined room {} over {}", proof.name, room.plan.id.0, link.transport());
     let entity = commands.spawn((Seat::new(session, now), SeatOf(room_entity))).id();
     doorman.sessions.insert(proof.session, entity);
+    doorman.seated_now.push(proof.player);
     Ok(entity)
 }
 

@@ -33,14 +33,14 @@ pub struct Seat {
     pub session: ServerSession,
     /// Allowance of chat lines.
     chat: TokenBucket,
-    /// The session was given up; the seat goes away at the end of this tick.
-    pub given_up: bool,
+    /// The session was given up, and why its links are closed; the seat goes away at the end of this tick.
+    pub given_up: Option<CloseReason>,
 }
 
 impl Seat {
     /// Returns the seat of `session`.
     pub fn new(session: ServerSession, now: Instant) -> Self {
-        Self { session, chat: TokenBucket::new(CHAT_PER_SECOND, CHAT_BURST, now), given_up: false }
+        Self { session, chat: TokenBucket::new(CHAT_PER_SECOND, CHAT_BURST, now), given_up: None }
     }
 }
 
@@ -65,8 +65,7 @@ pub fn attend(
                 link.close(close.reason);
             }
         }
-        if seat.given_up {
-            let reason = if seat.session.driving().is_some() { CloseReason::Done } else { CloseReason::SlowReader };
+        if let Some(reason) = seat.given_up {
             index
                 .links_of(&seat.session)
                 .filter_map(|entity| links.get(entity).ok())
@@ -91,9 +90,9 @@ fn obey(seat: &mut Seat, room: &mut Room, event: SessionEvent, now: Instant) {
         }
         SessionEvent::Client(ClientEvent::Leave) => {
             info!("{name} left room {}", room.plan.id.0);
-            seat.given_up = true;
+            seat.given_up = Some(CloseReason::Done);
         }
-        SessionEvent::Away if seat.given_up => {}
+        SessionEvent::Away if seat.given_up.is_some() => {}
         SessionEvent::Away => {
             info!("{name} lost all links; the seat is kept");
             room.set_away(at, true);
@@ -101,11 +100,11 @@ fn obey(seat: &mut Seat, room: &mut Room, event: SessionEvent, now: Instant) {
         SessionEvent::Back => room.set_away(at, false),
         SessionEvent::Expired => {
             info!("{name} did not come back; the seat is free again");
-            seat.given_up = true;
+            seat.given_up = Some(CloseReason::Done);
         }
         SessionEvent::Overflow => {
             debug!("{name} left too many events unread");
-            seat.given_up = true;
+            seat.given_up = Some(CloseReason::SlowReader);
         }
     }
 }

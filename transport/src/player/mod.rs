@@ -125,6 +125,8 @@ pub struct Player {
     retry_at: Option<Instant>,
     /// The race under way looks for a way around a silent link; nobody wished for it.
     failing_over: bool,
+    /// The proof was used up by an attempt whose answer was lost, and the key has been tried instead.
+    key_tried: bool,
     stopping: bool,
     ended: bool,
     status: Status,
@@ -159,6 +161,7 @@ impl Player {
             away_since: None,
             retry_at: None,
             failing_over: false,
+            key_tried: false,
             stopping: false,
             ended: false,
             status: Status::default(),
@@ -302,13 +305,11 @@ impl Player {
     fn refused(&mut self, transport: Transport, refusal: Refusal, now: Instant) {
         match refusal {
             // The key speaks for us from here on: the same wire once more.
-            Refusal::ProofUsed if self.seat.is_none() && !self.status.resumed_without_welcome => {
-                self.status.resumed_without_welcome = true;
+            Refusal::ProofUsed if self.seat.is_none() && !self.key_tried => {
+                self.key_tried = true;
                 self.dialing.begin(&[transport], now);
             }
-            _ if self.status.driving.is_some() => {
-                self.events.push_back(PlayerEvent::SwitchFailed { transport, why: refusal.to_string() });
-            }
+            _ if self.status.driving.is_some() => self.failed(transport, refusal.to_string(), now),
             _ => self.end(refusal.to_string()),
         }
     }

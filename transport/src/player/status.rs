@@ -46,7 +46,6 @@ pub struct Status {
     pub links_lost: u64,
     /// Events that came again over another link and were dropped.
     pub repeated_events: u64,
-    pub(super) resumed_without_welcome: bool,
 }
 
 impl Status {
