@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Version of everything on the wire. A peer with another one is refused in words, never decoded.
-pub const PROTOCOL_VERSION: u16 = 1;
+pub const PROTOCOL_VERSION: u16 = 2;
 /// Netcode protocol id of the `udp` transport: "CROSSW" in ASCII, then the version.
 pub const NETCODE_PROTOCOL_ID: u64 = 0x4352_4F53_5357_0000 | PROTOCOL_VERSION as u64;
 
@@ -44,6 +44,8 @@ pub const SEAT_KEPT: Duration = Duration::from_secs(60);
 pub const SWITCH_GRACE: Duration = Duration::from_millis(500);
 /// Links that one session may hold at once: the driving one, the next one, and one that is being drained.
 pub const LINKS_PER_SESSION: usize = 3;
+/// Links that carry one session's match along at once, besides those: one per other kind of wire, and one to spare.
+pub const SHADOWS_PER_SESSION: usize = 6;
 /// How far ahead of the present epoch an attach may be: every lost attempt uses one up.
 pub const MAX_EPOCH_STEP: u32 = 64;
 /// Reliable messages, and their bytes, that a session holds until they are acknowledged.

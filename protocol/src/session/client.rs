@@ -12,9 +12,10 @@ use crate::limits::{BUNDLE_COMMANDS, HANDSHAKE_DEADLINE, SWITCH_GRACE};
 use crate::snapshot::{Ring, decode as decode_snapshot};
 use crate::wire::command::Bundle;
 use crate::wire::event::{ClientEvent, ServerEvent, decode};
-use crate::wire::hello::{Hello, Refusal, Resume, Welcome, decode_refusal, decode_welcome, encode_hello};
+use crate::wire::hello::{Hello, Refusal, Resume, Shadow, Welcome, decode_refusal, decode_welcome, encode_hello};
 use crate::wire::reader::BitReader;
-use crate::wire::snapshot::Header;
+use crate::wire::shadow::{ShadowCommands, ShadowSnapshot};
+use crate::wire::snapshot::{Echo, Header};
 use crate::wire::{DecodeError, Kind};
 use bytes::Bytes;
 use game::{Command, Tick, View};
@@ -59,6 +60,20 @@ pub enum SessionEvent {
         /// When it arrived.
         arrived: Instant,
     },
+    /// What a link that carries the match along says about a tick, newer than any before over it or not.
+    Shown {
+        /// The link.
+        link: LinkId,
+        /// What it says.
+        snapshot: ShadowSnapshot,
+        /// When it arrived.
+        arrived: Instant,
+    },
+    /// A link does not carry the match along: it was refused, or nobody answered.
+    NoShadow {
+        /// Its wire.
+        transport: Transport,
+    },
     /// Something happened in the room.
     Room(ServerEvent),
     /// The last link is gone.
@@ -67,10 +82,22 @@ pub enum SessionEvent {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
-    Greeting { until: Instant },
-    Welcomed { until: Instant },
+    Greeting {
+        until: Instant,
+    },
+    Welcomed {
+        until: Instant,
+    },
     Driving,
-    Draining { until: Instant },
+    Draining {
+        until: Instant,
+    },
+    /// Has asked to carry the match along.
+    Asking {
+        until: Instant,
+    },
+    /// Carries the match along.
+    Shadow,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -87,6 +114,8 @@ pub struct ClientSession {
     proof: Option<Vec<u8>>,
     first_key: ResumeKey,
     tried: Epoch,
+    /// Number of the last link that asked to carry the match along.
+    asked: u32,
     links: BTreeMap<LinkId, Attached>,
     born: Instant,
     recent: VecDeque<(Tick, Command)>,
@@ -106,6 +135,7 @@ impl ClientSession {
             proof: Some(proof),
             first_key: key,
             tried: Epoch(0),
+            asked: 0,
             links: BTreeMap::new(),
             born: now,
             recent: VecDeque::new(),
@@ -118,7 +148,8 @@ impl ClientSession {
         }
     }
 
-    /// Greets on a fresh link: joins with the proof, or resumes at the next epoch once the session exists.
+    /// Greets on a fresh link, or on one that carries the match along: joins with the proof, or resumes at the next epoch once the session
+    /// exists.
     pub fn attach(&mut self, link: LinkId, transport: Transport, now: Instant) {
         let (epoch, hello) = match &self.proof {
             Some(proof) => (Epoch(1), Hello::Join { proof: proof.clone() }),
@@ -135,6 +166,23 @@ impl ClientSession {
         self.transmit(link, Lane::Reliable, encode_hello(&hello).into());
     }
 
+    /// Asks on a fresh link to carry the match along, in the compact form. Returns whether a link drives, without which that is not
+    /// possible.
+    pub fn shadow(&mut self, link: LinkId, transport: Transport, now: Instant) -> bool {
+        let epoch = self.epoch();
+        if epoch == Epoch(0) {
+            return false;
+        }
+        self.asked = self.asked.saturating_add(1);
+        let key = self.first_key.advanced(epoch.0.saturating_sub(1));
+        let key_proof = key.prove_shadow(self.id, epoch, self.asked, transport);
+        let hello = Hello::Shadow(Shadow { session: self.id, epoch, number: self.asked, key_proof });
+        let until = now.checked_add(HANDSHAKE_DEADLINE).unwrap_or(now);
+        self.links.insert(link, Attached { transport, epoch: Epoch(0), stage: Stage::Asking { until } });
+        self.transmit(link, Lane::Reliable, encode_hello(&hello).into());
+        true
+    }
+
     /// Takes note that `link` is gone.
     pub fn detach(&mut self, link: LinkId) {
         let Some(gone) = self.links.remove(&link) else { return };
@@ -142,8 +190,8 @@ impl ClientSession {
             return;
         }
         // Whatever is left and welcomed takes over, the newest first: the server does the same.
-        let next =
-            self.links.iter().filter(|(_, l)| !matches!(l.stage, Stage::Greeting { .. })).max_by_key(|(_, l)| l.epoch);
+        let can = |l: &Attached| matches!(l.stage, Stage::Welcomed { .. } | Stage::Draining { .. });
+        let next = self.links.iter().filter(|(_, l)| can(l)).max_by_key(|(_, l)| l.epoch);
         match next.map(|(link, attached)| (*link, attached.transport)) {
             Some((link, transport)) => self.drive(link, transport),
             None => self.events.push_back(SessionEvent::Away),
@@ -156,8 +204,20 @@ impl ClientSession {
     /// What the server did wrong; nothing of the message was applied.
     pub fn handle(&mut self, link: LinkId, lane: Lane, message: &[u8], now: Instant) -> Result<(), PeerError> {
         let Some(attached) = self.links.get(&link).copied() else { return Ok(()) };
-        let greeting = matches!(attached.stage, Stage::Greeting { .. });
+        let asking = matches!(attached.stage, Stage::Asking { .. });
+        let greeting = asking || matches!(attached.stage, Stage::Greeting { .. });
         match Kind::split(lane, message)? {
+            (Kind::Welcome, body) if asking => self.shadows(link, &decode_welcome(body)?)?,
+            (Kind::Refusal, body) if asking => {
+                decode_refusal(body)?;
+                self.no_shadow(link, attached.transport, CloseReason::Done);
+            }
+            (Kind::ShadowSnapshot, body) => {
+                let snapshot = ShadowSnapshot::decode(body)?;
+                if attached.stage == Stage::Shadow {
+                    self.events.push_back(SessionEvent::Shown { link, snapshot, arrived: now });
+                }
+            }
             (Kind::Welcome, body) if greeting => self.welcomed(link, decode_welcome(body)?, now)?,
             (Kind::Refusal, body) if greeting => self.refused(link, attached.transport, decode_refusal(body)?),
             (Kind::Snapshot, body) => self.take_snapshot(link, attached, body, now)?,
@@ -190,6 +250,22 @@ impl ClientSession {
         Ok(())
     }
 
+    fn shadows(&mut self, link: LinkId, welcome: &Welcome) -> Result<(), PeerError> {
+        if welcome.session != self.id {
+            return Err(PeerError::Unexpected);
+        }
+        if let Some(attached) = self.links.get_mut(&link) {
+            attached.stage = Stage::Shadow;
+        }
+        Ok(())
+    }
+
+    fn no_shadow(&mut self, link: LinkId, transport: Transport, reason: CloseReason) {
+        self.links.remove(&link);
+        self.closes.push_back(CloseLink { link, reason });
+        self.events.push_back(SessionEvent::NoShadow { transport });
+    }
+
     fn refused(&mut self, link: LinkId, transport: Transport, refusal: Refusal) {
         if refusal == Refusal::ProofUsed {
             // An earlier attempt of ours got through although its answer did not: from here on the key speaks for us.
@@ -204,7 +280,7 @@ impl ClientSession {
         let mut reader = BitReader::new(body);
         let header = Header::read(&mut reader)?;
         // On an unordered wire a snapshot can overtake the welcome; it is only looked at once the link is welcome.
-        if matches!(attached.stage, Stage::Greeting { .. }) {
+        if matches!(attached.stage, Stage::Greeting { .. } | Stage::Asking { .. } | Stage::Shadow) {
             return Ok(());
         }
         if let Stage::Welcomed { .. } = attached.stage {
@@ -268,6 +344,9 @@ impl ClientSession {
             commands: self.recent.iter().map(|(_, command)| *command).collect(),
         };
         self.transmit(link, Lane::Latest, bundle.encode().into());
+        let shadow: Bytes = ShadowCommands { newest, stamp: bundle.stamp }.encode().into();
+        let shadows: Vec<_> = self.links.iter().filter(|(_, l)| l.stage == Stage::Shadow).map(|(id, _)| *id).collect();
+        shadows.into_iter().for_each(|link| self.transmit(link, Lane::Latest, shadow.clone()));
     }
 
     fn stamp(&self, now: Instant) -> u16 {
@@ -276,8 +355,8 @@ impl ClientSession {
 
     /// Returns the round trip that an echo tells: the time since its stamp, less the time the server held it. None if it is not
     /// plausible (the clock of stamps wraps every 16 s).
-    pub fn round_trip(&self, header: &Header, arrived: Instant) -> Option<Duration> {
-        let echo = header.echo?;
+    pub fn round_trip(&self, echo: Option<Echo>, arrived: Instant) -> Option<Duration> {
+        let echo = echo?;
         let quarters = self.stamp(arrived).wrapping_sub(echo.stamp).checked_sub(echo.held)?;
         Some(Duration::from_micros(u64::from(quarters).saturating_mul(250)))
     }
@@ -299,6 +378,10 @@ impl ClientSession {
             .map(|(id, l)| (*id, *l))
             .collect();
         for (link, attached) in due {
+            if let Stage::Asking { .. } = attached.stage {
+                self.no_shadow(link, attached.transport, CloseReason::HandshakeTimeout);
+                continue;
+            }
             self.links.remove(&link);
             let drained = matches!(attached.stage, Stage::Draining { .. });
             let reason = if drained { CloseReason::Done } else { CloseReason::HandshakeTimeout };
@@ -344,6 +427,12 @@ impl ClientSession {
         self.links.values().find(|l| l.stage == Stage::Driving).map_or(Epoch(0), |l| l.epoch)
     }
 
+    /// Returns the links that carry the match along, and those that have asked to.
+    pub fn shadow_links(&self) -> impl Iterator<Item = (LinkId, Transport)> + '_ {
+        let shadows = |l: &Attached| matches!(l.stage, Stage::Asking { .. } | Stage::Shadow);
+        self.links.iter().filter(move |(_, l)| shadows(l)).map(|(link, l)| (*link, l.transport))
+    }
+
     /// Returns whether a link is on its way to drive.
     pub fn is_attaching(&self) -> bool {
         self.links.values().any(|l| matches!(l.stage, Stage::Greeting { .. } | Stage::Welcomed { .. }))
@@ -367,8 +456,11 @@ impl ClientSession {
 impl Attached {
     const fn deadline(&self) -> Option<Instant> {
         match self.stage {
-            Stage::Greeting { until } | Stage::Welcomed { until } | Stage::Draining { until } => Some(until),
-            Stage::Driving => None,
+            Stage::Greeting { until }
+            | Stage::Welcomed { until }
+            | Stage::Draining { until }
+            | Stage::Asking { until } => Some(until),
+            Stage::Driving | Stage::Shadow => None,
         }
     }
 }

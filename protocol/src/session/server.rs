@@ -5,6 +5,7 @@
 
 use super::commands::{Arrival, CommandQueue};
 use super::mail::{Inbox, Outbox, Overflow};
+use super::shadow::{Answer, Shadows};
 use super::{CloseLink, PeerError, Transmit};
 use crate::grant::ResumeKey;
 use crate::ids::{CloseReason, Epoch, Lane, LinkId, PlayerId, SessionId, Transport};
@@ -13,8 +14,9 @@ use crate::snapshot::{Ring, Waiting, encode};
 use crate::wire::Kind;
 use crate::wire::command::Bundle;
 use crate::wire::event::{ClientEvent, ServerEvent, decode};
-use crate::wire::hello::{Refusal, Resume, Welcome, encode_welcome};
-use crate::wire::snapshot::{Echo, Header};
+use crate::wire::hello::{Hello, Refusal, Resume, Shadow, Welcome, decode_hello, encode_refusal, encode_welcome};
+use crate::wire::shadow::ShadowCommands;
+use crate::wire::snapshot::Header;
 use bytes::Bytes;
 use game::{Phase, SeatId, Tick, View};
 use std::collections::VecDeque;
@@ -32,7 +34,7 @@ pub struct Beat {
 
 impl Beat {
     /// Returns quarter milliseconds from `arrived` to the time of `tick`; negative if it came too late.
-    fn margin(&self, tick: Tick, arrived: Instant) -> i16 {
+    pub(super) fn margin(&self, tick: Tick, arrived: Instant) -> i16 {
         let ahead = tick.offset_from(self.tick) as f64 * game::tick::TICK_SECONDS;
         let waited = arrived.saturating_duration_since(self.at).as_secs_f64();
         let early = self.at.saturating_duration_since(arrived).as_secs_f64();
@@ -95,8 +97,8 @@ pub struct ServerSession {
     waiting: VecDeque<(Tick, Waiting)>,
     acknowledged: Tick,
     newest_bundle: Tick,
-    stamp: Option<(u16, Instant)>,
-    margin: Option<i16>,
+    answer: Answer,
+    shadows: Shadows,
     transmits: VecDeque<Transmit>,
     closes: VecDeque<CloseLink>,
     events: VecDeque<SessionEvent>,
@@ -124,8 +126,8 @@ impl ServerSession {
             waiting: VecDeque::new(),
             acknowledged: Tick(0),
             newest_bundle: Tick(0),
-            stamp: None,
-            margin: None,
+            answer: Answer::default(),
+            shadows: Shadows::default(),
             transmits: VecDeque::new(),
             closes: VecDeque::new(),
             events: VecDeque::new(),
@@ -154,7 +156,8 @@ impl ServerSession {
         if !key.verify(self.id, epoch, transport, &resume.key_proof) {
             return Err(Refusal::KeyUsed);
         }
-        if self.links().count() >= LINKS_PER_SESSION {
+        self.shadows.remove(link);
+        if self.older.len().saturating_add(usize::from(self.driving.is_some())) >= LINKS_PER_SESSION {
             // The holder of the key may always come back; the oldest link makes room.
             let (oldest, ..) = self.older.pop_front().ok_or(Refusal::TooManyLinks)?;
             self.closes.push_back(CloseLink { link: oldest, reason: CloseReason::Replaced });
@@ -175,6 +178,11 @@ impl ServerSession {
         if self.away_since.take().is_some() {
             self.events.push_back(SessionEvent::Back);
         }
+        self.welcome(link, facts);
+        self.outbox.resend();
+    }
+
+    fn welcome(&mut self, link: LinkId, facts: &RoomFacts) {
         let welcome = Welcome {
             session: self.id,
             seat: self.seat,
@@ -187,12 +195,56 @@ impl ServerSession {
             events_seen: self.inbox.seen(),
         };
         self.transmit(link, Lane::Reliable, encode_welcome(&welcome).into());
-        self.outbox.resend();
+    }
+
+    /// Lets a link carry the match along if its proof was made with the key of the present epoch, and no link has used its number.
+    ///
+    /// # Errors
+    /// [`Refusal::KeyUsed`] or [`Refusal::TooManyLinks`]; the session goes on undisturbed.
+    pub fn shadow(
+        &mut self,
+        link: LinkId,
+        transport: Transport,
+        shadow: &Shadow,
+        facts: &RoomFacts,
+    ) -> Result<(), Refusal> {
+        let (epoch, number) = (shadow.epoch, shadow.number);
+        if epoch != self.epoch || !self.key.verify_shadow(self.id, epoch, number, transport, &shadow.key_proof) {
+            return Err(Refusal::KeyUsed);
+        }
+        self.shadows.add(link, number)?;
+        self.welcome(link, facts);
+        Ok(())
+    }
+
+    /// Takes in a hello on a link that carries the match along: it shall drive. A refusal is said, and the link closed.
+    ///
+    /// # Errors
+    /// If the link is no such one, or the hello is of another kind.
+    pub fn promote(
+        &mut self,
+        link: LinkId,
+        transport: Transport,
+        message: &[u8],
+        facts: &RoomFacts,
+    ) -> Result<(), PeerError> {
+        let (_, body) = Kind::split(Lane::Reliable, message)?;
+        let resume = match decode_hello(body) {
+            Ok(Hello::Resume(resume)) if resume.session == self.id && self.shadows.contains(link) => resume,
+            _ => return Err(PeerError::Unexpected),
+        };
+        if let Err(refusal) = self.resume(link, transport, &resume, facts) {
+            self.shadows.remove(link);
+            self.transmit(link, Lane::Reliable, encode_refusal(refusal).into());
+            self.closes.push_back(CloseLink { link, reason: CloseReason::Refused });
+        }
+        Ok(())
     }
 
     /// Takes note that `link` is gone. If it drove, the link that drove before drives again, if there is one.
     pub fn detach(&mut self, link: LinkId, now: Instant) {
         self.older.retain(|(older, ..)| *older != link);
+        self.shadows.remove(link);
         if self.driving.is_none_or(|(driving, _)| driving != link) {
             return;
         }
@@ -222,6 +274,10 @@ impl ServerSession {
         }
         match Kind::split(lane, message)? {
             (Kind::Commands, body) => self.take_bundle(link, &Bundle::decode(body)?, arrived, beat),
+            (Kind::ShadowCommands, body) => {
+                // A link that was just told to drive may still bring one.
+                self.shadows.heard(link, ShadowCommands::decode(body)?, arrived, beat);
+            }
             (Kind::ClientEvent, body) => {
                 if let Some(event) = self.inbox.accept(decode::<ClientEvent>(body)?)? {
                     self.events.push_back(SessionEvent::Client(event));
@@ -242,14 +298,13 @@ impl ServerSession {
         let mut news = false;
         for (tick, command) in bundle.in_order() {
             if self.commands.insert(beat.tick, tick, command) != Arrival::Repeated {
-                let margin = beat.margin(tick, arrived);
-                self.margin = Some(self.margin.map_or(margin, |least| least.min(margin)));
+                self.answer.timed(beat.margin(tick, arrived));
                 news = true;
             }
         }
         if news && bundle.newest >= self.newest_bundle {
             self.newest_bundle = bundle.newest;
-            self.stamp = Some((bundle.stamp, arrived));
+            self.answer.stamped(bundle.stamp, arrived);
         }
         self.acknowledged = self.acknowledged.max(bundle.snapshot);
         self.outbox.acknowledge(bundle.events_seen.min(self.outbox.last()));
@@ -263,7 +318,7 @@ impl ServerSession {
             age: 0,
             events_seen: self.inbox.seen(),
             executed: self.commands.executed() as u16,
-            echo: self.echo(now),
+            echo: self.answer.take(now),
         };
         let baseline = self.ring.baseline(self.acknowledged, full.tick).cloned();
         // Without a baseline, at least let other ships go first than last time.
@@ -285,13 +340,8 @@ impl ServerSession {
             self.transmits.push_back(Transmit { link: *before, lane: Lane::Latest, bytes: bytes.clone() });
         }
         self.transmit(driving, Lane::Latest, bytes);
-    }
-
-    fn echo(&mut self, now: Instant) -> Option<Echo> {
-        let (stamp, arrived) = self.stamp.take()?;
-        let held = now.saturating_duration_since(arrived).as_micros() / 250;
-        let margin = self.margin.take().unwrap_or(0);
-        Some(Echo { stamp, held: u16::try_from(held).unwrap_or(u16::MAX), margin })
+        let own = full.own.filter(|(_, ship)| ship.alive()).map(|(_, ship)| ship.pos);
+        self.transmits.extend(self.shadows.show(full.tick, own, now));
     }
 
     /// Queues an event.
@@ -353,9 +403,10 @@ impl ServerSession {
         self.commands.take(tick)
     }
 
-    /// Returns every link of the session, the driving one first.
+    /// Returns every link of the session: the driving one first, the shadows last.
     pub fn links(&self) -> impl Iterator<Item = LinkId> + '_ {
-        self.driving.iter().map(|(link, _)| *link).chain(self.older.iter().map(|(link, ..)| *link))
+        let drove = self.older.iter().map(|(link, ..)| *link);
+        self.driving.iter().map(|(link, _)| *link).chain(drove).chain(self.shadows.links())
     }
 
     /// Returns the driving link.

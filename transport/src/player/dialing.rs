@@ -19,7 +19,7 @@ use tokio::sync::oneshot::error::TryRecvError;
 /// How much later than the wire before it each wire of a race starts: a few round trips of a good path.
 const HEAD_START: Duration = Duration::from_millis(250);
 
-type Dialled = Result<Link, String>;
+pub(super) type Dialled = Result<Link, String>;
 
 /// The present race.
 pub(super) struct Dialing {
@@ -98,6 +98,12 @@ impl Dialing {
     }
 
     fn start(&mut self, wire: Transport) {
+        let answer = self.dial(wire);
+        self.running.push((wire, answer));
+    }
+
+    /// Dials `wire` with fresh credentials, outside of any race.
+    pub(super) fn dial(&mut self, wire: Transport) -> oneshot::Receiver<Dialled> {
         let fresh = wire != Transport::Udp || std::mem::take(&mut self.token_fresh);
         let (lobby, guest, session) = (self.lobby.clone(), self.guest.clone(), self.session);
         let weather = self.weather.clone();
@@ -122,7 +128,7 @@ impl Dialing {
             // Whoever gave the race up drops the link with the answer.
             let _ = done.send(link);
         });
-        self.running.push((wire, answer));
+        answer
     }
 
     /// Returns who won, once; or, when everybody has failed, who failed last and why.

@@ -16,9 +16,12 @@
 )]
 
 mod dialing;
+mod shadows;
 mod status;
+mod wires;
 
 pub use status::Status;
+pub use wires::{Role, Truth, WireReport};
 
 use crate::lobby::LobbyClient;
 use crate::maps::MapShelf;
@@ -40,11 +43,13 @@ use protocol::wire::event::{ClientEvent, Member, ServerEvent};
 use protocol::wire::hello::{Refusal, Welcome};
 use protocol::wire::snapshot::Header;
 use protocol::{CloseReason, Transport};
+use shadows::Shadows;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tracing::debug;
+use wires::{Flights, Gauge, News};
 
 /// Time between attempts to come back after the last link is lost.
 const RETRY_EVERY: Duration = Duration::from_millis(500);
@@ -107,6 +112,10 @@ pub struct Player {
     session: ClientSession,
     dialing: Dialing,
     links: BTreeMap<LinkId, Link>,
+    /// What each link is like.
+    gauges: BTreeMap<LinkId, Gauge>,
+    shadows: Shadows,
+    flights: Flights,
     leaving: Vec<(Link, Instant)>,
     /// What links that are gone have moved.
     closed_wire_bytes: (u64, u64),
@@ -119,8 +128,11 @@ pub struct Player {
     snapshot_every: u8,
     roster: BTreeMap<SeatId, Member>,
     due: Option<Tick>,
-    flown: bool,
+    /// Ticks whose commands have not left yet.
+    flying: Vec<Tick>,
     drawn: Option<Instant>,
+    /// The tick at which others were drawn last.
+    shown: Option<f64>,
     away_since: Option<Instant>,
     retry_at: Option<Instant>,
     /// The race under way looks for a way around a silent link; nobody wished for it.
@@ -145,6 +157,9 @@ impl Player {
             session,
             dialing,
             links: BTreeMap::new(),
+            gauges: BTreeMap::new(),
+            shadows: Shadows::default(),
+            flights: Flights::default(),
             leaving: Vec::new(),
             closed_wire_bytes: (0, 0),
             clock: Clock::new(now),
@@ -156,8 +171,9 @@ impl Player {
             snapshot_every: 2,
             roster: BTreeMap::new(),
             due: None,
-            flown: false,
+            flying: Vec::new(),
             drawn: None,
+            shown: None,
             away_since: None,
             retry_at: None,
             failing_over: false,
@@ -181,13 +197,14 @@ impl Player {
         while let Some(event) = self.session.poll_event() {
             self.take(event, now);
         }
+        self.fail_over(now);
+        self.come_back(now);
+        self.cast_shadows(now);
         while let Some(close) = self.session.poll_close() {
             if let Some(link) = self.links.remove(&close.link) {
                 self.say_goodbye(link, close.reason, now);
             }
         }
-        self.fail_over(now);
-        self.come_back(now);
         self.let_go(now);
     }
 
@@ -233,6 +250,7 @@ impl Player {
         }
         for (id, closed) in lost {
             if let Some(link) = self.links.remove(&id) {
+                self.gauges.remove(&id);
                 self.lost(&link, &closed, now);
                 self.leaving.push((link, now));
             }
@@ -245,6 +263,9 @@ impl Player {
             self.take(event, now);
         }
         let driving = self.status.driving.is_some() && self.session.driving().is_some_and(|(id, _)| id == link.id());
+        if self.is_shadow(link.id()) {
+            return self.session.detach(link.id());
+        }
         self.session.detach(link.id());
         self.status.links_lost += u64::from(driving);
         let stopped = matches!(closed, Closed::ByPeer(CloseReason::ServerStopping)) || (driving && self.stopping);
@@ -267,6 +288,14 @@ impl Player {
                 self.failed(transport, format!("The server did not answer the greeting over {transport}."), now);
             }
             SessionEvent::Snapshot { view, header, arrived } => self.saw(&view, &header, arrived),
+            SessionEvent::Shown { link, snapshot, arrived } => {
+                let (tick, echo) = (snapshot.tick, snapshot.echo);
+                let round_trip = self.session.round_trip(echo, arrived);
+                let own = snapshot.own.map(|own| own.tiles());
+                let news = News { tick, arrived, echo, round_trip, own };
+                self.gauges.entry(link).or_default().news(&news, &self.flights);
+            }
+            SessionEvent::NoShadow { transport } => debug!("{transport} does not carry the match along"),
             SessionEvent::Room(event) => self.heard(event),
             SessionEvent::Away => {
                 self.away_since = Some(now);
@@ -299,6 +328,7 @@ impl Player {
         self.retry_at = None;
         self.failing_over = false;
         self.clock.path_changed();
+        self.flights.path_changed();
         self.events.push_back(PlayerEvent::Drives { transport, gap });
     }
 
@@ -315,7 +345,7 @@ impl Player {
     }
 
     fn saw(&mut self, view: &Arc<View>, header: &Header, arrived: Instant) {
-        let round_trip = self.session.round_trip(header, arrived);
+        let round_trip = self.session.round_trip(header.echo, arrived);
         self.clock.observe(view.tick, arrived, round_trip);
         if let Some(echo) = header.echo {
             self.pacer.report(echo.margin, self.clock.jitter());
@@ -328,6 +358,12 @@ impl Player {
         let ahead = self.predictor.tick().map_or(0, |flown| flown.since(view.tick));
         self.status.answered = self.status.commands.saturating_sub(u64::from(ahead));
         self.status.saw(view.tick, header, arrived);
+        let own = view.own.filter(|(_, ship)| ship.alive()).map(|(_, ship)| ship.pos.tiles());
+        let news = News { tick: view.tick, arrived, echo: header.echo, round_trip, own };
+        if let Some((link, _)) = self.session.driving() {
+            self.gauges.entry(link).or_default().news(&news, &self.flights);
+        }
+        self.flights.answered(&news, &self.clock, self.shown.unwrap_or(f64::from(view.tick.0)));
     }
 
     fn heard(&mut self, event: ServerEvent) {
@@ -358,6 +394,9 @@ impl Player {
         if !silent && std::mem::take(&mut self.failing_over) {
             self.dialing.cancel();
         }
+        if silent && !self.session.is_attaching() && self.promote(None, now) {
+            return;
+        }
         let free = !self.dialing.is_busy() && !self.session.is_attaching() && self.retry_at.is_none_or(|at| at <= now);
         if silent && free {
             self.failing_over = true;
@@ -378,9 +417,11 @@ impl Player {
         }
     }
 
-    /// Makes `to` the driving wire as soon as it works; the present one goes on until then.
+    /// Makes `to` the driving wire as soon as it works; the present one goes on until then. A link that carries the match along over it
+    /// takes over at once.
     pub fn switch(&mut self, to: Transport, now: Instant) {
-        if !self.ended && self.status.driving.is_some_and(|driving| driving != to) && !self.session.is_attaching() {
+        let other = self.status.driving.is_some_and(|driving| driving != to);
+        if !self.ended && other && !self.session.is_attaching() && !self.promote(Some(to), now) {
             self.dialing.begin(&[to], now);
         }
     }
@@ -388,9 +429,12 @@ impl Player {
     /// Lets every link pass through `station` from now on. A driving link that went straight to the server is dialled again on the same
     /// wire, make before break.
     pub fn enter_weather(&mut self, station: &WeatherStation, now: Instant) {
-        if self.dialing.enter_weather(station)
-            && let Some(wire) = self.status.driving
-        {
+        if !self.dialing.enter_weather(station) {
+            return;
+        }
+        let outside: Vec<_> = self.session.shadow_links().map(|(link, _)| link).collect();
+        outside.into_iter().for_each(|link| self.end_shadow(link, now));
+        if let Some(wire) = self.status.driving {
             self.dialing.begin(&[wire], now);
         }
     }
@@ -409,15 +453,16 @@ impl Player {
         if let Some((tick, map)) = self.due.take().zip(self.map.as_ref()) {
             self.predictor.fly(tick, command, map);
             self.session.fly(tick, command);
+            self.flying.push(tick);
             self.status.commands += 1;
-            self.flown = true;
         }
     }
 
     /// Hands everything that is ready to the links.
     pub fn flush(&mut self, now: Instant) {
-        if std::mem::take(&mut self.flown) {
+        if !self.flying.is_empty() {
             self.session.send_commands(now);
+            self.flying.drain(..).for_each(|tick| self.flights.leave(tick, now));
         }
         while let Some(transmit) = self.session.poll_transmit() {
             self.status.bytes_out += transmit.bytes.len() as u64;
@@ -459,6 +504,7 @@ impl Player {
     }
 
     fn say_goodbye(&mut self, link: Link, reason: CloseReason, now: Instant) {
+        self.gauges.remove(&link.id());
         link.close(reason);
         self.leaving.push((link, now));
     }
@@ -483,6 +529,7 @@ impl Player {
     pub fn scene(&mut self, now: Instant) -> Option<Scene> {
         let seconds = self.drawn.replace(now).map_or(0.0, |then| now.saturating_duration_since(then).as_secs_f32());
         let shown = self.interpolator.advance(&self.clock, self.snapshot_every, now);
+        self.shown = Some(shown);
         let own_tick = self.pacer.phase().unwrap_or(shown);
         let flown = self.predictor.tick().map_or(own_tick, |tick| f64::from(tick.0));
         let own_pos = self.predictor.position(seconds, (own_tick - flown).clamp(0.0, 1.0) as f32);
