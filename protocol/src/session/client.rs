@@ -9,6 +9,7 @@ use super::{CloseLink, PeerError, Transmit};
 use crate::grant::ResumeKey;
 use crate::ids::{CloseReason, Epoch, Lane, LinkId, SessionId, Transport};
 use crate::limits::{BUNDLE_COMMANDS, HANDSHAKE_DEADLINE, SWITCH_GRACE};
+use crate::rewind::claim;
 use crate::snapshot::{Ring, decode as decode_snapshot};
 use crate::wire::command::Bundle;
 use crate::wire::event::{ClientEvent, ServerEvent, decode};
@@ -90,6 +91,8 @@ pub struct ClientSession {
     links: BTreeMap<LinkId, Attached>,
     born: Instant,
     recent: VecDeque<(Tick, Command)>,
+    /// The tick of the others that is on screen.
+    shown: f64,
     ring: Ring,
     inbox: Inbox,
     outbox: Outbox,
@@ -109,6 +112,7 @@ impl ClientSession {
             links: BTreeMap::new(),
             born: now,
             recent: VecDeque::new(),
+            shown: 0.0,
             ring: Ring::default(),
             inbox: Inbox::default(),
             outbox: Outbox::new(Kind::ClientEvent),
@@ -257,14 +261,21 @@ impl ClientSession {
         self.recent.truncate(BUNDLE_COMMANDS);
     }
 
+    /// Takes note that the next commands are made on a picture in which the others are shown at `tick`, fraction included.
+    pub const fn shows(&mut self, tick: f64) {
+        self.shown = tick;
+    }
+
     /// Queues the newest bundle for the driving link. Called once per frame after the last [`Self::fly`].
     pub fn send_commands(&mut self, now: Instant) {
         let (Some((link, _)), Some((newest, _))) = (self.driving(), self.recent.front().copied()) else { return };
+        let snapshot = self.ring.newest().map_or(Tick(0), |view| view.tick);
         let bundle = Bundle {
             newest,
-            snapshot: self.ring.newest().map_or(Tick(0), |view| view.tick),
+            snapshot,
             events_seen: self.inbox.seen(),
             stamp: self.stamp(now),
+            shown: claim(newest, self.shown, snapshot),
             commands: self.recent.iter().map(|(_, command)| *command).collect(),
         };
         self.transmit(link, Lane::Latest, bundle.encode().into());
