@@ -1,9 +1,10 @@
 //! The bench: headless players in any number, and what they measure.
 //!
-//! [`pilot`] is one player without a screen; [`swarm`] flies many, [`switch`] one that changes its wire over and over, [`storm`]
-//! throws nonsense at a server while honest pilots fly. [`report`] prints.
+//! [`pilot`] is one player without a screen; [`swarm`] flies many, [`switch`] one that changes its wire over and over, [`rail`]
+//! shoots at what it sees, [`storm`] throws nonsense at a server while honest pilots fly. [`report`] prints.
 
 pub mod pilot;
+pub mod rail;
 pub mod report;
 pub mod storm;
 pub mod swarm;

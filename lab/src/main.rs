@@ -1,9 +1,9 @@
 //! `lab`: the bench. Every tool here flies with the very sessions and transports that the client uses.
 //!
-//! Flow: command line → [`swarm`], [`switch`] → [`report`].
+//! Flow: command line → [`swarm`], [`switch`], [`rail`] → [`report`].
 
 use clap::{Parser, Subcommand};
-use lab::{storm, swarm, switch};
+use lab::{rail, storm, swarm, switch};
 use std::process::ExitCode;
 
 /// Crosswire's bench: measures and tortures a running server.
@@ -20,6 +20,8 @@ enum Tool {
     Swarm(swarm::Options),
     /// Flies one player that changes its wire over and over, and checks that nothing is lost on the way.
     Switch(switch::Options),
+    /// Lets pairs shoot at each other, with lag compensation and without, and counts whether rails hit what their shooters saw.
+    Rail(rail::Options),
     /// Throws random and mutated bytes at every port while honest players play, and checks that nobody notices.
     Storm(storm::Options),
 }
@@ -28,6 +30,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().tool {
         Tool::Swarm(options) => swarm::run(&options),
         Tool::Switch(options) => switch::run(&options),
+        Tool::Rail(options) => rail::run(&options),
         Tool::Storm(options) => storm::run(&options),
     };
     match outcome {

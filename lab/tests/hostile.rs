@@ -153,9 +153,15 @@ fn thrown_out(scene: &mut Scene, wire: Transport, wrong: impl Fn(u32) -> (Lane, 
 fn whoever_breaks_the_rules_again_and_again_is_put_out() {
     let _turn = alone();
     let mut scene = Scene::new();
-    let bundle =
-        Bundle { newest: Tick(1), snapshot: Tick(0), events_seen: 0, stamp: 0, shown: 0, commands: vec![Command::default(); 3] }
-            .encode();
+    let bundle = Bundle {
+        newest: Tick(1),
+        snapshot: Tick(0),
+        events_seen: 0,
+        stamp: 0,
+        shown: 0,
+        commands: vec![Command::default(); 3],
+    }
+    .encode();
     for wire in Transport::WIRES {
         let oversized = |_| (Lane::Reliable, vec![Kind::ClientEvent as u8; MAX_CLIENT_RELIABLE_BYTES + 1]);
         assert_eq!(thrown_out(&mut scene, wire, oversized), Closed::ByPeer(CloseReason::Violation), "{wire}");

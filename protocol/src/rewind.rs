@@ -22,7 +22,7 @@
 //! * *Lateness* is twice what the smoothed round trip exceeds the least by, at most [`MAX_LATENESS`].
 //! * A command that is sent long before its tick counts as sent [`MAX_LEAD`] before it.
 //! * A claim outside of the band is moved to its edge; then to within [`UNSTEADY`] of what the claims have been on average, for a picture
-//!   glides: only a liar's flips. Then it is cut to 0 to [`MAX_BEHIND`].
+//!   glides: only a liar's flips. Then it is cut to 0 to [`MAX_REWIND`].
 //! * Before the first measurement over a path nothing is rewound.
 //!
 //! What is left to a liar is the slack of the band: a few ticks around the truth, at a time that is not the one on the screen. Somebody who
@@ -31,9 +31,10 @@
 //! Flow: `session::client` → [`claim`] → bundle → [`Rewind::acknowledge`], [`Rewind::keep`] → [`Rewind::take`] → `Arena::step`.
 
 use crate::interpolate::MAX_EXTRAPOLATION;
+use crate::limits::MAX_REWIND;
 use crate::wire::command::Bundle;
 use game::Tick;
-use game::rail::MAX_BEHIND;
+use game::tick::TICK_HZ;
 use std::collections::BTreeMap;
 
 /// Most that the smoothed round trip may add to the delay, ticks.
@@ -45,6 +46,8 @@ pub const MAX_LEAD: f64 = 4.0;
 /// Ticks by which a claim may differ from what the claims have been.
 pub const UNSTEADY: f64 = 3.0;
 
+/// [`MAX_REWIND`] in quarter ticks.
+const MOST: u8 = (MAX_REWIND.as_millis() * TICK_HZ as u128 * 4 / 1_000) as u8;
 /// Quarter ticks per tick.
 const QUARTERS: f64 = 4.0;
 /// Ticks after which the older half of the window of least round trips is forgotten: it covers 1.5 to 3 seconds.
@@ -196,6 +199,6 @@ impl Rewind {
         let usual = self.usual.unwrap_or(claimed);
         self.usual = Some(usual + (claimed - usual) * CLAIM_WEIGHT);
         let steady = claimed.clamp(usual - UNSTEADY, usual + UNSTEADY);
-        quarters(steady).min(MAX_BEHIND)
+        quarters(steady).min(MOST)
     }
 }

@@ -16,6 +16,7 @@
 )]
 
 mod dialing;
+mod rewind;
 mod status;
 
 pub use status::Status;
@@ -40,6 +41,7 @@ use protocol::wire::event::{ClientEvent, Member, ServerEvent};
 use protocol::wire::hello::{Refusal, Welcome};
 use protocol::wire::snapshot::Header;
 use protocol::{CloseReason, Transport};
+use rewind::Rewind;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -114,6 +116,7 @@ pub struct Player {
     pacer: Pacer,
     predictor: Predictor,
     interpolator: Interpolator,
+    rewind: Rewind,
     map: Option<Arc<Map>>,
     seat: Option<SeatId>,
     snapshot_every: u8,
@@ -151,6 +154,7 @@ impl Player {
             pacer: Pacer::default(),
             predictor: Predictor::default(),
             interpolator: Interpolator::default(),
+            rewind: Rewind::default(),
             map: None,
             seat: None,
             snapshot_every: 2,
@@ -417,6 +421,7 @@ impl Player {
     /// Hands everything that is ready to the links.
     pub fn flush(&mut self, now: Instant) {
         if std::mem::take(&mut self.flown) {
+            self.show(now);
             self.session.send_commands(now);
         }
         while let Some(transmit) = self.session.poll_transmit() {
@@ -483,6 +488,7 @@ impl Player {
     pub fn scene(&mut self, now: Instant) -> Option<Scene> {
         let seconds = self.drawn.replace(now).map_or(0.0, |then| now.saturating_duration_since(then).as_secs_f32());
         let shown = self.interpolator.advance(&self.clock, self.snapshot_every, now);
+        self.rewind.drawn(shown, now);
         let own_tick = self.pacer.phase().unwrap_or(shown);
         let flown = self.predictor.tick().map_or(own_tick, |tick| f64::from(tick.0));
         let own_pos = self.predictor.position(seconds, (own_tick - flown).clamp(0.0, 1.0) as f32);
