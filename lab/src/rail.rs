@@ -10,7 +10,6 @@ mod duel;
 mod flight;
 
 use crate::pilot::{Field, wait_step};
-use crate::report::Times;
 use clap::Args;
 use duel::Duel;
 use protocol::Transport;
@@ -193,9 +192,9 @@ fn tally(duels: &[Duel], transport: Transport, weather: Weather, compensated: bo
     let shots = || duels.iter().flat_map(|duel| &duel.shots);
     let on_target = shots().filter(|shot| shot.on_target).count() as u32;
     let hits = shots().filter(|shot| shot.on_target && shot.hit).count() as u32;
-    let mut behind = Times::default();
-    shots().for_each(|shot| behind.add(shot.behind));
-    let behind = behind.percentiles();
+    let mut behind: Vec<f64> = shots().map(|shot| shot.behind.as_secs_f64() * 1_000.0).collect();
+    behind.sort_by(f64::total_cmp);
+    let at = |index: usize| behind.get(index).copied().unwrap_or_default();
     let now = Instant::now();
     let trips: Vec<_> = duels.iter().filter_map(|duel| duel.shooter.status(now).round_trip).collect();
     let round_trip = trips.iter().sum::<Duration>() / trips.len().max(1) as u32;
@@ -207,7 +206,7 @@ fn tally(duels: &[Duel], transport: Transport, weather: Weather, compensated: bo
         on_target,
         hits,
         share: f64::from(hits) / f64::from(on_target.max(1)),
-        rewound_ms: [behind.p50, behind.max],
+        rewound_ms: [at(behind.len() / 2), at(behind.len().saturating_sub(1))],
         round_trip_ms: round_trip.as_secs_f64() * 1_000.0,
     }
 }

@@ -13,8 +13,8 @@ use protocol::wire::command::Bundle;
 
 /// Ticks between two snapshots.
 const EVERY: u32 = 2;
-/// What a liar may gain: the slack of the band, and what rounding adds. At top speed a ship flies half a tile in this time.
-const SLACK: f64 = SPARE + 0.5;
+/// What a liar may gain, ticks: the slack of the band, and one for rounding and for the lateness that late acknowledgements feign.
+const SLACK: f64 = SPARE + 1.0;
 /// The limit, ticks.
 const MOST: f64 = 12.0;
 
