@@ -65,6 +65,8 @@ pub struct Row {
     pub hits: u32,
     /// Their share.
     pub share: f64,
+    /// How far behind its command the shooter saw the ship, median and most, milliseconds.
+    pub seen_ms: [f64; 2],
     /// How far back the server looked, median and most, milliseconds.
     pub rewound_ms: [f64; 2],
     /// The shooter's smoothed round trip at the end, milliseconds.
@@ -103,7 +105,7 @@ pub fn shoot(options: &Options) -> Result<Outcome, String> {
     let mut outcome = Outcome::default();
     if !options.json {
         println!(
-            "wire       compensated   shots   on target   hits    share    looked back p50 / max    round trip   weather"
+            "wire       compensated   shots   on target   hits     share   saw p50 /  most   looked back / most   round trip   weather (ms)"
         );
     }
     for &transport in &options.transport {
@@ -192,9 +194,6 @@ fn tally(duels: &[Duel], transport: Transport, weather: Weather, compensated: bo
     let shots = || duels.iter().flat_map(|duel| &duel.shots);
     let on_target = shots().filter(|shot| shot.on_target).count() as u32;
     let hits = shots().filter(|shot| shot.on_target && shot.hit).count() as u32;
-    let mut behind: Vec<f64> = shots().map(|shot| shot.behind.as_secs_f64() * 1_000.0).collect();
-    behind.sort_by(f64::total_cmp);
-    let at = |index: usize| behind.get(index).copied().unwrap_or_default();
     let now = Instant::now();
     let trips: Vec<_> = duels.iter().filter_map(|duel| duel.shooter.status(now).round_trip).collect();
     let round_trip = trips.iter().sum::<Duration>() / trips.len().max(1) as u32;
@@ -206,21 +205,32 @@ fn tally(duels: &[Duel], transport: Transport, weather: Weather, compensated: bo
         on_target,
         hits,
         share: f64::from(hits) / f64::from(on_target.max(1)),
-        rewound_ms: [at(behind.len() / 2), at(behind.len().saturating_sub(1))],
+        seen_ms: middle_and_most(shots().map(|shot| shot.seen)),
+        rewound_ms: middle_and_most(shots().map(|shot| shot.behind)),
         round_trip_ms: round_trip.as_secs_f64() * 1_000.0,
     }
+}
+
+/// Returns median and most of `times`, milliseconds; zeros for none.
+fn middle_and_most(times: impl Iterator<Item = Duration>) -> [f64; 2] {
+    let mut times: Vec<_> = times.collect();
+    times.sort();
+    let at = |index: usize| times.get(index).map_or(0.0, |time| time.as_secs_f64() * 1_000.0);
+    [at(times.len() / 2), at(times.len().saturating_sub(1))]
 }
 
 impl Row {
     fn line(&self) -> String {
         format!(
-            "{:<10} {:<13} {:>5} {:>11} {:>6} {:>7.1} %   {:>10.1} / {:>5.1} ms    {:>8.1} ms   {}",
+            "{:<10} {:<13} {:>5} {:>11} {:>6} {:>7.1} % {:>9.1} / {:>5.1} {:>11.1} / {:>5.1} {:>11.1}   {}",
             self.transport,
             if self.compensated { "yes" } else { "no" },
             self.shots,
             self.on_target,
             self.hits,
             self.share * 100.0,
+            self.seen_ms[0],
+            self.seen_ms[1],
             self.rewound_ms[0],
             self.rewound_ms[1],
             self.round_trip_ms,

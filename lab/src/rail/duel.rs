@@ -34,8 +34,18 @@ pub(super) struct Shot {
     pub(super) on_target: bool,
     /// The ship lost what a rail takes.
     pub(super) hit: bool,
-    /// How far back the server looked.
+    /// How far behind the command the shooter saw the ship, and how far back the server looked.
+    pub(super) seen: Duration,
     pub(super) behind: Duration,
+}
+
+/// How a command was aimed.
+#[derive(Clone, Copy, Debug)]
+struct Aimed {
+    /// The beam was on the ship.
+    on_target: bool,
+    /// How far behind the command the others were drawn.
+    seen: Duration,
 }
 
 /// The two of them.
@@ -44,8 +54,8 @@ pub(super) struct Duel {
     pub(super) target: Player,
     flights: [Flight; 2],
     rng: Rng,
-    /// Whether the beam was on the ship, by tick of the command.
-    aimed: BTreeMap<Tick, bool>,
+    /// By tick of the command.
+    aimed: BTreeMap<Tick, Aimed>,
     /// The target's health, by tick.
     health: VecDeque<(Tick, u8)>,
     /// Ticks for which the button is still held, and those to wait before the next time.
@@ -131,19 +141,24 @@ impl Duel {
             self.shooter.fly(command);
         }
         self.shooter.flush(now);
+        if let Some((mut newest, seen)) = self.aimed.last_entry().zip(self.shooter.drawn_behind())
+            && newest.get().seen.is_zero()
+        {
+            newest.get_mut().seen = seen;
+        }
         Ok(())
     }
 
     /// Returns the shooter's command: to the post, then aim and fire.
     fn command(&mut self, tick: Tick, scene: &Scene, map: &Map, target: SeatId) -> Command {
         let Some(own) = &scene.own else { return Command::default() };
-        let thrust = self.flights[0].to_post(&own.ship, map);
+        let thrust = self.flights[0].stand(&own.ship, map);
         let Some(seen) = scene.ships.iter().find(|ship| ship.view.seat == target) else {
             return Command { thrust, ..Command::default() };
         };
         let from = own.ship.pos.tiles();
         let aim = Aim::toward(sub(seen.pos, from)).unwrap_or_default();
-        self.aimed.insert(tick, passes_through(map, from, aim, seen.pos));
+        self.aimed.insert(tick, Aimed { on_target: passes_through(map, from, aim, seen.pos), seen: Duration::ZERO });
         while self.aimed.len() > KEPT {
             self.aimed.pop_first();
         }
@@ -177,10 +192,10 @@ impl Duel {
             let after = self.health.iter().find(|(at, _)| *at >= tick);
             // The server repeats a command that is missing: then it was aimed by the one before.
             let aimed = self.aimed.range(..=tick).next_back();
-            if let (Some((_, before)), Some((_, after)), Some((_, on_target))) = (before, after, aimed) {
+            if let (Some((_, before)), Some((_, after)), Some((_, aimed))) = (before, after, aimed) {
                 let hit = before.saturating_sub(*after) >= RAIL_MARK || (*before > 0 && *after == 0);
                 let behind = Duration::from_secs(1) * u32::from(behind) / (4 * game::tick::TICK_HZ);
-                self.shots.push(Shot { on_target: *on_target, hit, behind });
+                self.shots.push(Shot { on_target: aimed.on_target, hit, seen: aimed.seen, behind });
             }
         }
     }

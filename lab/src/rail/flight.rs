@@ -26,7 +26,7 @@ pub(super) struct Flight {
 
 impl Flight {
     /// Returns the thrust that takes a ship to the post and lets it stand there.
-    pub(super) fn to_post(&mut self, ship: &Ship, map: &Map) -> [i8; 2] {
+    pub(super) fn stand(&mut self, ship: &Ship, map: &Map) -> [i8; 2] {
         if at_post(ship) { [0, 0] } else { self.toward(POST, ship, map) }
     }
 
@@ -34,7 +34,7 @@ impl Flight {
     pub(super) fn along_lane(&mut self, ship: &Ship, map: &Map) -> [i8; 2] {
         let [x, y] = ship.pos.tiles();
         let off = LANE - y;
-        if off.abs() > 2.0 * ON_LANE || x < ENDS[0] - 4.0 || x > ENDS[1] + 4.0 {
+        if off.abs() > 2.0 * ON_LANE || !(ENDS[0] - 4.0..=ENDS[1] + 4.0).contains(&x) {
             return self.toward([20.0, LANE], ship, map);
         }
         self.right = if self.right { x < ENDS[1] } else { x < ENDS[0] };

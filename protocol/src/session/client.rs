@@ -266,16 +266,21 @@ impl ClientSession {
         self.shown = tick;
     }
 
+    /// Returns what the newest bundle claims: how far behind its newest command the others are shown, quarter ticks.
+    pub fn claims(&self) -> Option<u8> {
+        let (newest, _) = self.recent.front()?;
+        Some(claim(*newest, self.shown, self.ring.newest().map_or(Tick(0), |view| view.tick)))
+    }
+
     /// Queues the newest bundle for the driving link. Called once per frame after the last [`Self::fly`].
     pub fn send_commands(&mut self, now: Instant) {
         let (Some((link, _)), Some((newest, _))) = (self.driving(), self.recent.front().copied()) else { return };
-        let snapshot = self.ring.newest().map_or(Tick(0), |view| view.tick);
         let bundle = Bundle {
             newest,
-            snapshot,
+            snapshot: self.ring.newest().map_or(Tick(0), |view| view.tick),
             events_seen: self.inbox.seen(),
             stamp: self.stamp(now),
-            shown: claim(newest, self.shown, snapshot),
+            shown: self.claims().unwrap_or_default(),
             commands: self.recent.iter().map(|(_, command)| *command).collect(),
         };
         self.transmit(link, Lane::Latest, bundle.encode().into());

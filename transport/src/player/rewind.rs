@@ -7,6 +7,7 @@
 //! [`Player::set_rewind`] → event.
 
 use super::Player;
+use game::tick::TICK_HZ;
 use protocol::wire::event::ClientEvent;
 use std::time::{Duration, Instant};
 
@@ -49,6 +50,12 @@ impl Player {
     /// Returns how own rails are judged, as [`Self::set_rewind`] was told last.
     pub const fn rewind(&self) -> (bool, bool) {
         (self.rewind.compensate, self.rewind.draw)
+    }
+
+    /// Returns how far behind the tick of the newest command the others are drawn, if one was flown: what the server is asked to make
+    /// up for.
+    pub fn drawn_behind(&self) -> Option<Duration> {
+        self.session.claims().map(|quarters| Duration::from_secs(1) * u32::from(quarters) / (4 * TICK_HZ))
     }
 
     /// Tells the session on which picture of the others the commands that are about to leave were made.
