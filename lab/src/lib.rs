@@ -1,10 +1,12 @@
 //! The bench: headless players in any number, and what they measure.
 //!
 //! [`pilot`] is one player without a screen; [`swarm`] flies many, [`switch`] one that changes its wire over and over, [`unplug`] one whose
-//! cables are pulled; the weather may be [`changing`]. [`storm`] throws nonsense at a server while honest pilots fly. [`report`] prints.
+//! cables are pulled, [`rail`] shoots at what it sees; the weather may be [`changing`]. [`storm`] throws nonsense at a server while
+//! honest pilots fly. [`report`] prints.
 
 pub mod changing;
 pub mod pilot;
+pub mod rail;
 pub mod report;
 pub mod storm;
 pub mod swarm;

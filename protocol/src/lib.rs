@@ -5,7 +5,7 @@
 //! kin, and every number read is checked against its range.
 //!
 //! Read in this order: [`ids`], [`wire`], [`snapshot`], [`session`], then what a client makes of it: [`clock`], [`predict`],
-//! [`interpolate`]. [`grant`] and [`lobby`] are how one gets in; [`limits`] has every number.
+//! [`interpolate`]; and what the server makes of how late that is: [`rewind`]. [`grant`] and [`lobby`] are how one gets in; [`limits`] has every number.
 
 #![cfg_attr(
     not(test),
@@ -20,6 +20,7 @@ pub mod limits;
 pub mod lobby;
 pub mod names;
 pub mod predict;
+pub mod rewind;
 pub mod scene;
 pub mod session;
 pub mod snapshot;

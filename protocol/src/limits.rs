@@ -65,6 +65,11 @@ pub const MAX_COMMAND_LEAD: u32 = 30;
 /// For how many ticks a missing command is replaced by the last one before the ship gets a neutral one.
 pub const REPEAT_COMMAND: u32 = 3;
 
+/// Furthest that a rail is traced behind the present for a shooter who sees others late. See [`game::rail::MAX_BEHIND`].
+pub const MAX_REWIND: Duration = Duration::from_millis(200);
+/// Ships that the server tells of per rail to those who want to see what it did: the nearest to the beam.
+pub const REWOUND_SHIPS: usize = 8;
+
 /// Snapshots that a seat's deltas may be written against, newest first.
 pub const BASELINES: usize = 32;
 /// Oldest baseline in ticks. Older ones do not fit the wire's 7 bits.

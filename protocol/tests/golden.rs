@@ -176,6 +176,16 @@ fn server_events() -> Vec<(&'static str, &'static str, ServerEvent)> {
         ("event-finished-draw", "number 10: Finished in a draw", ServerEvent::Finished { winner: None }),
         ("event-chat", "number 11: Chat of seat 3, `hé`", ServerEvent::Chat { seat, line: "hé".to_owned() }),
         ("event-stopping", "number 12: Stopping", ServerEvent::Stopping),
+        (
+            "event-rewound",
+            "number 13: Rewound, the rail of seat 3 at tick 70,000, 37 quarter ticks behind, seat 0 at 11,000, 6,000",
+            ServerEvent::Rewound {
+                shooter: seat,
+                tick: Tick(70_000),
+                behind: 37,
+                ships: vec![(SeatId(0), Point { x: 11_000, y: 6_000 })],
+            },
+        ),
     ]
 }
 
@@ -190,6 +200,12 @@ fn events_are_as_drawn() {
     for (name, about, number, what) in [
         ("client-event-chat", "number 251: Chat, `gg`", 251, ClientEvent::Chat("gg".to_owned())),
         ("client-event-leave", "number 2: Leave", 2, ClientEvent::Leave),
+        (
+            "client-event-rewind",
+            "number 3: Rewind, compensated, drawn",
+            3,
+            ClientEvent::Rewind { compensate: true, draw: true },
+        ),
     ] {
         let bytes = event::encode(Kind::ClientEvent, number, &what);
         golden(name, about, &bytes);
@@ -207,6 +223,7 @@ fn command_bundles_are_as_drawn() {
         snapshot: Tick(69_996),
         events_seen: 12,
         stamp: 0xBEEF,
+        shown: 37,
         commands: vec![newest, older, older, Command::default()],
     };
     let bytes = bundle.encode();
@@ -380,6 +397,8 @@ fn the_document_states_every_limit_and_code() {
         ("BUNDLE_COMMANDS", limits::BUNDLE_COMMANDS as u64),
         ("MAX_COMMAND_LEAD", u64::from(limits::MAX_COMMAND_LEAD)),
         ("REPEAT_COMMAND", u64::from(limits::REPEAT_COMMAND)),
+        ("MAX_REWIND", ms(limits::MAX_REWIND)),
+        ("REWOUND_SHIPS", limits::REWOUND_SHIPS as u64),
         ("BASELINES", limits::BASELINES as u64),
         ("MAX_BASELINE_AGE", u64::from(limits::MAX_BASELINE_AGE)),
         ("MAX_NAME_CHARS", limits::MAX_NAME_CHARS as u64),

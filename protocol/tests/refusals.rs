@@ -170,7 +170,7 @@ fn beat(now: Instant) -> Beat {
 
 fn bundle(newest: u32) -> Bundle {
     let commands = (0..8).map(|n| Command { thrust: [n, 0], ..Command::default() }).collect();
-    Bundle { newest: Tick(newest), snapshot: Tick(0), events_seen: 0, stamp: 0, commands }
+    Bundle { newest: Tick(newest), snapshot: Tick(0), events_seen: 0, stamp: 0, shown: 0, commands }
 }
 
 #[test]

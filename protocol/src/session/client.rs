@@ -9,6 +9,7 @@ use super::{CloseLink, PeerError, Transmit};
 use crate::grant::ResumeKey;
 use crate::ids::{CloseReason, Epoch, Lane, LinkId, SessionId, Transport};
 use crate::limits::{BUNDLE_COMMANDS, HANDSHAKE_DEADLINE, SWITCH_GRACE};
+use crate::rewind::claim;
 use crate::snapshot::{Ring, decode as decode_snapshot};
 use crate::wire::command::Bundle;
 use crate::wire::event::{ClientEvent, ServerEvent, decode};
@@ -119,6 +120,8 @@ pub struct ClientSession {
     links: BTreeMap<LinkId, Attached>,
     born: Instant,
     recent: VecDeque<(Tick, Command)>,
+    /// The tick of the others that is on screen.
+    shown: f64,
     ring: Ring,
     inbox: Inbox,
     outbox: Outbox,
@@ -139,6 +142,7 @@ impl ClientSession {
             links: BTreeMap::new(),
             born: now,
             recent: VecDeque::new(),
+            shown: 0.0,
             ring: Ring::default(),
             inbox: Inbox::default(),
             outbox: Outbox::new(Kind::ClientEvent),
@@ -333,6 +337,17 @@ impl ClientSession {
         self.recent.truncate(BUNDLE_COMMANDS);
     }
 
+    /// Takes note that the next commands are made on a picture in which the others are shown at `tick`, fraction included.
+    pub const fn shows(&mut self, tick: f64) {
+        self.shown = tick;
+    }
+
+    /// Returns what the newest bundle claims: how far behind its newest command the others are shown, quarter ticks.
+    pub fn claims(&self) -> Option<u8> {
+        let (newest, _) = self.recent.front()?;
+        Some(claim(*newest, self.shown, self.ring.newest().map_or(Tick(0), |view| view.tick)))
+    }
+
     /// Queues the newest bundle for the driving link. Called once per frame after the last [`Self::fly`].
     pub fn send_commands(&mut self, now: Instant) {
         let (Some((link, _)), Some((newest, _))) = (self.driving(), self.recent.front().copied()) else { return };
@@ -341,6 +356,7 @@ impl ClientSession {
             snapshot: self.ring.newest().map_or(Tick(0), |view| view.tick),
             events_seen: self.inbox.seen(),
             stamp: self.stamp(now),
+            shown: self.claims().unwrap_or_default(),
             commands: self.recent.iter().map(|(_, command)| *command).collect(),
         };
         self.transmit(link, Lane::Latest, bundle.encode().into());

@@ -10,6 +10,7 @@ use super::{CloseLink, PeerError, Transmit};
 use crate::grant::ResumeKey;
 use crate::ids::{CloseReason, Epoch, Lane, LinkId, PlayerId, SessionId, Transport};
 use crate::limits::{BASELINES, HANDSHAKE_DEADLINE, LINKS_PER_SESSION, MAX_EPOCH_STEP, SEAT_KEPT, SWITCH_GRACE};
+use crate::rewind::Rewind;
 use crate::snapshot::{Ring, Waiting, encode};
 use crate::wire::Kind;
 use crate::wire::command::Bundle;
@@ -33,6 +34,13 @@ pub struct Beat {
 }
 
 impl Beat {
+    /// Returns the tick whose time `at` is, fraction included.
+    fn moment(&self, at: Instant) -> f64 {
+        let since = at.saturating_duration_since(self.at).as_secs_f64();
+        let before = self.at.saturating_duration_since(at).as_secs_f64();
+        f64::from(self.tick.0) + (since - before) * f64::from(game::tick::TICK_HZ)
+    }
+
     /// Returns quarter milliseconds from `arrived` to the time of `tick`; negative if it came too late.
     pub(super) fn margin(&self, tick: Tick, arrived: Instant) -> i16 {
         let ahead = tick.offset_from(self.tick) as f64 * game::tick::TICK_SECONDS;
@@ -90,6 +98,7 @@ pub struct ServerSession {
     older: VecDeque<(LinkId, Transport, Option<Instant>)>,
     away_since: Option<Instant>,
     commands: CommandQueue,
+    rewind: Rewind,
     inbox: Inbox,
     outbox: Outbox,
     ring: Ring,
@@ -120,6 +129,7 @@ impl ServerSession {
             older: VecDeque::new(),
             away_since: Some(now),
             commands: CommandQueue::default(),
+            rewind: Rewind::default(),
             inbox: Inbox::default(),
             outbox: Outbox::new(Kind::ServerEvent),
             ring: Ring::default(),
@@ -175,6 +185,7 @@ impl ServerSession {
         }
         self.arriving = true;
         self.arrives_by = None;
+        self.rewind.path_changed(facts.snapshot_every);
         if self.away_since.take().is_some() {
             self.events.push_back(SessionEvent::Back);
         }
@@ -294,10 +305,16 @@ impl ServerSession {
             let until = arrived.checked_add(SWITCH_GRACE);
             self.older.iter_mut().for_each(|(_, _, closes)| *closes = closes.or(until));
         }
+        let moment = beat.moment(arrived);
+        self.rewind.acknowledge(bundle.snapshot, moment);
         // A bundle without news says nothing of how well commands are timed. One that is too far ahead does.
         let mut news = false;
         for (tick, command) in bundle.in_order() {
-            if self.commands.insert(beat.tick, tick, command) != Arrival::Repeated {
+            let arrival = self.commands.insert(beat.tick, tick, command);
+            if arrival == Arrival::New {
+                self.rewind.keep(tick, bundle, moment);
+            }
+            if arrival != Arrival::Repeated {
                 self.answer.timed(beat.margin(tick, arrived));
                 news = true;
             }
@@ -401,6 +418,21 @@ impl ServerSession {
     /// Returns the command to execute at `tick`.
     pub fn command(&mut self, tick: Tick) -> game::Command {
         self.commands.take(tick)
+    }
+
+    /// Returns how far behind `tick` the rail of its command is to be traced, quarter ticks. Called after [`Self::command`].
+    pub fn behind(&mut self, tick: Tick) -> u8 {
+        self.rewind.take(tick)
+    }
+
+    /// Returns how the session's rails are judged.
+    pub const fn rewind(&self) -> &Rewind {
+        &self.rewind
+    }
+
+    /// Sets whether rails are compensated, and whether the player wants to be told what they were traced against.
+    pub const fn set_rewind(&mut self, compensate: bool, draw: bool) {
+        self.rewind.wish(compensate, draw);
     }
 
     /// Returns every link of the session: the driving one first, the shadows last.

@@ -16,6 +16,7 @@
 )]
 
 mod dialing;
+mod rewind;
 mod shadows;
 mod status;
 mod wires;
@@ -43,6 +44,7 @@ use protocol::wire::event::{ClientEvent, Member, ServerEvent};
 use protocol::wire::hello::{Refusal, Welcome};
 use protocol::wire::snapshot::Header;
 use protocol::{CloseReason, Transport};
+use rewind::Rewind;
 use shadows::Shadows;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -123,6 +125,7 @@ pub struct Player {
     pacer: Pacer,
     predictor: Predictor,
     interpolator: Interpolator,
+    rewind: Rewind,
     map: Option<Arc<Map>>,
     seat: Option<SeatId>,
     snapshot_every: u8,
@@ -166,6 +169,7 @@ impl Player {
             pacer: Pacer::default(),
             predictor: Predictor::default(),
             interpolator: Interpolator::default(),
+            rewind: Rewind::default(),
             map: None,
             seat: None,
             snapshot_every: 2,
@@ -461,6 +465,7 @@ impl Player {
     /// Hands everything that is ready to the links.
     pub fn flush(&mut self, now: Instant) {
         if !self.flying.is_empty() {
+            self.show(now);
             self.session.send_commands(now);
             self.flying.drain(..).for_each(|tick| self.flights.leave(tick, now));
         }
@@ -529,6 +534,7 @@ impl Player {
     pub fn scene(&mut self, now: Instant) -> Option<Scene> {
         let seconds = self.drawn.replace(now).map_or(0.0, |then| now.saturating_duration_since(then).as_secs_f32());
         let shown = self.interpolator.advance(&self.clock, self.snapshot_every, now);
+        self.rewind.drawn(shown, now);
         self.shown = Some(shown);
         let own_tick = self.pacer.phase().unwrap_or(shown);
         let flown = self.predictor.tick().map_or(own_tick, |tick| f64::from(tick.0));
