@@ -15,26 +15,30 @@
     reason = "counters of our own and times of our own clock; no number from a peer"
 )]
 
+mod auto;
 mod dialing;
+mod netcode;
 mod status;
 
+pub use netcode::Netcode;
 pub use status::Status;
 
 use crate::lobby::LobbyClient;
 use crate::maps::MapShelf;
 use crate::{Closed, Link, WeatherStation};
+use auto::Auto;
 use dialing::Dialing;
 use game::tick::TICK_SECONDS;
 use game::{Command, Map, SeatId, Tick, View};
-use protocol::clock::{Clock, Pacer};
+use protocol::clock::Clock;
 use protocol::grant::ResumeKey;
 use protocol::ids::LinkId;
 use protocol::interpolate::Interpolator;
 use protocol::limits::{SEAT_KEPT, SILENCE};
 use protocol::lobby::{Grant, Guest};
 use protocol::names::clean_chat;
-use protocol::predict::{Outcome, Predictor};
-use protocol::scene::{Scene, compose};
+use protocol::pacing::Pacer;
+use protocol::predict::Predictor;
 use protocol::session::client::{ClientSession, SessionEvent};
 use protocol::wire::event::{ClientEvent, Member, ServerEvent};
 use protocol::wire::hello::{Refusal, Welcome};
@@ -95,8 +99,10 @@ pub struct Entry {
     pub grant: Grant,
     /// The maps on this machine.
     pub maps: MapShelf,
-    /// The wire; none for whichever works first: udp, quic, websocket.
+    /// The wire; none for the best that works (*auto*).
     pub wire: Option<Transport>,
+    /// The wire that *auto* tries first: the one that drove the last time, see [`Player::worked`]. None to begin with the best.
+    pub first: Option<Transport>,
     /// The weather that every link of this player passes through; none for the network as it is.
     pub weather: Option<WeatherStation>,
 }
@@ -114,6 +120,11 @@ pub struct Player {
     pacer: Pacer,
     predictor: Predictor,
     interpolator: Interpolator,
+    netcode: Netcode,
+    waiting: netcode::Waiting,
+    auto: Auto,
+    /// The wire that drove last.
+    worked: Option<Transport>,
     map: Option<Arc<Map>>,
     seat: Option<SeatId>,
     snapshot_every: u8,
@@ -136,10 +147,10 @@ pub struct Player {
 impl Player {
     /// Begins to take a seat.
     pub fn join(runtime: &Handle, entry: Entry, now: Instant) -> Self {
-        let Entry { lobby, guest, grant, maps, wire, weather } = entry;
+        let Entry { lobby, guest, grant, maps, wire, first, weather } = entry;
         let session = ClientSession::new(grant.session, grant.proof, ResumeKey(grant.resume_key), now);
         let mut dialing = Dialing::new(runtime.clone(), lobby, guest, grant.session, grant.endpoints, weather);
-        dialing.begin(wire.as_ref().map_or(&Transport::WIRES, std::slice::from_ref), now);
+        dialing.begin(&wire.map_or_else(|| auto::order(first), |wire| vec![wire]), now);
         Self {
             maps,
             session,
@@ -151,6 +162,10 @@ impl Player {
             pacer: Pacer::default(),
             predictor: Predictor::default(),
             interpolator: Interpolator::default(),
+            netcode: Netcode::default(),
+            waiting: netcode::Waiting::default(),
+            auto: Auto::new(wire.is_none()),
+            worked: None,
             map: None,
             seat: None,
             snapshot_every: 2,
@@ -188,6 +203,7 @@ impl Player {
         }
         self.fail_over(now);
         self.come_back(now);
+        self.move_up(now);
         self.let_go(now);
     }
 
@@ -204,7 +220,10 @@ impl Player {
 
     /// One wire did not work: try the next of the race, or tell.
     fn failed(&mut self, transport: Transport, why: String, now: Instant) {
-        if self.dialing.go_on(now) {
+        if self.dialing.go_on(now) || self.auto.failed(now) {
+            return;
+        }
+        if !self.failing_over && self.away_since.is_none() && self.dialing.once_more(now) {
             return;
         }
         if self.failing_over {
@@ -295,10 +314,12 @@ impl Player {
     fn driven(&mut self, transport: Transport, now: Instant) {
         let gap = self.status.last_snapshot.map(|last| now.saturating_duration_since(last));
         self.status.driving = Some(transport);
+        self.worked = Some(transport);
+        self.auto.drives(now);
         self.away_since = None;
         self.retry_at = None;
         self.failing_over = false;
-        self.clock.path_changed();
+        self.forget_path();
         self.events.push_back(PlayerEvent::Drives { transport, gap });
     }
 
@@ -315,16 +336,7 @@ impl Player {
     }
 
     fn saw(&mut self, view: &Arc<View>, header: &Header, arrived: Instant) {
-        let round_trip = self.session.round_trip(header, arrived);
-        self.clock.observe(view.tick, arrived, round_trip);
-        if let Some(echo) = header.echo {
-            self.pacer.report(echo.margin, self.clock.jitter());
-        }
-        if let Some(map) = &self.map
-            && self.predictor.reconcile(view, map) == Outcome::Reset
-        {
-            self.status.resets += 1;
-        }
+        self.heed(view, header, arrived);
         let ahead = self.predictor.tick().map_or(0, |flown| flown.since(view.tick));
         self.status.answered = self.status.commands.saturating_sub(u64::from(ahead));
         self.status.saw(view.tick, header, arrived);
@@ -358,6 +370,9 @@ impl Player {
         if !silent && std::mem::take(&mut self.failing_over) {
             self.dialing.cancel();
         }
+        if silent && self.auto.failed(now) {
+            self.dialing.cancel();
+        }
         let free = !self.dialing.is_busy() && !self.session.is_attaching() && self.retry_at.is_none_or(|at| at <= now);
         if silent && free {
             self.failing_over = true;
@@ -378,8 +393,34 @@ impl Player {
         }
     }
 
-    /// Makes `to` the driving wire as soon as it works; the present one goes on until then.
+    /// On a worse wire than need be, and nobody wished for it: now and then the better ones are tried.
+    fn move_up(&mut self, now: Instant) {
+        let free = !self.failing_over && !self.dialing.is_busy() && !self.session.is_attaching();
+        if let Some(driving) = self.status.driving.filter(|_| free)
+            && let Some(better) = self.auto.better(driving, now)
+        {
+            self.dialing.begin(&better, now);
+        }
+    }
+
+    /// Returns to *auto*: the best wire that works is used, beginning with a try of those that are better than the present one.
+    pub const fn auto(&mut self, now: Instant) {
+        self.auto.set(true, now);
+    }
+
+    /// Returns whether the wire is chosen by *auto*, not by hand.
+    pub const fn is_auto(&self) -> bool {
+        self.auto.on
+    }
+
+    /// Returns the wire that drove last: a good [`Entry::first`] for the next match on the same server.
+    pub const fn worked(&self) -> Option<Transport> {
+        self.worked
+    }
+
+    /// Makes `to` the driving wire as soon as it works; the present one goes on until then. This ends *auto*.
     pub fn switch(&mut self, to: Transport, now: Instant) {
+        self.auto.set(false, now);
         if !self.ended && self.status.driving.is_some_and(|driving| driving != to) && !self.session.is_attaching() {
             self.dialing.begin(&[to], now);
         }
@@ -417,7 +458,7 @@ impl Player {
     /// Hands everything that is ready to the links.
     pub fn flush(&mut self, now: Instant) {
         if std::mem::take(&mut self.flown) {
-            self.session.send_commands(now);
+            self.bundle(now);
         }
         while let Some(transmit) = self.session.poll_transmit() {
             self.status.bytes_out += transmit.bytes.len() as u64;
@@ -479,16 +520,6 @@ impl Player {
         self.events.pop_front()
     }
 
-    /// Returns what to draw at `now`.
-    pub fn scene(&mut self, now: Instant) -> Option<Scene> {
-        let seconds = self.drawn.replace(now).map_or(0.0, |then| now.saturating_duration_since(then).as_secs_f32());
-        let shown = self.interpolator.advance(&self.clock, self.snapshot_every, now);
-        let own_tick = self.pacer.phase().unwrap_or(shown);
-        let flown = self.predictor.tick().map_or(own_tick, |tick| f64::from(tick.0));
-        let own_pos = self.predictor.position(seconds, (own_tick - flown).clamp(0.0, 1.0) as f32);
-        compose(self.session.snapshots(), shown, &self.predictor, own_pos, own_tick)
-    }
-
     /// Returns the newest snapshot.
     pub fn view(&self) -> Option<&View> {
         self.session.snapshots().newest().map(|view| &**view)
@@ -511,16 +542,15 @@ impl Player {
 
     /// Returns how the connection is.
     pub fn status(&self, now: Instant) -> Status {
-        Status {
-            switching_to: self.dialing.wire().filter(|wire| Some(*wire) != self.status.driving),
-            round_trip: self.clock.round_trip(),
-            jitter: self.clock.jitter(),
-            lead_ticks: self.pacer.ahead(&self.clock, now) as f32,
-            corrections: self.predictor.corrections(),
+        let coming = self.dialing.wire().filter(|wire| Some(*wire) != self.status.driving && !self.auto.moving_up);
+        let mut status = Status {
+            switching_to: coming,
             epoch: self.session.epoch().0,
             repeated_events: self.session.repeated_events(),
             ..self.status.clone()
-        }
+        };
+        self.describe(&mut status, now);
+        status
     }
 
     /// Returns the bytes that all links so far have brought in and sent out, every header down to IP estimated.
