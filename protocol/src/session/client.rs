@@ -120,6 +120,9 @@ pub struct ClientSession {
     links: BTreeMap<LinkId, Attached>,
     born: Instant,
     recent: VecDeque<(Tick, Command)>,
+    /// How many of them no bundle has carried yet, and how many more are repeated.
+    fresh: usize,
+    repeated: usize,
     /// The tick of the others that is on screen.
     shown: f64,
     ring: Ring,
@@ -142,6 +145,8 @@ impl ClientSession {
             links: BTreeMap::new(),
             born: now,
             recent: VecDeque::new(),
+            fresh: 0,
+            repeated: BUNDLE_COMMANDS,
             shown: 0.0,
             ring: Ring::default(),
             inbox: Inbox::default(),
@@ -324,6 +329,8 @@ impl ClientSession {
         if let Some(attached) = self.links.get_mut(&link) {
             attached.stage = Stage::Driving;
         }
+        // What the link before was given may be lost with it.
+        self.fresh = self.recent.len();
         self.outbox.resend();
         self.events.push_back(SessionEvent::Drives { link, transport });
     }
@@ -332,9 +339,21 @@ impl ClientSession {
     pub fn fly(&mut self, tick: Tick, command: Command) {
         if self.recent.front().is_some_and(|(newest, _)| newest.next() != tick) {
             self.recent.clear();
+            self.fresh = 0;
         }
         self.recent.push_front((tick, command));
         self.recent.truncate(BUNDLE_COMMANDS);
+        self.fresh = self.fresh.saturating_add(1).min(BUNDLE_COMMANDS);
+    }
+
+    /// Sets how many commands a bundle repeats on top of those that none has carried yet.
+    pub const fn repeat(&mut self, commands: usize) {
+        self.repeated = commands;
+    }
+
+    /// Returns how many commands wait for their first bundle.
+    pub const fn fresh(&self) -> usize {
+        self.fresh
     }
 
     /// Takes note that the next commands are made on a picture in which the others are shown at `tick`, fraction included.
@@ -351,13 +370,14 @@ impl ClientSession {
     /// Queues the newest bundle for the driving link. Called once per frame after the last [`Self::fly`].
     pub fn send_commands(&mut self, now: Instant) {
         let (Some((link, _)), Some((newest, _))) = (self.driving(), self.recent.front().copied()) else { return };
+        let count = std::mem::take(&mut self.fresh).saturating_add(self.repeated);
         let bundle = Bundle {
             newest,
             snapshot: self.ring.newest().map_or(Tick(0), |view| view.tick),
             events_seen: self.inbox.seen(),
             stamp: self.stamp(now),
             shown: self.claims().unwrap_or_default(),
-            commands: self.recent.iter().map(|(_, command)| *command).collect(),
+            commands: self.recent.iter().take(count).map(|(_, command)| *command).collect(),
         };
         self.transmit(link, Lane::Latest, bundle.encode().into());
         let shadow: Bytes = ShadowCommands { newest, stamp: bundle.stamp }.encode().into();
@@ -375,6 +395,12 @@ impl ClientSession {
         let echo = echo?;
         let quarters = self.stamp(arrived).wrapping_sub(echo.stamp).checked_sub(echo.held)?;
         Some(Duration::from_micros(u64::from(quarters).saturating_mul(250)))
+    }
+
+    /// Returns when the bundle left that an echo answers. None if it is not plausible.
+    pub fn sent(&self, header: &Header, arrived: Instant) -> Option<Instant> {
+        let quarters = self.stamp(arrived).wrapping_sub(header.echo?.stamp);
+        arrived.checked_sub(Duration::from_micros(u64::from(quarters).saturating_mul(250)))
     }
 
     /// Queues an event.

@@ -4,8 +4,9 @@
 
 use super::oracle::{Flights, moved};
 use game::{Bot, Command, Map, Phase, Tick};
-use protocol::clock::{Clock, Pacer};
+use protocol::clock::Clock;
 use protocol::grant::ResumeKey;
+use protocol::pacing::Pacer;
 use protocol::predict::{Outcome, Predictor};
 use protocol::session::PeerError;
 use protocol::session::client::{ClientSession, SessionEvent};
@@ -109,6 +110,7 @@ impl Player {
                 SessionEvent::Welcomed(welcome) => assert_eq!(welcome.session, self.id),
                 SessionEvent::Drives { link, .. } => {
                     self.clock.path_changed();
+                    self.pacer.path_changed();
                     self.drove.push(link);
                 }
                 SessionEvent::Refused { refusal, .. } => self.refusals.push(refusal),
@@ -134,7 +136,9 @@ impl Player {
                     self.clock.observe(view.tick, arrived, round_trip);
                     if let Some(echo) = header.echo {
                         self.margin = echo.margin;
-                        self.pacer.report(echo.margin, self.clock.jitter());
+                        if let Some(sent) = self.session.sent(&header, arrived) {
+                            self.pacer.report(&self.clock, echo.margin, sent);
+                        }
                     }
                     self.reconcile(&view, truth);
                 }
@@ -174,6 +178,7 @@ impl Player {
             flew = true;
         }
         if flew {
+            self.session.repeat(self.pacer.repetitions());
             self.session.send_commands(now);
         }
     }
