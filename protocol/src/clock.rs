@@ -93,7 +93,8 @@ impl Clock {
         }
         if fresh.min(older) >= STEP_SAMPLES && best < self.best_offset - STEP_TICKS {
             self.samples.retain(|s| age(s) <= STEP_WINDOW);
-            self.trips.retain(|(then, _)| at.saturating_duration_since(*then) <= STEP_WINDOW);
+            // Round trips from around the step had one way before it and one behind.
+            self.trips.retain(|(then, _)| at.saturating_duration_since(*then) <= STEP_WINDOW.div_f64(2.0));
         }
     }
 
