@@ -44,8 +44,11 @@ pub const SEAT_KEPT: Duration = Duration::from_secs(60);
 pub const SWITCH_GRACE: Duration = Duration::from_millis(500);
 /// Links that one session may hold at once: the driving one, the next one, and one that is being drained.
 pub const LINKS_PER_SESSION: usize = 3;
-/// Links that carry one session's match along at once, besides those: one per other kind of wire, and one to spare.
-pub const SHADOWS_PER_SESSION: usize = 6;
+/// Links that carry one session's match along at once, besides those: one per other kind of wire, and [`STRANDS`].
+pub const SHADOWS_PER_SESSION: usize = 8;
+/// Links of the same wire that share the work of the driving one where a stream has stalled: with four in all, the loss of one segment
+/// delays every fourth message.
+pub const STRANDS: usize = 3;
 /// How far ahead of the present epoch an attach may be: every lost attempt uses one up.
 pub const MAX_EPOCH_STEP: u32 = 64;
 /// Reliable messages, and their bytes, that a session holds until they are acknowledged.

@@ -219,11 +219,11 @@ impl ServerSession {
         shadow: &Shadow,
         facts: &RoomFacts,
     ) -> Result<(), Refusal> {
-        let (epoch, number) = (shadow.epoch, shadow.number);
-        if epoch != self.epoch || !self.key.verify_shadow(self.id, epoch, number, transport, &shadow.key_proof) {
+        let ours = shadow.session == self.id && shadow.epoch == self.epoch;
+        if !ours || !self.key.verify_shadow(shadow, transport) {
             return Err(Refusal::KeyUsed);
         }
-        self.shadows.add(link, number)?;
+        self.shadows.add(link, shadow.number, shadow.whole)?;
         self.welcome(link, facts);
         Ok(())
     }
@@ -356,7 +356,8 @@ impl ServerSession {
         {
             self.transmits.push_back(Transmit { link: *before, lane: Lane::Latest, bytes: bytes.clone() });
         }
-        self.transmit(driving, Lane::Latest, bytes);
+        let carrier = self.shadows.in_turn(driving);
+        self.transmit(carrier, Lane::Latest, bytes);
         let own = full.own.filter(|(_, ship)| ship.alive()).map(|(_, ship)| ship.pos);
         self.transmits.extend(self.shadows.show(full.tick, own, now));
     }

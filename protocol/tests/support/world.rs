@@ -67,9 +67,7 @@ impl World {
 
     /// Opens a link and lets the client greet on it.
     pub(crate) fn dial(&mut self, player: usize, transport: Transport, up: Weather, down: Weather) -> LinkId {
-        let link = LinkId(self.next_link);
-        self.next_link += 1;
-        self.wires.insert(link, Wire::new(player, transport, up, down, self.now));
+        let link = self.dial_link(player, transport, up, down);
         self.players[player].session.attach(link, transport, self.now);
         self.collect();
         link
@@ -77,11 +75,17 @@ impl World {
 
     /// Opens a link that shall carry the match along.
     pub(crate) fn dial_shadow(&mut self, player: usize, transport: Transport, up: Weather, down: Weather) -> LinkId {
+        let link = self.dial_link(player, transport, up, down);
+        assert!(self.players[player].session.shadow(link, transport, self.now), "no link drives");
+        self.collect();
+        link
+    }
+
+    /// Opens a link and says nothing on it.
+    pub(crate) fn dial_link(&mut self, player: usize, transport: Transport, up: Weather, down: Weather) -> LinkId {
         let link = LinkId(self.next_link);
         self.next_link += 1;
         self.wires.insert(link, Wire::new(player, transport, up, down, self.now));
-        assert!(self.players[player].session.shadow(link, transport, self.now), "no link drives");
-        self.collect();
         link
     }
 

@@ -21,6 +21,7 @@ mod netcode;
 mod rewind;
 mod shadows;
 mod status;
+mod strands;
 mod wires;
 
 pub use netcode::Netcode;
@@ -52,6 +53,7 @@ use shadows::Shadows;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use strands::Strands;
 use tokio::runtime::Handle;
 use tracing::debug;
 use wires::{Flights, Gauge, News};
@@ -122,6 +124,7 @@ pub struct Player {
     /// What each link is like.
     gauges: BTreeMap<LinkId, Gauge>,
     shadows: Shadows,
+    strands: Strands,
     flights: Flights,
     leaving: Vec<(Link, Instant)>,
     /// What links that are gone have moved.
@@ -172,6 +175,7 @@ impl Player {
             links: BTreeMap::new(),
             gauges: BTreeMap::new(),
             shadows: Shadows::default(),
+            strands: Strands::default(),
             flights: Flights::default(),
             leaving: Vec::new(),
             closed_wire_bytes: (0, 0),
@@ -219,6 +223,7 @@ impl Player {
         self.come_back(now);
         self.move_up(now);
         self.cast_shadows(now);
+        self.twine(now);
         while let Some(close) = self.session.poll_close() {
             if let Some(link) = self.links.remove(&close.link) {
                 self.say_goodbye(link, close.reason, now);
