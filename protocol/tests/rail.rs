@@ -83,6 +83,9 @@ fn shooter(aimed: Aimed) -> impl FnMut(&Scene, Tick) -> Command {
     }
 }
 
+/// What is said of the picture in place of the truth, given its tick and that of the newest command.
+type Lie = fn(f64, Tick) -> f64;
+
 /// What became of a series.
 #[derive(Debug, Default)]
 struct Series {
@@ -99,7 +102,7 @@ impl Series {
 }
 
 /// Shoots for two minutes over a path of `weather` each way.
-fn shoot(weather: Weather, compensate: bool, lie: Option<fn(f64, Tick) -> f64>, seed: u64) -> Series {
+fn shoot(weather: Weather, compensate: bool, lie: Option<Lie>, seed: u64) -> Series {
     let mut world = World::with(hall(), Rules { match_ticks: 100_000, score_limit: 0 }, 0, seed);
     let near = Weather::new(2, 0, 0);
     let (by, at) = (world.add_player(), world.add_player());
@@ -161,7 +164,7 @@ fn lies_about_the_picture_hit_less_and_look_back_hardly_further() {
     let weather = Weather::new(25, 2, 0);
     let honest = shoot(weather, true, None, 5);
     let most = honest.behind.iter().copied().max().unwrap();
-    let lies: [(&str, fn(f64, Tick) -> f64); 4] = [
+    let lies: [(&str, Lie); 4] = [
         ("the far past", |shown, _| shown - 1_000.0),
         ("the future", |shown, _| shown + 1_000.0),
         ("nonsense", |_, _| f64::NAN),
