@@ -185,7 +185,7 @@ impl ServerSession {
         }
         self.arriving = true;
         self.arrives_by = None;
-        self.rewind.path_changed(facts.snapshot_every);
+        self.rewind.begin(facts.snapshot_every);
         if self.away_since.take().is_some() {
             self.events.push_back(SessionEvent::Back);
         }
@@ -302,6 +302,7 @@ impl ServerSession {
     fn take_bundle(&mut self, link: LinkId, bundle: &Bundle, arrived: Instant, beat: Beat) {
         if self.arriving && self.driving.is_some_and(|(driving, _)| driving == link) {
             self.arriving = false;
+            self.rewind.path_changed();
             let until = arrived.checked_add(SWITCH_GRACE);
             self.older.iter_mut().for_each(|(_, _, closes)| *closes = closes.or(until));
         }

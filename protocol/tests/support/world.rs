@@ -9,12 +9,13 @@ use super::link::{End, Weather, Wire};
 use super::player::Player;
 use super::room::Room;
 use super::shipped;
-use game::Tick;
 use game::checksum::Fnv;
 use game::rng::Rng;
+use game::{Map, Rules, Tick};
 use protocol::limits::{LINKS_PER_SESSION, SHADOWS_PER_SESSION};
 use protocol::{Lane, LinkId, Transport};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const STEP: Duration = Duration::from_millis(1);
@@ -39,12 +40,17 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// Returns a room on the map `map` with `bots` bots, and nobody else.
+    /// Returns a room on the shipped map `map` with `bots` bots, and nobody else.
     pub(crate) fn new(map: &str, bots: u8, seed: u64) -> Self {
+        Self::with(shipped(map), Rules { match_ticks: 1_200, score_limit: 0 }, bots, seed)
+    }
+
+    /// Returns a room on `map` with these rules and `bots` bots, and nobody else.
+    pub(crate) fn with(map: Arc<Map>, rules: Rules, bots: u8, seed: u64) -> Self {
         let now = Instant::now();
         Self {
             now,
-            room: Room::new(shipped(map), bots, seed, now),
+            room: Room::new(map, rules, bots, seed, now),
             players: Vec::new(),
             wires: BTreeMap::new(),
             rng: Rng::new(seed),
