@@ -8,3 +8,4 @@ pub mod report;
 pub mod storm;
 pub mod swarm;
 pub mod switch;
+pub mod wires;

@@ -4,6 +4,7 @@
 
 use crate::pilot::{Field, Pilot, STEP, places, wait_step};
 use crate::report::{Percentiles, Times};
+use crate::wires::WireArgs;
 use clap::{Args, ValueEnum};
 use game::view::PhaseKind;
 use protocol::Transport;
@@ -34,6 +35,8 @@ pub enum Wires {
     Quic,
     /// WebSocket.
     Websocket,
+    /// Bare TCP.
+    Tcp,
     /// All of them, in turn.
     Mixed,
 }
@@ -44,6 +47,7 @@ impl Wires {
             Self::Udp => Transport::Udp,
             Self::Quic => Transport::Quic,
             Self::Websocket => Transport::Websocket,
+            Self::Tcp => Transport::Tcp,
             Self::Mixed => Transport::WIRES[index % Transport::WIRES.len()],
         }
     }
@@ -71,6 +75,9 @@ pub struct Options {
     /// `delay=40,jitter=8,loss=5,burst=3,reorder=1,dup=0,rate=0,seed=7`.
     #[arg(long, value_name = "WEATHER")]
     pub weather: Option<Weather>,
+    /// What is chosen about single wires.
+    #[command(flatten)]
+    pub wires: WireArgs,
     /// Print one JSON object instead of a table.
     #[arg(long)]
     pub json: bool,
@@ -146,8 +153,13 @@ pub fn fly(options: &Options) -> Result<Outcome, String> {
     let lobby = LobbyClient::new(&options.server)?;
     let maps = MapShelf::open(&assets_dir(None)?)?;
     let mut flock = Flock::default();
-    let field =
-        Field { runtime: runtime.handle().clone(), lobby, maps, weather: options.weather.map(WeatherStation::new) };
+    let field = Field {
+        runtime: runtime.handle().clone(),
+        lobby,
+        maps,
+        options: options.wires.options(),
+        weather: options.weather.map(WeatherStation::new),
+    };
     runtime.block_on(join_all(options, &field, &mut flock))?;
     flock.settle();
     flock.fly(Duration::from_secs(u64::from(options.seconds)));

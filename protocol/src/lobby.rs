@@ -124,6 +124,8 @@ pub struct Endpoints {
     pub quic: QuicEndpoint,
     /// WebSocket.
     pub websocket: WebsocketEndpoint,
+    /// Bare TCP.
+    pub tcp: TcpEndpoint,
 }
 
 /// How to reach the server over `udp`.
@@ -151,6 +153,13 @@ pub struct QuicEndpoint {
 pub struct WebsocketEndpoint {
     /// `ws://host:port/v1/link`.
     pub url: String,
+}
+
+/// How to reach the server over `tcp`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TcpEndpoint {
+    /// Address and port to dial.
+    pub addr: SocketAddr,
 }
 
 /// `GET /healthz`.

@@ -1,11 +1,12 @@
 //! The client's entrance: an [`Offer`] from the lobby becomes a [`Link`], or a sentence that says why not.
 //!
-//! Flow: grant -> [`Offer`] -> [`dial`] -> `udp/client.rs`, `quic.rs` or `websocket.rs` -> [`Link`].
+//! Flow: grant -> [`Offer`] -> [`dial`] -> `udp/client.rs`, `quic.rs`, `websocket.rs` or `tcp.rs` -> [`Link`].
 
 use crate::link::Link;
 use crate::udp::TokenError;
-use crate::{Timing, quic, udp, websocket};
+use crate::{Timing, quic, tcp, udp, websocket};
 use protocol::Transport;
+use protocol::lobby::Endpoints;
 use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -32,15 +33,41 @@ pub enum Offer {
         /// `ws://host:port/v1/link`.
         url: String,
     },
+    /// Over `tcp`.
+    Tcp {
+        /// Where to dial.
+        addr: SocketAddr,
+        /// Whether Nagle's algorithm stays on, at both ends: to feel what it costs.
+        nagle: bool,
+    },
+}
+
+/// What a player may choose about a wire besides which one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WireOptions {
+    /// `tcp`: leave Nagle's algorithm on.
+    pub nagle: bool,
 }
 
 impl Offer {
+    /// Returns what the lobby's `endpoints` offer over `wire`.
+    pub fn over(wire: Transport, endpoints: Endpoints, options: WireOptions) -> Self {
+        let Endpoints { udp, quic, websocket, tcp } = endpoints;
+        match wire {
+            Transport::Udp | Transport::Memory => Self::Udp { token: udp.token, server: Some(udp.addr) },
+            Transport::Quic => Self::Quic { addr: quic.addr, certificate_sha256: quic.certificate_sha256 },
+            Transport::Websocket => Self::Websocket { url: websocket.url },
+            Transport::Tcp => Self::Tcp { addr: tcp.addr, nagle: options.nagle },
+        }
+    }
+
     /// Returns the kind of wire.
     pub fn transport(&self) -> Transport {
         match self {
             Self::Udp { .. } => Transport::Udp,
             Self::Quic { .. } => Transport::Quic,
             Self::Websocket { .. } => Transport::Websocket,
+            Self::Tcp { .. } => Transport::Tcp,
         }
     }
 }
@@ -52,6 +79,7 @@ impl fmt::Debug for Offer {
             Self::Udp { server, .. } => write!(f, "Offer(udp, {server:?})"),
             Self::Quic { addr, .. } => write!(f, "Offer(quic, {addr})"),
             Self::Websocket { url } => write!(f, "Offer(websocket, {url})"),
+            Self::Tcp { addr, nagle } => write!(f, "Offer(tcp, {addr}, nagle {nagle})"),
         }
     }
 }
@@ -131,7 +159,7 @@ impl DialError {
     }
 
     pub(crate) fn no_answer(transport: Transport, to: impl fmt::Display, after: Duration) -> Self {
-        let blocked = if transport == Transport::Websocket { "the way there" } else { "UDP" };
+        let blocked = if matches!(transport, Transport::Udp | Transport::Quic) { "UDP" } else { "the way there" };
         Self::NoAnswer { transport, to: to.to_string(), after, blocked }
     }
 
@@ -139,7 +167,7 @@ impl DialError {
     pub(crate) fn towards(self, offer: &Offer) -> Self {
         let there = match offer {
             Offer::Udp { server, .. } => server.map(|server| server.to_string()),
-            Offer::Quic { addr, .. } => Some(addr.to_string()),
+            Offer::Quic { addr, .. } | Offer::Tcp { addr, .. } => Some(addr.to_string()),
             Offer::Websocket { url } => Some(url.clone()),
         };
         match (self, there) {
@@ -175,6 +203,7 @@ pub async fn dial_with(offer: Offer, timing: Timing) -> Result<Link, DialError> 
         Offer::Udp { token, server } => udp::client::dial(&token, server, timing).await,
         Offer::Quic { addr, certificate_sha256 } => quic::dial(addr, certificate_sha256, timing).await,
         Offer::Websocket { url } => websocket::dial(&url, timing).await,
+        Offer::Tcp { addr, nagle } => tcp::dial(addr, nagle, timing).await,
     }
 }
 

@@ -16,6 +16,8 @@ pub enum Port {
     Quic,
     /// The lobby and the `websocket` transport.
     Http,
+    /// The `tcp` transport.
+    Tcp,
     /// The players' own sockets, in the server's name.
     Players,
 }

@@ -26,7 +26,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
-use transport::{LinkSender, websocket};
+use transport::{LinkSender, tune_tcp, websocket};
 
 /// What a request can know about the connection that it came in on.
 #[derive(Clone, Debug)]
@@ -116,7 +116,7 @@ impl Server {
         place: (OwnedSemaphorePermit, Counted),
     ) {
         let Ok(local) = stream.local_addr() else { return };
-        if let Err(error) = websocket::tune_tcp(&stream) {
+        if let Err(error) = tune_tcp(&stream) {
             tracing::debug!("{remote}: {error}");
         }
         let connection = Connection { remote, local, handover: Arc::default() };

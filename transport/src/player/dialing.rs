@@ -8,7 +8,7 @@
 //! [`Dialing::poll`].
 
 use crate::lobby::LobbyClient;
-use crate::{Link, Offer, Timing, WeatherStation, dial};
+use crate::{Link, Offer, Timing, WeatherStation, WireOptions, dial};
 use protocol::lobby::{Endpoints, Guest};
 use protocol::{SessionId, Transport};
 use std::time::{Duration, Instant};
@@ -28,6 +28,8 @@ pub(super) struct Dialing {
     guest: Guest,
     session: SessionId,
     endpoints: Endpoints,
+    /// What the player has chosen about single wires.
+    options: WireOptions,
     /// What the links pass through on their way.
     weather: Option<WeatherStation>,
     /// The connect token of the grant is good for one link only.
@@ -46,6 +48,7 @@ impl Dialing {
         guest: Guest,
         session: SessionId,
         endpoints: Endpoints,
+        options: WireOptions,
         weather: Option<WeatherStation>,
     ) -> Self {
         Self {
@@ -54,6 +57,7 @@ impl Dialing {
             guest,
             session,
             endpoints,
+            options,
             weather,
             token_fresh: true,
             running: Vec::new(),
@@ -100,7 +104,7 @@ impl Dialing {
     fn start(&mut self, wire: Transport) {
         let fresh = wire != Transport::Udp || std::mem::take(&mut self.token_fresh);
         let (lobby, guest, session) = (self.lobby.clone(), self.guest.clone(), self.session);
-        let weather = self.weather.clone();
+        let (weather, options) = (self.weather.clone(), self.options);
         let known = fresh.then(|| self.endpoints.clone());
         let (done, answer) = oneshot::channel();
         self.runtime.spawn(async move {
@@ -110,7 +114,7 @@ impl Dialing {
             };
             let link = match endpoints {
                 Ok(endpoints) => {
-                    let offer = offer(wire, endpoints);
+                    let offer = Offer::over(wire, endpoints, options);
                     let link = match weather {
                         Some(station) => station.dial(offer, Timing::default()).await,
                         None => dial(offer).await,
@@ -159,17 +163,5 @@ impl Dialing {
     /// Returns the wire that was started last.
     pub(super) fn wire(&self) -> Option<Transport> {
         self.running.last().map(|(wire, _)| *wire)
-    }
-}
-
-fn offer(wire: Transport, endpoints: Endpoints) -> Offer {
-    match wire {
-        Transport::Udp | Transport::Memory => {
-            Offer::Udp { token: endpoints.udp.token, server: Some(endpoints.udp.addr) }
-        }
-        Transport::Quic => {
-            Offer::Quic { addr: endpoints.quic.addr, certificate_sha256: endpoints.quic.certificate_sha256 }
-        }
-        Transport::Websocket => Offer::Websocket { url: endpoints.websocket.url },
     }
 }

@@ -22,7 +22,7 @@ pub use status::Status;
 
 use crate::lobby::LobbyClient;
 use crate::maps::MapShelf;
-use crate::{Closed, Link, WeatherStation};
+use crate::{Closed, Link, WeatherStation, WireOptions};
 use dialing::Dialing;
 use game::tick::TICK_SECONDS;
 use game::{Command, Map, SeatId, Tick, View};
@@ -95,8 +95,10 @@ pub struct Entry {
     pub grant: Grant,
     /// The maps on this machine.
     pub maps: MapShelf,
-    /// The wire; none for whichever works first: udp, quic, websocket.
+    /// The wire; none for whichever of [`Transport::RACE`] works first.
     pub wire: Option<Transport>,
+    /// What is chosen about single wires.
+    pub options: WireOptions,
     /// The weather that every link of this player passes through; none for the network as it is.
     pub weather: Option<WeatherStation>,
 }
@@ -136,10 +138,11 @@ pub struct Player {
 impl Player {
     /// Begins to take a seat.
     pub fn join(runtime: &Handle, entry: Entry, now: Instant) -> Self {
-        let Entry { lobby, guest, grant, maps, wire, weather } = entry;
+        let Entry { lobby, guest, grant, maps, wire, options, weather } = entry;
         let session = ClientSession::new(grant.session, grant.proof, ResumeKey(grant.resume_key), now);
-        let mut dialing = Dialing::new(runtime.clone(), lobby, guest, grant.session, grant.endpoints, weather);
-        dialing.begin(wire.as_ref().map_or(&Transport::WIRES, std::slice::from_ref), now);
+        let Grant { session: id, endpoints, .. } = grant;
+        let mut dialing = Dialing::new(runtime.clone(), lobby, guest, id, endpoints, options, weather);
+        dialing.begin(wire.as_ref().map_or(&Transport::RACE, std::slice::from_ref), now);
         Self {
             maps,
             session,
@@ -361,7 +364,7 @@ impl Player {
         let free = !self.dialing.is_busy() && !self.session.is_attaching() && self.retry_at.is_none_or(|at| at <= now);
         if silent && free {
             self.failing_over = true;
-            let others = Transport::WIRES.into_iter().filter(|wire| *wire != driving);
+            let others = Transport::RACE.into_iter().filter(|wire| *wire != driving);
             let wires: Vec<_> = others.chain([driving]).collect();
             self.dialing.begin(&wires, now);
         }
@@ -374,7 +377,7 @@ impl Player {
             self.end("The connection was lost and could not be made again. Check the network, then join again.".into());
         } else if !self.dialing.is_busy() && !self.session.is_attaching() && self.retry_at.is_some_and(|at| at <= now) {
             self.retry_at = now.checked_add(RETRY_EVERY);
-            self.dialing.begin(&Transport::WIRES, now);
+            self.dialing.begin(&Transport::RACE, now);
         }
     }
 
@@ -382,6 +385,17 @@ impl Player {
     pub fn switch(&mut self, to: Transport, now: Instant) {
         if !self.ended && self.status.driving.is_some_and(|driving| driving != to) && !self.session.is_attaching() {
             self.dialing.begin(&[to], now);
+        }
+    }
+
+    /// Makes the best wire that works the driving one; the present one goes on until then, and for good if it is the best.
+    pub fn switch_to_best(&mut self, now: Instant) {
+        let better: Vec<_> = Transport::RACE
+            .into_iter()
+            .take_while(|wire| self.status.driving.is_some_and(|driving| driving != *wire))
+            .collect();
+        if !better.is_empty() && !self.ended && !self.session.is_attaching() {
+            self.dialing.begin(&better, now);
         }
     }
 

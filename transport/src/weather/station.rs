@@ -163,6 +163,10 @@ impl WeatherStation {
                 let relay = relay::tcp(self.clone(), Transport::Websocket, host, port);
                 *url = format!("ws://{}{path}", relay.await.map_err(DialError::Local)?);
             }
+            Offer::Tcp { addr, .. } => {
+                let relay = relay::tcp(self.clone(), Transport::Tcp, addr.ip().to_string(), addr.port());
+                *addr = relay.await.map_err(DialError::Local)?;
+            }
         }
         Ok(routed)
     }

@@ -85,7 +85,7 @@ impl Rig {
     ) -> Self {
         let runtime = transport::runtime::runtime().unwrap();
         let timing = timing();
-        let config = ServerConfig { netcode_key: KEY, timing, ..ServerConfig::new(any_port(), any_port()) };
+        let config = ServerConfig { netcode_key: KEY, timing, ..ServerConfig::new(any_port(), any_port(), any_port()) };
         let (listeners, plugin) = transport::server::bind(config, runtime.handle()).unwrap();
         let http = runtime.block_on(serve_http(listeners.links.clone()));
         let stop = Arc::new(AtomicBool::new(false));
@@ -115,6 +115,7 @@ impl Rig {
                 Offer::Quic { addr: self.listeners.quic_addr, certificate_sha256: self.listeners.certificate_sha256 }
             }
             Transport::Websocket => Offer::Websocket { url: format!("ws://{}{}", self.http, websocket::PATH) },
+            Transport::Tcp => Offer::Tcp { addr: self.listeners.tcp_addr, nagle: false },
             Transport::Memory => unreachable!("memory is not dialled"),
         }
     }
@@ -177,7 +178,7 @@ async fn serve_http(links: LinkSender) -> SocketAddr {
     tokio::spawn(async move {
         loop {
             let Ok((tcp, peer)) = listener.accept().await else { continue };
-            websocket::tune_tcp(&tcp).unwrap();
+            transport::tune_tcp(&tcp).unwrap();
             let links = links.clone();
             let service = service_fn(move |request: Request<Incoming>| upgrade(request, peer, links.clone()));
             tokio::spawn(

@@ -10,7 +10,7 @@ use super::super::sky::{Direction, Sky};
 use super::super::station::{Now, WeatherStation};
 use super::super::stream::{MAX_HELD_BYTES, Stream};
 use super::{IDLE, door, until};
-use crate::websocket::tune_tcp;
+use crate::stream::tune_tcp;
 use bytes::{Buf, Bytes};
 use protocol::{Transport, limits};
 use std::collections::VecDeque;
