@@ -165,7 +165,8 @@ fn choose_wire(
 }
 
 /// One per wire, in the order of [`Transport::WIRES`].
-const DIGITS: [KeyCode; Transport::WIRES.len()] = [KeyCode::Digit1, KeyCode::Digit2, KeyCode::Digit3, KeyCode::Digit4];
+const DIGITS: [KeyCode; Transport::WIRES.len()] =
+    [KeyCode::Digit1, KeyCode::Digit2, KeyCode::Digit3, KeyCode::Digit4, KeyCode::Digit5];
 /// The first three wires, for hands that are used to it.
 const F_KEYS: [KeyCode; 3] = [KeyCode::F1, KeyCode::F2, KeyCode::F3];
 

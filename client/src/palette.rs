@@ -61,6 +61,7 @@ pub(crate) const fn wire(transport: Transport) -> Rgb {
         Transport::Quic => [0x2E, 0xD3, 0xA0],
         Transport::Websocket => [0xE6, 0x9F, 0x00],
         Transport::Tcp => [0xF0, 0xE4, 0x42],
+        Transport::Http => [0xD5, 0x5E, 0x00],
         Transport::Memory => [0x9A, 0xA4, 0xB2],
     }
 }

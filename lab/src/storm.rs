@@ -40,8 +40,16 @@ const WAKING: Duration = Duration::from_secs(3);
 /// How long the honest fly on after the storm: what was held back may still do harm.
 const AFTERMATH: Duration = Duration::from_secs(1);
 /// Throwers that take seats: one identity each, so that they never hold more seats than this.
-const ATTACKERS: [&str; 3 + Transport::WIRES.len()] =
-    ["Storm sealed", "Storm words u", "Storm words q", "Storm udp", "Storm quic", "Storm websocket", "Storm tcp"];
+const ATTACKERS: [&str; 3 + Transport::WIRES.len()] = [
+    "Storm sealed",
+    "Storm words u",
+    "Storm words q",
+    "Storm udp",
+    "Storm quic",
+    "Storm websocket",
+    "Storm tcp",
+    "Storm http",
+];
 /// Time for the throwers to end after the storm.
 const LAST_THROWS: Duration = Duration::from_secs(5);
 

@@ -37,6 +37,8 @@ pub enum Wires {
     Websocket,
     /// Bare TCP.
     Tcp,
+    /// HTTP calls.
+    Http,
     /// All of them, in turn.
     Mixed,
 }
@@ -48,6 +50,7 @@ impl Wires {
             Self::Quic => Transport::Quic,
             Self::Websocket => Transport::Websocket,
             Self::Tcp => Transport::Tcp,
+            Self::Http => Transport::Http,
             Self::Mixed => Transport::WIRES[index % Transport::WIRES.len()],
         }
     }

@@ -26,14 +26,16 @@ pub enum Transport {
     Websocket,
     /// Frames with a length on a TCP connection of their own.
     Tcp,
+    /// Calls to the lobby's port.
+    Http,
 }
 
 impl Transport {
     /// The wires that leave the process, in the order in which keys and tables list them.
-    pub const WIRES: [Self; 4] = [Self::Udp, Self::Quic, Self::Websocket, Self::Tcp];
+    pub const WIRES: [Self; 5] = [Self::Udp, Self::Quic, Self::Websocket, Self::Tcp, Self::Http];
     /// The wires that are tried when nobody wishes for one, the best first. `tcp` is not among them: it is `websocket` without a
     /// way through proxies.
-    pub const RACE: [Self; 3] = [Self::Udp, Self::Quic, Self::Websocket];
+    pub const RACE: [Self; 4] = [Self::Udp, Self::Quic, Self::Websocket, Self::Http];
 
     /// Returns the name used on screen, in logs, metrics and command lines.
     pub const fn name(self) -> &'static str {
@@ -43,6 +45,7 @@ impl Transport {
             Self::Quic => "quic",
             Self::Websocket => "websocket",
             Self::Tcp => "tcp",
+            Self::Http => "http",
         }
     }
 
@@ -54,6 +57,7 @@ impl Transport {
             Self::Quic => 2,
             Self::Websocket => 3,
             Self::Tcp => 4,
+            Self::Http => 5,
         }
     }
 }

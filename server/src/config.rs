@@ -38,11 +38,11 @@ const MAX_HOST_CHARS: usize = 253;
 #[command(
     name = "server",
     version,
-    about = "Hosts Crosswire: rooms with bots, reachable over UDP, QUIC, WebSocket and TCP, and an HTTP lobby to find them.",
+    about = "Hosts Crosswire: rooms with bots, reachable over UDP, QUIC, WebSocket, TCP and HTTP, and a lobby to find them.",
     after_help = "An ADDR is IP:PORT, or just a port. Port 0 picks a free one. Stop the server with Ctrl-C."
 )]
 pub struct Config {
-    /// Where the lobby and WebSocket links listen (TCP).
+    /// Where the lobby, WebSocket links and HTTP links listen (TCP).
     #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:8080", value_parser = listen_address)]
     pub http: SocketAddr,
     /// Where UDP links listen.

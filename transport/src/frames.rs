@@ -71,6 +71,11 @@ impl Decoder {
         Self { waiting: BytesMut::new(), limit }
     }
 
+    /// Returns whether nothing waits for its rest.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     /// Appends what came next on the stream.
     pub(crate) fn push(&mut self, piece: &[u8]) {
         self.waiting.extend_from_slice(piece);

@@ -50,6 +50,11 @@ impl LaneDecoder {
         Self(Decoder::with_limit(MAX_FRAME))
     }
 
+    /// Returns whether nothing waits for its rest.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Appends what came next on the stream.
     pub(crate) fn push(&mut self, piece: &[u8]) {
         self.0.push(piece);

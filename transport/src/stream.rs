@@ -97,41 +97,45 @@ impl Pulse {
     /// Waits until the session reads. Whoever does not read must not be sent to: TCP's window then fills, and the peer waits.
     pub(crate) async fn wait_for_room(&self, driver: &Driver) {
         if !driver.has_room() {
-            self.hold();
+            let _held = self.held();
             driver.room().await;
-            self.go_on();
         }
     }
 
-    /// Notes that we let nothing come for a while.
-    pub(crate) fn hold(&self) {
+    /// Notes that we let nothing come until the guard is dropped.
+    pub(crate) fn held(&self) -> HeldBack<'_> {
         self.waiting.store(true, Ordering::Relaxed);
+        HeldBack(self)
     }
 
-    /// Notes that we let things come again.
-    pub(crate) fn go_on(&self) {
-        self.hear();
-        self.waiting.store(false, Ordering::Relaxed);
-    }
-
-    /// Returns why the link is lost, if nothing has come, or nothing could be written, for too long.
-    pub(crate) fn lost(&self, timing: &Timing) -> Option<Lost> {
-        let silent = self.since(self.heard.load(Ordering::Relaxed)) > timing.silence;
+    /// Returns why the link is lost, if nothing has come, or nothing could be written, for longer than `silence`.
+    pub(crate) fn lost_after(&self, silence: Duration) -> Option<Lost> {
+        let silent = self.since(self.heard.load(Ordering::Relaxed)) > silence;
         if silent && !self.waiting.load(Ordering::Relaxed) {
             return Some(Lost::TimedOut);
         }
         let writing = self.writing.load(Ordering::Relaxed);
-        (writing > 0 && self.since(writing) > timing.silence).then_some(Lost::SlowReader)
+        (writing > 0 && self.since(writing) > silence).then_some(Lost::SlowReader)
     }
 
     /// Returns when the link is lost.
     pub(crate) async fn watch(&self, timing: &Timing) -> Lost {
         loop {
             sleep(WATCH_PAUSE).await;
-            if let Some(lost) = self.lost(timing) {
+            if let Some(lost) = self.lost_after(timing.silence) {
                 return lost;
             }
         }
+    }
+}
+
+/// For as long as it is kept, the silence of the other end is our own doing.
+pub(crate) struct HeldBack<'a>(&'a Pulse);
+
+impl Drop for HeldBack<'_> {
+    fn drop(&mut self) {
+        self.0.hear();
+        self.0.waiting.store(false, Ordering::Relaxed);
     }
 }
 

@@ -15,6 +15,7 @@
 
 mod upgrade;
 
+pub(crate) use upgrade::origin_ok;
 pub use upgrade::{Refusal, upgrade_response};
 
 use crate::link::{Closed, Driver, Link, Lost, link_pair};

@@ -41,6 +41,10 @@ conformance! {
         bounds_a_slow_reader, counts_what_it_carries, stamps_arrivals, sends_the_newest,
         notices_a_client_that_died, notices_a_server_that_died, survives_garbage, gives_up_a_silent_server, takes_many_at_once,
         stops_in_order, stays_open_in_silence;
+    http: echoes_on_both_lanes, keeps_order, carries_the_largest_messages, tells_why_it_closes, keeps_its_promises_before_it_closes,
+        bounds_a_slow_reader, counts_what_it_carries, stamps_arrivals, sends_the_newest,
+        notices_a_client_that_died, notices_a_server_that_died, survives_garbage, gives_up_a_silent_server, takes_many_at_once,
+        stops_in_order, stays_open_in_silence;
 }
 
 fn named(name: &str) -> Transport {
@@ -310,6 +314,9 @@ fn gives_up_a_silent_server(transport: Transport) {
         Offer::Udp { token, .. } => Offer::Udp { token, server: udp.local_addr().ok() },
         Offer::Quic { certificate_sha256, .. } => Offer::Quic { addr: udp.local_addr().unwrap(), certificate_sha256 },
         Offer::Websocket { .. } => Offer::Websocket { url: format!("ws://{}/v1/link", tcp.local_addr().unwrap()) },
+        Offer::Http { mode, .. } => {
+            Offer::Http { url: format!("http://{}/v1/link/http", tcp.local_addr().unwrap()), mode }
+        }
         Offer::Tcp { nagle, .. } => Offer::Tcp { addr: tcp.local_addr().unwrap(), nagle },
     };
     let patience = transport::Timing { handshake: Duration::from_millis(300), ..timing() };

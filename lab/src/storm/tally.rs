@@ -14,7 +14,7 @@ pub enum Port {
     Udp,
     /// The `quic` transport.
     Quic,
-    /// The lobby and the `websocket` transport.
+    /// The lobby and the `websocket` and `http` transports.
     Http,
     /// The `tcp` transport.
     Tcp,

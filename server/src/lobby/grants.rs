@@ -14,7 +14,7 @@ use crate::config::PublicHost;
 use protocol::grant::{LinkIdentity, Proof, ResumeKey, Sealer, UnixMillis};
 use protocol::ids::{RoomId, SessionId};
 use protocol::limits::GRANT_LIFETIME;
-use protocol::lobby::{Endpoints, Grant, QuicEndpoint, TcpEndpoint, UdpEndpoint, WebsocketEndpoint};
+use protocol::lobby::{Endpoints, Grant, HttpEndpoint, QuicEndpoint, TcpEndpoint, UdpEndpoint, WebsocketEndpoint};
 use std::net::{IpAddr, SocketAddr};
 use std::time::SystemTime;
 use transport::udp::connect_token;
@@ -23,7 +23,7 @@ use transport::{Listeners, Timing};
 /// Where this server's wires end, and how to reach them from outside.
 #[derive(Clone, Debug)]
 pub struct Wires {
-    /// Where the lobby and its WebSocket links listen.
+    /// Where the lobby and its WebSocket and HTTP links listen.
     pub http: SocketAddr,
     /// Where the UDP socket is bound.
     pub udp: SocketAddr,
@@ -98,6 +98,7 @@ impl Granter {
             udp: UdpEndpoint { addr: (self.reachable(udp.ip(), local), udp.port()).into(), token },
             quic: QuicEndpoint { addr: (self.reachable(quic.ip(), local), quic.port()).into(), certificate_sha256 },
             websocket: WebsocketEndpoint { url: format!("ws://{name}:{}/v1/link", http.port()) },
+            http: HttpEndpoint { url: format!("http://{name}:{}{}", http.port(), transport::http::PATH) },
             tcp: TcpEndpoint { addr: (self.reachable(tcp.ip(), local), tcp.port()).into() },
         })
     }
@@ -158,6 +159,7 @@ mod tests {
         assert_eq!(found.quic.addr, addr("192.0.2.7:5001"), "bound to one address, so nowhere else");
         assert_eq!(found.websocket.url, "ws://10.0.0.3:8080/v1/link");
         assert_eq!(found.tcp.addr, addr("10.0.0.3:5002"));
+        assert_eq!(found.http.url, "http://10.0.0.3:8080/v1/link/http");
         let found = endpoints(Wires { http: addr("[::]:8080"), udp: addr("[::]:5000"), ..wires() }, "2001:db8::5");
         assert_eq!(found.udp.addr, addr("[2001:db8::5]:5000"));
         assert_eq!(found.websocket.url, "ws://[2001:db8::5]:8080/v1/link");
