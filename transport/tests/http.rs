@@ -86,6 +86,11 @@ fn seen(number: u32) -> Answer {
     (200, number.to_le_bytes().to_vec())
 }
 
+/// The answer to a question.
+fn news(number: u32, first: u32, frames: &[&[u8]]) -> Answer {
+    (200, [&number.to_le_bytes()[..], &first.to_le_bytes(), &frames.concat()].concat())
+}
+
 const NOW: Duration = Duration::ZERO;
 
 #[test]
@@ -113,21 +118,13 @@ fn an_answer_that_was_lost_comes_again_until_it_was_seen() {
     server.send(Lane::Reliable, Bytes::from_static(b"two")).unwrap();
     server.send(Lane::Latest, Bytes::from_static(b"old")).unwrap();
     server.send(Lane::Latest, Bytes::from_static(b"new")).unwrap();
-    let both = [&1_u32.to_le_bytes()[..], &frame(0, b"one"), &frame(0, b"two")].concat();
-    assert_eq!(
-        calls.ask(0, SOON),
-        (200, [both.as_slice(), &frame(1, b"new")].concat()),
-        "at once, and only the newest"
-    );
-    assert_eq!(calls.ask(0, SOON), (200, both), "only what is reliable comes again");
-    let two = [&2_u32.to_le_bytes()[..], &frame(0, b"two")].concat();
-    assert_eq!(calls.ask(1, SOON), (200, two));
+    let (one, two) = (frame(0, b"one"), frame(0, b"two"));
+    let newest = frame(1, b"new");
+    assert_eq!(calls.ask(0, SOON), news(1, 1, &[&one, &two, &newest]), "at once, and only the newest");
+    assert_eq!(calls.ask(0, SOON), news(2, 1, &[&one, &two]), "only what is reliable comes again");
+    assert_eq!(calls.ask(1, SOON), news(3, 2, &[&two]));
     let began = Instant::now();
-    assert_eq!(
-        calls.ask(2, Duration::from_millis(200)),
-        (200, 3_u32.to_le_bytes().to_vec()),
-        "nothing is an answer, too"
-    );
+    assert_eq!(calls.ask(2, Duration::from_millis(200)), news(4, 3, &[]), "nothing is an answer, too");
     assert!(began.elapsed() >= Duration::from_millis(200));
 }
 
@@ -139,12 +136,28 @@ fn a_question_waits_for_news_and_makes_room_for_a_newer_one() {
         let older = scope.spawn(|| calls.ask(0, SOON));
         std::thread::sleep(Duration::from_millis(100));
         let newer = scope.spawn(|| calls.ask(0, SOON));
-        let (status, body) = older.join().unwrap();
-        assert_eq!((status, body.len()), (200, 4), "the older one is sent away with nothing");
+        assert_eq!(older.join().unwrap(), news(1, 1, &[]), "the older one is sent away with nothing");
         assert!(!newer.is_finished());
         server.send(Lane::Latest, Bytes::from_static(b"news")).unwrap();
-        assert_eq!(newer.join().unwrap(), (200, [&1_u32.to_le_bytes()[..], &frame(1, b"news")].concat()));
+        assert_eq!(newer.join().unwrap(), news(2, 1, &[&frame(1, b"news")]));
     });
+}
+
+#[test]
+fn the_answer_to_a_post_brings_the_newest_picture_to_those_who_want_it() {
+    let rig = Rig::new(Transport::Http);
+    let (calls, server) = Calls::open(&rig);
+    server.send(Lane::Latest, Bytes::from_static(b"picture")).unwrap();
+    server.send(Lane::Reliable, Bytes::from_static(b"word")).unwrap();
+    assert_eq!(calls.post(1, 1, b""), seen(0), "nobody has asked");
+    let post = |number: u32| {
+        let body = [number.to_le_bytes(), 1_u32.to_le_bytes()].concat();
+        call(calls.server, "POST", &format!("{}?latest", calls.path()), &calls.authorization(), &body)
+    };
+    let zero = 0_u32.to_le_bytes();
+    assert_eq!(post(2), (200, [&zero[..], &1_u32.to_le_bytes(), &frame(1, b"picture")].concat()));
+    assert_eq!(post(3), (200, [zero, 2_u32.to_le_bytes()].concat()), "there is no newer one");
+    assert_eq!(calls.ask(0, NOW), news(3, 1, &[&frame(0, b"word")]), "what is reliable waits for a question");
 }
 
 #[test]
@@ -154,8 +167,7 @@ fn a_goodbye_stands_behind_all_messages_and_late_calls_are_told_why() {
     server.send(Lane::Reliable, Bytes::from_static(b"last words")).unwrap();
     server.close(CloseReason::Replaced);
     let goodbye = [1, 0xFF, 0xFF, 0xFF];
-    let all = [&1_u32.to_le_bytes()[..], &frame(0, b"last words"), &goodbye].concat();
-    assert_eq!(calls.ask(0, SOON), (200, all));
+    assert_eq!(calls.ask(0, SOON), news(1, 1, &[&frame(0, b"last words"), &goodbye]));
     assert_eq!(calls.post(1, 1, &[0, 0xFF, 0xFF, 0xFF]), seen(0));
     assert_eq!(server.closed(), Some(Closed::ByUs(CloseReason::Replaced)));
     assert_eq!(calls.post(2, 1, b""), (410, goodbye.to_vec()));

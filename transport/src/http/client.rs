@@ -5,9 +5,9 @@
 //!
 //! Flow: `lib.rs` [`dial`] -> [`drive`]: `link/driver.rs` <-> `parcel.rs` <-> [`Caller`] <-> lobby.
 
-use super::HttpMode;
 use super::caller::{Answer, Caller};
 use super::parcel::{Item, Outbox, Parcel, number, reason_in};
+use super::{HttpMode, WANTS_LATEST};
 use crate::dial::parts;
 use crate::link::{Closed, Driver, Link, Lost, link_pair};
 use crate::stream::{Pulse, linger};
@@ -16,6 +16,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use protocol::lobby::HttpLink;
 use protocol::{CloseReason, Lane, Transport, limits};
 use std::io::{self, ErrorKind};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tracing::debug;
@@ -54,7 +55,8 @@ async fn open(url: &str, mode: HttpMode, timing: Timing) -> Result<Link, DialErr
     let asker = first.bearing(&bearer);
     let poster = first.bearing(&bearer).on_connection_of(&mut first);
     let (handle, driver) = link_pair(Transport::Http, None, None);
-    let calls = Calls { path: format!("{path}/{link}"), driver, pulse: Pulse::new(), timing, mode };
+    let calls =
+        Calls { path: format!("{path}/{link}"), driver, pulse: Pulse::new(), timing, mode, newest: AtomicU32::new(0) };
     tokio::spawn(drive(calls, poster, asker));
     Ok(handle)
 }
@@ -66,6 +68,8 @@ struct Calls {
     pulse: Pulse,
     timing: Timing,
     mode: HttpMode,
+    /// Number of the newest answer that has brought a Latest message.
+    newest: AtomicU32,
 }
 
 /// Moves bytes until the link ends.
@@ -115,6 +119,11 @@ impl Calls {
         let mut outbox = Outbox::new();
         let mut latest: Option<Bytes> = None;
         let mut posts = 0_u32;
+        // Whoever asks at a fixed rate wants to hear at that rate.
+        let path = match self.mode {
+            HttpMode::LongPoll => format!("{}?{WANTS_LATEST}", self.path),
+            HttpMode::Poll(_) => self.path.clone(),
+        };
         let mut sign_of_life = interval(timing.keep_alive);
         sign_of_life.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -135,13 +144,16 @@ impl Calls {
 
             let asked = pulse.now();
             let patience = timing.silence.checked_div(TRIES).unwrap_or(timing.silence);
-            match self.judge(timeout(patience, poster.call("POST", &self.path, &body)).await) {
+            match self.judge(timeout(patience, poster.call("POST", &path, &body)).await) {
                 Ok(answer) => {
                     driver.set_rtt(pulse.since(asked));
                     latest = None;
-                    let seen = number(&mut answer.body.as_ref());
-                    if !seen.is_some_and(|seen| outbox.acknowledge(seen)) {
+                    let mut rest = answer.body.as_ref();
+                    if !number(&mut rest).is_some_and(|seen| outbox.acknowledge(seen)) {
                         return Closed::Violation("an answer that does not say what it has seen");
+                    }
+                    if let Err(what) = self.take_latest(Instant::now(), rest) {
+                        return Closed::Violation(what);
                     }
                     if let Some(reason) = goodbye {
                         return Closed::ByUs(reason);
@@ -187,19 +199,37 @@ impl Calls {
 
     /// Delivers what an answer has brought. Returns how the link has ended, if it has.
     async fn take(&self, at: Instant, mut body: &[u8], seen: &mut u32) -> Option<Closed> {
-        let Some(first) = number(&mut body) else { return Some(Closed::Violation("an answer without a number")) };
+        let (Some(answer), Some(first)) = (number(&mut body), number(&mut body)) else {
+            return Some(Closed::Violation("an answer without its numbers"));
+        };
         let mut parcel = Parcel::new(first, body);
         loop {
+            self.pulse.wait_for_room(&self.driver).await;
             match parcel.next(seen) {
-                Ok(Some(Item::Reliable(message))) => {
-                    self.pulse.wait_for_room(&self.driver).await;
-                    self.driver.deliver(at, Lane::Reliable, message);
-                }
-                Ok(Some(Item::Latest(message))) => self.driver.deliver(at, Lane::Latest, message),
+                Ok(Some(Item::Reliable(message))) => self.driver.deliver(at, Lane::Reliable, message),
+                Ok(Some(Item::Latest(message))) => self.deliver_latest(at, answer, message),
                 Ok(Some(Item::Goodbye(reason))) => return Some(Closed::ByPeer(reason)),
                 Ok(None) => return None,
                 Err(what) => return Some(Closed::Violation(what)),
             }
+        }
+    }
+
+    /// Delivers the Latest message that the answer to a post may have brought.
+    fn take_latest(&self, at: Instant, mut body: &[u8]) -> Result<(), &'static str> {
+        let Some(answer) = number(&mut body) else { return Ok(()) };
+        match Parcel::new(1, body).next(&mut 0)? {
+            Some(Item::Latest(message)) => self.deliver_latest(at, answer, message),
+            Some(_) => return Err("more in an answer than was asked for"),
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// Delivers a Latest message, unless a newer one has come over the other connection.
+    fn deliver_latest(&self, at: Instant, answer: u32, message: Bytes) {
+        if self.newest.fetch_max(answer, Ordering::Relaxed) < answer {
+            self.driver.deliver(at, Lane::Latest, message);
         }
     }
 

@@ -6,8 +6,10 @@
 //!
 //! Flow: lobby -> [`Host::open`] -> `server.rs`; lobby -> [`Host::visit`] -> [`Visit::serve`] <-> `parcel.rs` <-> `link/driver.rs`.
 
+use super::WANTS_LATEST;
 use super::parcel::{Item, Outbox, Parcel, farewell, number};
 use crate::counters::Counters;
+use crate::lanes::{Said, encode};
 use crate::link::{Closed, Driver, Lost, link_pair};
 use crate::server::LinkSender;
 use crate::stream::{OVERHEAD, Pulse, WATCH_PAUSE};
@@ -77,6 +79,15 @@ struct Down {
     outbox: Outbox,
     /// Counts the questions: only the newest one is answered with anything.
     question: u64,
+    /// Counts the answers, so that a client knows the newest Latest message from two connections.
+    answers: u32,
+}
+
+impl Down {
+    fn next_number(&mut self) -> u32 {
+        self.answers = self.answers.saturating_add(1);
+        self.answers
+    }
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -113,7 +124,7 @@ impl Host {
             pulse: Pulse::new(),
             news: watch::Sender::new(()),
             up: tokio::sync::Mutex::default(),
-            down: Mutex::new(Down { outbox: Outbox::new(), question: 0 }),
+            down: Mutex::new(Down { outbox: Outbox::new(), question: 0, answers: 0 }),
             calls: Mutex::new(TokenBucket::new(limits::INBOUND_PER_SECOND, limits::INBOUND_BURST, Instant::now())),
             connections: AtomicUsize::new(0),
             silence: timing.silence,
@@ -204,7 +215,10 @@ impl Visit {
             sleep(THROTTLE).await;
         }
         match *request.method() {
-            Method::POST => served.post(request.into_body()).await,
+            Method::POST => {
+                let wants_latest = request.uri().query() == Some(WANTS_LATEST);
+                served.post(request.into_body(), wants_latest).await
+            }
             Method::GET => served.ask(request.uri().query().unwrap_or_default()).await,
             _ => {
                 let mut response = answer(StatusCode::METHOD_NOT_ALLOWED, Bytes::new());
@@ -240,7 +254,7 @@ impl Served {
     }
 
     /// Takes what the client has.
-    async fn post<B>(&self, body: B) -> Response<Full<Bytes>>
+    async fn post<B>(&self, body: B, wants_latest: bool) -> Response<Full<Bytes>>
     where
         B: Body,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -283,7 +297,16 @@ impl Served {
                 Err(what) => return self.violation(StatusCode::BAD_REQUEST, what),
             }
         }
-        self.answered(Bytes::copy_from_slice(&up.seen.to_le_bytes()))
+        let mut body = BytesMut::new();
+        body.put_u32_le(up.seen);
+        if wants_latest {
+            let mut down = locked(&self.down);
+            body.put_u32_le(down.next_number());
+            if let Some(latest) = self.driver.take_latest() {
+                encode(&mut body, &Said::Message(Lane::Latest, latest));
+            }
+        }
+        self.answered(body.freeze())
     }
 
     /// Waits until the session reads. Whoever is not read must not send.
@@ -342,6 +365,7 @@ impl Served {
         let mut down = locked(&self.down);
         let mut body = BytesMut::new();
         if question != down.question {
+            body.put_u32_le(down.next_number());
             body.put_u32_le(1);
             return Some(body.freeze());
         }
@@ -351,6 +375,7 @@ impl Served {
         let goodbye = self.driver.close_asked().filter(|_| self.driver.drained());
         let something = !down.outbox.is_empty() || latest.is_some() || goodbye.is_some();
         (something || over).then(|| {
+            body.put_u32_le(down.next_number());
             down.outbox.write(&mut body, latest, goodbye);
             body.freeze()
         })
