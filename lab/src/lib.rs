@@ -12,3 +12,4 @@ pub mod storm;
 pub mod swarm;
 pub mod switch;
 pub mod unplug;
+pub mod wires;

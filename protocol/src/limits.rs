@@ -30,6 +30,12 @@ pub const SILENCE: Duration = Duration::from_millis(750);
 pub const KEEP_ALIVE: Duration = Duration::from_secs(1);
 /// How long a close may wait until what was sent before it has arrived: a few round trips of the worst link that can be played.
 pub const CLOSE_LINGER: Duration = Duration::from_secs(1);
+/// Longest time that a question over `http` waits for something to say.
+pub const LONG_POLL: Duration = Duration::from_secs(20);
+/// Largest body of a call over `http` and of its answer, bytes: the largest Reliable message, and what waits with it.
+pub const HTTP_BODY_BYTES: usize = 128 * 1024;
+/// Connections of one link over `http` that the server does not count against its address: two, and two that are about to end.
+pub const HTTP_CONNECTIONS: usize = 4;
 /// Violations on one link before it is closed; a peer that is merely unlucky never comes near.
 pub const MAX_VIOLATIONS: u32 = 16;
 

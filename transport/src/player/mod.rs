@@ -30,7 +30,7 @@ pub use wires::{Role, Truth, WireReport};
 
 use crate::lobby::LobbyClient;
 use crate::maps::MapShelf;
-use crate::{Closed, Link, WeatherStation};
+use crate::{Closed, Link, WeatherStation, WireOptions};
 use auto::Auto;
 use dialing::Dialing;
 use game::tick::TICK_SECONDS;
@@ -111,6 +111,8 @@ pub struct Entry {
     pub wire: Option<Transport>,
     /// The wire that *auto* tries first: the one that drove the last time, see [`Player::worked`]. None to begin with the best.
     pub first: Option<Transport>,
+    /// What is chosen about single wires.
+    pub options: WireOptions,
     /// The weather that every link of this player passes through; none for the network as it is.
     pub weather: Option<WeatherStation>,
 }
@@ -164,9 +166,10 @@ pub struct Player {
 impl Player {
     /// Begins to take a seat.
     pub fn join(runtime: &Handle, entry: Entry, now: Instant) -> Self {
-        let Entry { lobby, guest, grant, maps, wire, first, weather } = entry;
+        let Entry { lobby, guest, grant, maps, wire, first, options, weather } = entry;
         let session = ClientSession::new(grant.session, grant.proof, ResumeKey(grant.resume_key), now);
-        let mut dialing = Dialing::new(runtime.clone(), lobby, guest, grant.session, grant.endpoints, weather);
+        let Grant { session: id, endpoints, .. } = grant;
+        let mut dialing = Dialing::new(runtime.clone(), lobby, guest, id, endpoints, options, weather);
         dialing.begin(&wire.map_or_else(|| auto::order(first), |wire| vec![wire]), now);
         Self {
             maps,
