@@ -1,9 +1,9 @@
 //! `lab`: the bench. Every tool here flies with the very sessions and transports that the client uses.
 //!
-//! Flow: command line → [`swarm`], [`switch`] → [`report`].
+//! Flow: command line → [`swarm`], [`switch`], [`storm`], [`tun`] → [`report`].
 
 use clap::{Parser, Subcommand};
-use lab::{storm, swarm, switch};
+use lab::{storm, swarm, switch, tun};
 use std::process::ExitCode;
 
 /// Crosswire's bench: measures and tortures a running server.
@@ -22,6 +22,8 @@ enum Tool {
     Switch(switch::Options),
     /// Throws random and mutated bytes at every port while honest players play, and checks that nobody notices.
     Storm(storm::Options),
+    /// Opens a real link with weather on it, for the kernel's own TCP (Linux, root).
+    Tun(tun::Options),
 }
 
 fn main() -> ExitCode {
@@ -29,6 +31,7 @@ fn main() -> ExitCode {
         Tool::Swarm(options) => swarm::run(&options),
         Tool::Switch(options) => switch::run(&options),
         Tool::Storm(options) => storm::run(&options),
+        Tool::Tun(options) => tun::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
