@@ -65,12 +65,7 @@ pub(super) fn over_kernel(weather: Weather, load: Load, congestion: Option<&str>
     }
     let mut names = Vec::new();
     for (writer, _) in &pairs {
-        let socket = socket2::SockRef::from(writer);
-        if let Some(name) = congestion {
-            socket.set_tcp_congestion(name.as_bytes()).map_err(|error| format!("`{name}`: {error}."))?;
-        }
-        let name = socket.tcp_congestion().map_err(broken)?;
-        names.push(String::from_utf8_lossy(&name).trim_end_matches('\0').to_owned());
+        names.push(tunnel.pace(writer, congestion)?);
     }
     names.dedup();
     tunnel.take_lateness();

@@ -81,7 +81,7 @@ impl Window {
     pub(super) fn hear(&mut self, now: Instant, news: News) {
         let conserved = news.flying.saturating_add(news.arrived);
         match &mut self.phase {
-            Phase::Open => return,
+            Phase::Open => {}
             Phase::Recovery { heard, .. } if !*heard => {
                 *heard = true;
                 self.conserving = Some(now);
