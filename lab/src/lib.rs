@@ -2,7 +2,7 @@
 //!
 //! [`pilot`] is one player without a screen; [`swarm`] flies many, [`switch`] one that changes its wire over and over, [`unplug`] one whose
 //! cables are pulled, [`rail`] shoots at what it sees; the weather may be [`changing`]. [`storm`] throws nonsense at a server while
-//! honest pilots fly. [`report`] prints.
+//! honest pilots fly. [`tun`] is a real link with weather on it. [`report`] prints.
 
 pub mod changing;
 pub mod pilot;
@@ -11,5 +11,6 @@ pub mod report;
 pub mod storm;
 pub mod swarm;
 pub mod switch;
+pub mod tun;
 pub mod unplug;
 pub mod wires;

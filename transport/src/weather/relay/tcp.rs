@@ -243,11 +243,7 @@ impl Pump {
     }
 }
 
-/// Returns the sky over a direction, and the delay of the other one.
-fn skies(now: &Now, wire: Transport, direction: Direction) -> (Sky, Duration) {
-    let against = match direction {
-        Direction::Up => Direction::Down,
-        Direction::Down => Direction::Up,
-    };
-    (now.sky(wire, direction), now.sky(wire, against).delay(Instant::now()))
+/// Returns the sky over a direction, and that over the other one.
+fn skies(now: &Now, wire: Transport, direction: Direction) -> (Sky, Sky) {
+    (now.sky(wire, direction), now.sky(wire, direction.against()))
 }
