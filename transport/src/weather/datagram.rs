@@ -7,6 +7,8 @@
 //! - At most [`MAX_HELD`] datagrams and [`MAX_HELD_BYTES`] are on their way; more are lost.
 //! - With the cable out, all that is on its way and all that enters is lost.
 //!
+//! `lab tun` puts whole IP packets of the kernel's through the same model ([`Datagrams::send_packet`]).
+//!
 //! Flow: socket -> `relay/udp.rs` -> [`Datagrams::send`] -> [`Datagrams::poll`] -> socket.
 
 use super::path::{Path, QUEUE};
@@ -65,8 +67,17 @@ impl Datagrams {
         self.path.set_sky(sky);
     }
 
-    /// Takes a datagram.
+    /// Takes a datagram, whose headers take their time on a line as well.
     pub fn send(&mut self, now: Instant, bytes: Bytes) {
+        self.enter(now, bytes, OVERHEAD);
+    }
+
+    /// Takes a whole IP packet, headers and all.
+    pub fn send_packet(&mut self, now: Instant, packet: Bytes) {
+        self.enter(now, packet, 0);
+    }
+
+    fn enter(&mut self, now: Instant, bytes: Bytes, overhead: usize) {
         let full = self.path.backlog(now) > QUEUE
             || self.flying.len() >= MAX_HELD
             || self.held_bytes.saturating_add(bytes.len()) > MAX_HELD_BYTES;
@@ -74,7 +85,7 @@ impl Datagrams {
             self.counts.lost = self.counts.lost.saturating_add(1);
             return;
         }
-        let passage = self.path.pass(now, bytes.len().saturating_add(OVERHEAD));
+        let passage = self.path.pass(now, bytes.len().saturating_add(overhead));
         let Some(due) = passage.arrives else {
             self.counts.lost = self.counts.lost.saturating_add(1);
             return;

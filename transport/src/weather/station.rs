@@ -46,7 +46,8 @@ impl Counts {
     pub(super) const ZERO: Self =
         Self { forwarded: 0, lost: 0, duplicated: 0, reordered: 0, delayed: 0, resent: 0, stalled: Duration::ZERO };
 
-    fn add(&mut self, more: &Self) {
+    /// Adds what has happened elsewhere.
+    pub fn add(&mut self, more: &Self) {
         for (sum, more) in [
             (&mut self.forwarded, more.forwarded),
             (&mut self.lost, more.lost),
