@@ -1,9 +1,9 @@
 //! `lab`: the bench. Every tool here flies with the very sessions and transports that the client uses.
 //!
-//! Flow: command line → [`swarm`], [`switch`] → [`report`].
+//! Flow: command line → [`swarm`], [`switch`], [`race`] → [`report`].
 
 use clap::{Parser, Subcommand};
-use lab::{storm, swarm, switch};
+use lab::{race, storm, swarm, switch};
 use std::process::ExitCode;
 
 /// Crosswire's bench: measures and tortures a running server.
@@ -20,6 +20,8 @@ enum Tool {
     Swarm(swarm::Options),
     /// Flies one player that changes its wire over and over, and checks that nothing is lost on the way.
     Switch(switch::Options),
+    /// Flies the same match over every wire in every weather, and shows side by side what each makes of it.
+    Race(race::Options),
     /// Throws random and mutated bytes at every port while honest players play, and checks that nobody notices.
     Storm(storm::Options),
 }
@@ -28,6 +30,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().tool {
         Tool::Swarm(options) => swarm::run(&options),
         Tool::Switch(options) => switch::run(&options),
+        Tool::Race(options) => race::run(&options),
         Tool::Storm(options) => storm::run(&options),
     };
     match outcome {

@@ -16,7 +16,7 @@ use serde::Serialize;
 use std::time::Duration;
 
 /// Time without a newer snapshot that counts as a stall, milliseconds: three snapshots at 30 per second, and seen by anybody.
-pub const STALL_MS: f64 = 100.0;
+pub(super) const STALL_MS: f64 = 100.0;
 /// Columns of a timeline.
 const COLUMNS: usize = 600;
 /// Shares of the time at which the distribution is drawn: the tail is what matters.
@@ -27,123 +27,124 @@ const SHARES: [f64; 31] = [
 
 /// What one wire did in one weather.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct Row {
+pub(super) struct Row {
     /// Name of the weather.
-    pub course: String,
+    pub(super) course: String,
     /// The weather as it is typed.
-    pub weather: String,
+    pub(super) weather: String,
     /// One line about the weather.
     #[serde(skip)]
-    pub about: String,
+    pub(super) about: String,
     /// `model` or `real`.
-    pub link: String,
+    pub(super) link: String,
     /// The wire.
-    pub wire: String,
+    pub(super) wire: String,
     /// Seconds measured.
-    pub seconds: f64,
+    pub(super) seconds: f64,
     /// Picture age.
-    pub picture_age_ms: Percentiles,
+    pub(super) picture_age_ms: Percentiles,
     /// Snapshots held.
-    pub snapshots: u64,
+    pub(super) snapshots: u64,
     /// From a tick to its snapshot being held: the least, and percentiles.
-    pub downlink_least_ms: f64,
+    pub(super) downlink_least_ms: f64,
     /// Times without news.
-    pub stalls: Stalls,
+    pub(super) stalls: Stalls,
     /// Key presses.
-    pub presses: PressFigures,
+    pub(super) presses: PressFigures,
     /// Everybody else on screen.
-    pub interpolation: Interpolation,
+    pub(super) interpolation: Interpolation,
     /// Commands whose tick is over.
-    pub commands: u64,
+    pub(super) commands: u64,
     /// Those that the server executed at their tick.
-    pub executed: u64,
+    pub(super) executed: u64,
     /// The server's word about the own ship differed from the prediction.
-    pub corrections: u64,
+    pub(super) corrections: u64,
     /// Round trip as the player measures it, at the end.
-    pub round_trip_ms: Option<f64>,
+    pub(super) round_trip_ms: Option<f64>,
     /// Bytes per second from the server, with every header down to IP.
-    pub wire_in_s: f64,
+    pub(super) wire_in_s: f64,
     /// The same to the server.
-    pub wire_out_s: f64,
+    pub(super) wire_out_s: f64,
     /// Bytes of messages per second from the server.
-    pub bytes_in_s: f64,
+    pub(super) bytes_in_s: f64,
     /// The same to the server.
-    pub bytes_out_s: f64,
+    pub(super) bytes_out_s: f64,
     /// Driving links lost.
-    pub links_lost: u64,
+    pub(super) links_lost: u64,
     /// Messages that could not be used.
-    pub decode_errors: u64,
+    pub(super) decode_errors: u64,
     /// Time for which another wire had to stand in.
-    pub away_ms: f64,
+    pub(super) away_ms: f64,
     /// How often the bench itself came late, by more than 5 ms.
-    pub hiccups: u64,
+    pub(super) hiccups: u64,
     /// The longest that the bench itself slept too long.
-    pub longest_turn_ms: f64,
+    pub(super) longest_turn_ms: f64,
     /// For the plots.
     #[serde(skip)]
-    pub plot: Plot,
+    pub(super) plot: Plot,
 }
 
 /// Times of [`STALL_MS`] or more without a newer snapshot.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
-pub struct Stalls {
+pub(super) struct Stalls {
     /// How many.
-    pub count: u64,
+    pub(super) count: u64,
     /// The longest time without a newer snapshot, stall or not.
-    pub longest_ms: f64,
+    pub(super) longest_ms: f64,
     /// All of them together.
-    pub total_ms: f64,
+    pub(super) total_ms: f64,
 }
 
 /// What became of the key presses.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
-pub struct PressFigures {
+pub(super) struct PressFigures {
     /// Keys pressed.
-    pub pressed: u64,
+    pub(super) pressed: u64,
     /// Those whose command missed its tick, or may have.
-    pub late: u64,
+    pub(super) late: u64,
     /// Those of which nothing was heard by the end.
-    pub unanswered: u64,
+    pub(super) unanswered: u64,
     /// From the press to the tick in which the server acted on it.
-    pub applied_ms: Percentiles,
+    pub(super) applied_ms: Percentiles,
     /// From the press until a snapshot of that tick was held.
-    pub confirmed_ms: Percentiles,
+    pub(super) confirmed_ms: Percentiles,
     /// Mean wait for the next command.
-    pub wait_ms: f64,
+    pub(super) wait_ms: f64,
     /// Mean time from the command to its tick on the server: the way, and the wait for the tick.
-    pub up_ms: f64,
+    pub(super) up_ms: f64,
     /// Mean time from that tick to its snapshot.
-    pub down_ms: f64,
+    pub(super) down_ms: f64,
 }
 
 /// How everybody else is shown.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
-pub struct Interpolation {
+pub(super) struct Interpolation {
     /// Delay beyond what the path itself takes at least.
-    pub delay_ms: Percentiles,
+    pub(super) delay_ms: Percentiles,
     /// Its mean.
-    pub mean_ms: f64,
+    pub(super) mean_ms: f64,
     /// Share of frames that had to guess, 0 to 1.
-    pub underruns: f64,
+    pub(super) underruns: f64,
 }
 
 /// What the plots need.
 #[derive(Clone, Debug, Default)]
-pub struct Plot {
+pub(super) struct Plot {
     /// Picture age that was not exceeded, milliseconds, for rising shares of the time.
-    pub ages: Vec<(f64, f64)>,
+    pub(super) ages: Vec<(f64, f64)>,
     /// Oldest picture in each of equally long pieces of the row, milliseconds.
-    pub timeline: Vec<f64>,
+    pub(super) timeline: Vec<f64>,
 }
 
 impl Row {
     /// Judges a track. None if the observer or the player saw nothing.
-    pub fn of(track: &Track, course: &Course, wire: &str, link: &str) -> Option<Self> {
+    pub(super) fn of(track: &Track, course: &Course, wire: &str, link: &str) -> Option<Self> {
         let truth = TruthClock::new(&track.observed)?;
         track.held.first()?;
         let seconds = track.length_ms / 1_000.0;
         let per_second = |bytes: u64| (bytes as f64 / seconds.max(0.001)).round();
-        let least = track.held.iter().map(|held| held.at - truth.time_of(f64::from(held.tick))).fold(f64::MAX, f64::min);
+        let least =
+            track.held.iter().map(|held| held.at - truth.time_of(f64::from(held.tick))).fold(f64::MAX, f64::min);
         let (ages, timeline) = picture_ages(track, &truth);
         let totals = &track.totals;
         Some(Self {
@@ -177,7 +178,7 @@ impl Row {
     }
 
     /// Returns the share of commands that were executed at their tick, 0 to 1.
-    pub fn executed_share(&self) -> f64 {
+    pub(super) fn executed_share(&self) -> f64 {
         self.executed as f64 / self.commands.max(1) as f64
     }
 }
@@ -276,7 +277,11 @@ mod tests {
             observed: (1_000..1_120).map(|tick| Sighting { tick, at: at(tick) }).collect(),
             held: came
                 .iter()
-                .map(|t| Held { tick: *t, at: f64::from(*t) * TICK_MS - 1_000.0 * TICK_MS + 25.0, executed: u64::from(*t) })
+                .map(|t| Held {
+                    tick: *t,
+                    at: f64::from(*t) * TICK_MS - 1_000.0 * TICK_MS + 25.0,
+                    executed: u64::from(*t),
+                })
                 .collect(),
             presses: vec![Press { at: 500.0, flown: 510.0, tick: 1_034 }],
             frames: vec![
@@ -284,7 +289,6 @@ mod tests {
                 Frame { at: at(1_051), shown: 1_048.5, newest: 1_048 },
             ],
             length_ms: 2_000.0,
-            every: 1,
             ..Track::default()
         }
     }

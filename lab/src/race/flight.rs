@@ -12,6 +12,7 @@ use super::presses::{Held, Press, Presses};
 use super::shown::{Frame, Screen};
 use super::truth::Sighting;
 use crate::pilot::wait_step;
+use crate::tun::hurry;
 use game::{Bot, Command, Tick};
 use protocol::Transport;
 use std::time::{Duration, Instant};
@@ -32,48 +33,46 @@ const SKILL: f32 = 0.6;
 
 /// All that was seen in a row. Times are milliseconds since the start.
 #[derive(Debug, Default)]
-pub struct Track {
+pub(super) struct Track {
     /// Snapshots that the observer saw.
-    pub observed: Vec<Sighting>,
+    pub(super) observed: Vec<Sighting>,
     /// Snapshots that the player held.
-    pub held: Vec<Held>,
+    pub(super) held: Vec<Held>,
     /// Key presses that commands carried.
-    pub presses: Vec<Press>,
+    pub(super) presses: Vec<Press>,
     /// Frames drawn.
-    pub frames: Vec<Frame>,
+    pub(super) frames: Vec<Frame>,
     /// The player's counters over the row.
-    pub totals: Totals,
+    pub(super) totals: Totals,
     /// Time for which another wire drove.
-    pub away_ms: f64,
+    pub(super) away_ms: f64,
     /// Turns of the bench's loop that took too long, and the longest one.
-    pub hiccups: u64,
+    pub(super) hiccups: u64,
     /// The longest turn of the bench's loop.
-    pub longest_turn_ms: f64,
+    pub(super) longest_turn_ms: f64,
     /// Length of the row.
-    pub length_ms: f64,
-    /// Ticks between two snapshots.
-    pub every: u8,
+    pub(super) length_ms: f64,
 }
 
 /// A player's counters, from the start of the row to its end.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Totals {
+pub(super) struct Totals {
     /// Commands flown for ticks that a snapshot has answered.
-    pub commands: u64,
+    pub(super) commands: u64,
     /// Ticks executed with the player's own command.
-    pub executed: u64,
+    pub(super) executed: u64,
     /// The server's word differed from the prediction.
-    pub corrections: u64,
+    pub(super) corrections: u64,
     /// Driving links lost.
-    pub links_lost: u64,
+    pub(super) links_lost: u64,
     /// Messages that could not be used.
-    pub decode_errors: u64,
+    pub(super) decode_errors: u64,
     /// Bytes with every header down to IP, in and out.
-    pub wire_bytes: (u64, u64),
+    pub(super) wire_bytes: (u64, u64),
     /// Bytes of messages, in and out.
-    pub bytes: (u64, u64),
+    pub(super) bytes: (u64, u64),
     /// Round trip at the end, as the player measures it.
-    pub round_trip: Option<Duration>,
+    pub(super) round_trip: Option<Duration>,
 }
 
 impl Totals {
@@ -110,7 +109,9 @@ impl Totals {
 ///
 /// # Errors
 /// A sentence: nobody could get in, or the player was thrown out.
-pub fn fly(place: &Place, wire: Transport, options: &Options) -> Result<Track, String> {
+pub(super) fn fly(place: &Place, wire: Transport, options: &Options) -> Result<Track, String> {
+    // What is measured is the wire, not who else uses this machine. Without the right to hurry, hiccups are told.
+    let _ = hurry();
     let observer = place.observer()?;
     let player = place.player(wire, options.seed)?;
     let every = (game::tick::TICK_HZ / options.snapshot_hz.max(1)) as u8;
@@ -126,7 +127,7 @@ pub fn fly(place: &Place, wire: Transport, options: &Options) -> Result<Track, S
         presses_until: Duration::MAX,
         next_frame: Duration::ZERO,
         away_since: None,
-        track: Track { every, ..Track::default() },
+        track: Track::default(),
     };
     flight.settle()?;
     flight.race(Duration::from_secs(u64::from(options.seconds)))?;

@@ -7,15 +7,15 @@ use serde::Serialize;
 
 /// One promise and what was measured.
 #[derive(Clone, Debug, Serialize)]
-pub struct Verdict {
+pub(super) struct Verdict {
     /// Weather, link, wire and figure.
-    pub what: String,
+    pub(super) what: String,
     /// Measured.
-    pub measured: f64,
+    pub(super) measured: f64,
     /// At most this was promised.
-    pub goal: f64,
+    pub(super) goal: f64,
     /// Whether the promise is kept.
-    pub kept: bool,
+    pub(super) kept: bool,
 }
 
 type Figure = (&'static str, fn(&Row) -> f64);
@@ -43,7 +43,7 @@ const GOALS: [(&str, &str, Figure, f64); 12] = [
 ];
 
 /// Compares rows with what is promised of them.
-pub fn verdicts(rows: &[Row]) -> Vec<Verdict> {
+pub(super) fn verdicts(rows: &[Row]) -> Vec<Verdict> {
     let about = |row: &Row| {
         let goals = GOALS.into_iter().filter(|(course, wire, ..)| *course == row.course && *wire == row.wire);
         let verdict = |(course, wire, (name, figure), goal): (&str, &str, Figure, f64)| {

@@ -18,7 +18,7 @@ const MATCH_SECONDS: &str = "3600";
 const SCORE_LIMIT: &str = "1000";
 
 /// A server that ends with this value.
-pub struct Host {
+pub(super) struct Host {
     child: Child,
     url: String,
 }
@@ -28,7 +28,7 @@ impl Host {
     ///
     /// # Errors
     /// A sentence.
-    pub fn start(options: &Options, ip: &str) -> Result<Self, String> {
+    pub(super) fn start(options: &Options, ip: &str) -> Result<Self, String> {
         let program = program()?;
         let any = format!("{ip}:0");
         let assets = assets_dir(None)?;
@@ -58,7 +58,8 @@ impl Host {
         }
         let mut host = Self { child, url: String::new() };
         let line = ready.recv_timeout(START_DEADLINE).unwrap_or_default();
-        let told: Value = line.strip_prefix("ready ").and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
+        let told: Value =
+            line.strip_prefix("ready ").and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
         let http = told.get("http").and_then(Value::as_str);
         let http = http.ok_or("The server did not get ready. Start `server` by hand to see why.")?;
         host.url = format!("http://{http}");
@@ -66,7 +67,7 @@ impl Host {
     }
 
     /// Returns the lobby's address.
-    pub fn url(&self) -> &str {
+    pub(super) fn url(&self) -> &str {
         &self.url
     }
 }

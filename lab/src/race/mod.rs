@@ -36,19 +36,19 @@ use serde::Serialize;
 
 /// Everything that was flown.
 #[derive(Debug, Serialize)]
-pub struct Race {
+struct Race {
     /// Seconds per row.
-    pub seconds: u32,
+    seconds: u32,
     /// Snapshots per second.
-    pub snapshot_hz: u32,
+    snapshot_hz: u32,
     /// Bots in the match.
-    pub bots: u8,
+    bots: u8,
     /// Seed of everything.
-    pub seed: u64,
+    seed: u64,
     /// One per weather, link and wire.
-    pub rows: Vec<Row>,
+    rows: Vec<Row>,
     /// What is promised of them.
-    pub promises: Vec<Verdict>,
+    promises: Vec<Verdict>,
 }
 
 impl Race {
@@ -67,9 +67,8 @@ impl Race {
 
     /// Returns the rows that were flown over the model and over the real link.
     fn pairs(&self) -> Vec<(&Row, &Row)> {
-        let real = |model: &Row| {
-            self.rows.iter().find(|r| r.link == REAL && r.course == model.course && r.wire == model.wire)
-        };
+        let real =
+            |model: &Row| self.rows.iter().find(|r| r.link == REAL && r.course == model.course && r.wire == model.wire);
         let models = self.rows.iter().filter(|row| row.link == MODEL);
         models.filter_map(|model| Some((model, real(model)?))).collect()
     }

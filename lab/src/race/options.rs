@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use transport::weather::{PRESETS, Weather};
 
 /// The name that stands for the weathers of which figures are promised.
-pub const ACCEPTANCE: &str = "acceptance";
+pub(super) const ACCEPTANCE: &str = "acceptance";
 /// Those weathers: name, one line, settings.
 const PROMISED: [(&str, &str, &str); 3] = [
     ("50 ms", "50 ms round trip, nothing lost.", "delay=25"),
@@ -64,13 +64,13 @@ pub struct Options {
 
 /// A weather to race in.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Course {
+pub(super) struct Course {
     /// What it is called.
-    pub name: String,
+    pub(super) name: String,
     /// One line about it.
-    pub about: String,
+    pub(super) about: String,
     /// What it is.
-    pub weather: Weather,
+    pub(super) weather: Weather,
 }
 
 impl Options {
@@ -78,7 +78,7 @@ impl Options {
     ///
     /// # Errors
     /// A sentence if a name is not known.
-    pub fn courses(&self) -> Result<Vec<Course>, String> {
+    pub(super) fn courses(&self) -> Result<Vec<Course>, String> {
         let mut courses = Vec::new();
         for name in &self.weathers {
             match name.trim() {
@@ -97,7 +97,7 @@ impl Options {
     }
 
     /// Returns the wires to race.
-    pub fn wires(&self) -> Vec<Transport> {
+    pub(super) fn wires(&self) -> Vec<Transport> {
         if self.wires.is_empty() { Transport::WIRES.to_vec() } else { self.wires.clone() }
     }
 }

@@ -14,40 +14,40 @@ const PAUSE_MS: (f32, f32) = (110.0, 290.0);
 
 /// A key press that a command has carried. Times are milliseconds since the start.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Press {
+pub(super) struct Press {
     /// When the key went down.
-    pub at: f64,
+    pub(super) at: f64,
     /// When the command left.
-    pub flown: f64,
+    pub(super) flown: f64,
     /// The command's tick.
-    pub tick: u32,
+    pub(super) tick: u32,
 }
 
 /// A snapshot that the player holds. Times are milliseconds since the start.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Held {
+pub(super) struct Held {
     /// Its tick.
-    pub tick: u32,
+    pub(super) tick: u32,
     /// When it arrived.
-    pub at: f64,
+    pub(super) at: f64,
     /// Ticks up to it that the server executed with the player's own command.
-    pub executed: u64,
+    pub(super) executed: u64,
 }
 
 /// What became of a press.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Answer {
+pub(super) struct Answer {
     /// The tick in which the server first acted on it.
-    pub tick: u32,
+    pub(super) tick: u32,
     /// When a snapshot of that tick, or of a later one, was held; milliseconds since the start.
-    pub held: f64,
+    pub(super) held: f64,
     /// Its command missed its tick, or may have.
-    pub late: bool,
+    pub(super) late: bool,
 }
 
 /// Presses keys.
 #[derive(Clone, Debug)]
-pub struct Presses {
+pub(super) struct Presses {
     rng: Rng,
     next: Duration,
     waiting: Vec<Duration>,
@@ -55,12 +55,12 @@ pub struct Presses {
 
 impl Presses {
     /// Begins to press at the start. The same seed presses at the same moments.
-    pub const fn new(seed: u64) -> Self {
+    pub(super) const fn new(seed: u64) -> Self {
         Self { rng: Rng::new(seed), next: Duration::ZERO, waiting: Vec::new() }
     }
 
     /// Presses what is due by `now`, the time since the start.
-    pub fn press(&mut self, now: Duration) {
+    pub(super) fn press(&mut self, now: Duration) {
         while self.next <= now {
             if !self.next.is_zero() {
                 self.waiting.push(self.next);
@@ -72,7 +72,7 @@ impl Presses {
     }
 
     /// Hands what was pressed to the command of `tick` that leaves at `now`.
-    pub fn carry(&mut self, tick: u32, now: Duration) -> impl Iterator<Item = Press> + '_ {
+    pub(super) fn carry(&mut self, tick: u32, now: Duration) -> impl Iterator<Item = Press> + '_ {
         let ms = |time: Duration| time.as_secs_f64() * 1_000.0;
         self.waiting.drain(..).map(move |at| Press { at: ms(at), flown: ms(now), tick })
     }
@@ -82,7 +82,7 @@ impl Presses {
 ///
 /// Between two snapshots in which every tick was executed with the player's own command, each tick is certain. Otherwise any of them may
 /// have been missed; then the first tick after them that is certain counts, which errs on the late side.
-pub fn answer(press: &Press, held: &[Held]) -> Option<Answer> {
+pub(super) fn answer(press: &Press, held: &[Held]) -> Option<Answer> {
     let first = held.partition_point(|held| held.tick < press.tick).checked_sub(1)?;
     let mut late = false;
     for (index, pair) in held.windows(2).enumerate().skip(first) {
@@ -104,7 +104,9 @@ mod tests {
     use super::*;
 
     fn held(all: &[(u32, u64)]) -> Vec<Held> {
-        all.iter().map(|(tick, executed)| Held { tick: *tick, at: f64::from(*tick) * 10.0, executed: *executed }).collect()
+        all.iter()
+            .map(|(tick, executed)| Held { tick: *tick, at: f64::from(*tick) * 10.0, executed: *executed })
+            .collect()
     }
 
     const PRESS: Press = Press { at: 0.0, flown: 5.0, tick: 105 };

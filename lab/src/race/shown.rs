@@ -9,18 +9,18 @@ use std::time::Instant;
 
 /// One frame, as drawn. Times are milliseconds since the start.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Frame {
+pub(super) struct Frame {
     /// When.
-    pub at: f64,
+    pub(super) at: f64,
     /// The tick that everybody else is drawn at.
-    pub shown: f64,
+    pub(super) shown: f64,
     /// The newest tick held.
-    pub newest: u32,
+    pub(super) newest: u32,
 }
 
 /// What the player looks at.
 #[derive(Debug)]
-pub struct Screen {
+pub(super) struct Screen {
     clock: Clock,
     interpolator: Interpolator,
     newest: Tick,
@@ -30,18 +30,18 @@ pub struct Screen {
 
 impl Screen {
     /// Switches it on.
-    pub fn new(every: u8, now: Instant) -> Self {
+    pub(super) fn new(every: u8, now: Instant) -> Self {
         Self { clock: Clock::new(now), interpolator: Interpolator::default(), newest: Tick(0), every }
     }
 
     /// Takes note of a snapshot.
-    pub fn receive(&mut self, tick: Tick, at: Instant) {
+    pub(super) fn receive(&mut self, tick: Tick, at: Instant) {
         self.newest = tick;
         self.clock.observe(tick, at, None);
     }
 
     /// Draws a frame. Returns the tick shown and the newest one held; none before the first snapshot.
-    pub fn draw(&mut self, now: Instant) -> Option<(f64, Tick)> {
+    pub(super) fn draw(&mut self, now: Instant) -> Option<(f64, Tick)> {
         self.clock.is_set().then(|| (self.interpolator.advance(&self.clock, self.every, now), self.newest))
     }
 }

@@ -6,25 +6,45 @@ use super::Race;
 use super::figures::Row;
 
 /// Relative difference between model and real link beyond which a figure is marked.
-pub const AGREE_WITHIN: f64 = 0.2;
+pub(super) const AGREE_WITHIN: f64 = 0.2;
 
 /// Prints every row, weather by weather; then model and real side by side, if both were flown, and the promises, if there are any.
-pub fn print(race: &Race) {
+pub(super) fn print(race: &Race) {
     println!(
         "{} s per row, {} snapshots per second, {} bots, seed {}; picture age by the server's own time, in ms",
         race.seconds, race.snapshot_hz, race.bots, race.seed
     );
     for rows in race.by_course() {
         let Some(first) = rows.first() else { continue };
-        println!("\n{} ({}){}", first.course, first.weather, if first.link == "real" { ", over a real link" } else { "" });
+        println!(
+            "\n{} ({}){}",
+            first.course,
+            first.weather,
+            if first.link == "real" { ", over a real link" } else { "" }
+        );
         println!(
             "  {:<10} {:>20}  {:>12}  {:>13}  {:>13}  {:>5}  {:>12}  {:>6}  {:>11}  {:>8}",
             "", "picture age", "stalls", "applied", "confirmed", "late", "shown behind", "corr.", "KB/s", "executed"
         );
         println!(
             "  {:<10} {:>6} {:>6} {:>6}  {:>4} {:>7}  {:>6} {:>6}  {:>6} {:>6}  {:>5}  {:>5} {:>6}  {:>6}  {:>5} {:>5}  {:>8}",
-            "wire", "p50", "p95", "p99", "n", "longest", "p50", "p99", "p50", "p99", "%", "mean", "guess%", "/min", "in",
-            "out", "%"
+            "wire",
+            "p50",
+            "p95",
+            "p99",
+            "n",
+            "longest",
+            "p50",
+            "p99",
+            "p50",
+            "p99",
+            "%",
+            "mean",
+            "guess%",
+            "/min",
+            "in",
+            "out",
+            "%"
         );
         rows.iter().for_each(|row| print_row(row));
     }
@@ -85,7 +105,10 @@ fn print_comparison(race: &Race) {
     if pairs.is_empty() {
         return;
     }
-    println!("\nmodel and real link, picture age in ms (marked where they differ by more than {:.0} %)", AGREE_WITHIN * 100.0);
+    println!(
+        "\nmodel and real link, picture age in ms (marked where they differ by more than {:.0} %)",
+        AGREE_WITHIN * 100.0
+    );
     println!("  {:<14} {:<10} {:>23}  {:>23}  {:>23}", "weather", "wire", "p50", "p95", "p99");
     for (model, real) in pairs {
         let (m, r) = (model.picture_age_ms, real.picture_age_ms);
@@ -99,6 +122,6 @@ fn print_comparison(race: &Race) {
 }
 
 /// Returns by what share of the real figure the model differs from it.
-pub fn difference(model: f64, real: f64) -> f64 {
+pub(super) fn difference(model: f64, real: f64) -> f64 {
     if real > 0.0 { (model - real) / real } else { 0.0 }
 }

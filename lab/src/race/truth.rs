@@ -10,30 +10,30 @@
 use game::tick::TICK_HZ;
 
 /// Length of a tick, milliseconds.
-pub const TICK_MS: f64 = 1_000.0 / TICK_HZ as f64;
+pub(super) const TICK_MS: f64 = 1_000.0 / TICK_HZ as f64;
 /// How far around a tick snapshots are looked at: long enough that one of them came without delay, short enough to follow a server
 /// that has moved its schedule.
 const WINDOW_TICKS: u32 = TICK_HZ;
 
 /// A snapshot of `tick` that arrived at `at`, milliseconds since the start.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Sighting {
+pub(super) struct Sighting {
     /// Its tick.
-    pub tick: u32,
+    pub(super) tick: u32,
     /// When it arrived.
-    pub at: f64,
+    pub(super) at: f64,
 }
 
 /// Tells when ticks were executed.
 #[derive(Clone, Debug)]
-pub struct TruthClock {
+pub(super) struct TruthClock {
     /// Ticks seen, rising, each with the least of "arrival less tick" around it, milliseconds.
     offsets: Vec<(u32, f64)>,
 }
 
 impl TruthClock {
     /// Makes a clock from what the observer saw, oldest first. None if it saw nothing.
-    pub fn new(seen: &[Sighting]) -> Option<Self> {
+    pub(super) fn new(seen: &[Sighting]) -> Option<Self> {
         let offset = |s: &Sighting| s.at - f64::from(s.tick) * TICK_MS;
         let mut from = 0;
         let mut offsets = Vec::with_capacity(seen.len());
@@ -49,7 +49,7 @@ impl TruthClock {
     }
 
     /// Returns when `tick` was executed, milliseconds since the start.
-    pub fn time_of(&self, tick: f64) -> f64 {
+    pub(super) fn time_of(&self, tick: f64) -> f64 {
         let after = self.offsets.partition_point(|(seen, _)| f64::from(*seen) < tick);
         let nearest = self.offsets.get(after).or(self.offsets.last());
         tick * TICK_MS + nearest.map_or(0.0, |(_, offset)| *offset)
