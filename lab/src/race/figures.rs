@@ -17,6 +17,8 @@ use std::time::Duration;
 
 /// Time without a newer snapshot that counts as a stall, milliseconds: three snapshots at 30 per second, and seen by anybody.
 pub(super) const STALL_MS: f64 = 100.0;
+/// Lateness of the server's ticks from which on a row says more about the machine than about the wire.
+const DISTURBED_MS: f64 = 5.0;
 /// Columns of a timeline.
 const COLUMNS: usize = 600;
 /// Shares of the time at which the distribution is drawn: the tail is what matters.
@@ -79,6 +81,8 @@ pub(super) struct Row {
     pub(super) hiccups: u64,
     /// The longest that the bench itself slept too long.
     pub(super) longest_turn_ms: f64,
+    /// By how much the server's snapshots came late to the observer, whom no weather troubles.
+    pub(super) server_late_ms: Percentiles,
     /// For the plots.
     #[serde(skip)]
     pub(super) plot: Plot,
@@ -173,8 +177,14 @@ impl Row {
             away_ms: track.away_ms,
             hiccups: track.hiccups,
             longest_turn_ms: track.longest_turn_ms,
+            server_late_ms: times(track.observed.iter().map(|s| s.at - truth.time_of(f64::from(s.tick)))).percentiles(),
             plot: Plot { ages: SHARES.iter().map(|share| (*share, ages.at(*share))).collect(), timeline },
         })
+    }
+
+    /// Returns whether the machine was too busy for the row to be about the wire.
+    pub(super) fn was_disturbed(&self) -> bool {
+        self.server_late_ms.p99 > DISTURBED_MS || self.longest_turn_ms > 4.0 * DISTURBED_MS
     }
 
     /// Returns the share of commands that were executed at their tick, 0 to 1.

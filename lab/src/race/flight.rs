@@ -177,7 +177,9 @@ impl Flight {
     }
 
     fn race(&mut self, length: Duration) -> Result<(), String> {
-        self.start = Instant::now();
+        let start = Instant::now();
+        let moved = millis(start - std::mem::replace(&mut self.start, start));
+        self.track.held.iter_mut().for_each(|held| held.at -= moved);
         self.counts = true;
         self.away_since = self.away_since.map(|_| self.start);
         self.presses_until = length.saturating_sub(LAST_PRESS);

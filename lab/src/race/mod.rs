@@ -120,7 +120,9 @@ fn fly(options: &Options) -> Result<Race, String> {
 
 fn fly_row(course: &Course, wire: Transport, link: &str, options: &Options) -> Result<Row, String> {
     let place = if link == REAL { Place::real(course, options)? } else { Place::model(course, options)? };
-    let track = flight::fly(&place, wire, options);
+    // On a thread of its own, which may take precedence without passing anything of that on to servers and network threads.
+    let flown = std::thread::scope(|scope| scope.spawn(|| flight::fly(&place, wire, options)).join());
+    let track = flown.unwrap_or_else(|_| Err("The flight was broken off.".into()));
     place.close();
     let row = Row::of(&track?, course, wire.name(), link);
     row.ok_or_else(|| format!("Nothing was seen of `{}` over {wire}.", course.name))

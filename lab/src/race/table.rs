@@ -48,10 +48,11 @@ pub(super) fn print(race: &Race) {
         );
         rows.iter().for_each(|row| print_row(row));
     }
-    for row in race.rows.iter().filter(|row| row.hiccups > 0 && row.longest_turn_ms > 20.0) {
+    for row in race.rows.iter().filter(|row| row.was_disturbed()) {
         println!(
-            "  note: in `{}` over {} this machine was busy: the bench came late {} times, by up to {:.0} ms",
-            row.course, row.wire, row.hiccups, row.longest_turn_ms
+            "  note: this machine was busy during `{}` over {} ({}): 1 % of the server's ticks came {:.1} ms late or more, the bench \
+             itself {} times by up to {:.0} ms",
+            row.course, row.wire, row.link, row.server_late_ms.p99, row.hiccups, row.longest_turn_ms
         );
     }
     print_comparison(race);

@@ -15,10 +15,10 @@ const TAIL: [(f64, &str); 5] = [(1.0, "always"), (0.5, "50 %"), (0.1, "10 %"), (
 
 /// One line per weather, one dot per wire: the age that the picture exceeded 1 % of the time.
 pub(super) fn overview(groups: &[Vec<&Row>]) -> String {
-    const STEP: f64 = 34.0;
+    const STEP: f64 = 38.0;
     const TOP: f64 = 34.0;
     const WIDE: f64 = 1_160.0;
-    const NAMES: f64 = 190.0;
+    const NAMES: f64 = 280.0;
     let all = || groups.iter().flatten().map(|row| row.picture_age_ms.p99.max(1.0));
     let (least, most) = (all().fold(f64::MAX, f64::min), all().fold(1.0, f64::max));
     if groups.is_empty() {
@@ -39,14 +39,25 @@ pub(super) fn overview(groups: &[Vec<&Row>]) -> String {
         let ages = || group.iter().map(|row| row.picture_age_ms.p99.max(1.0));
         let (from, to) = (ages().fold(f64::MAX, f64::min), ages().fold(1.0, f64::max));
         let suffix = if first.link == "real" { " · real link" } else { "" };
-        drawing.text([NAMES - 18.0, y + 5.0], "end", "w", "#D7DEEA", &format!("{}{suffix}", first.course));
+        drawing.text([NAMES - 18.0, y + 5.0], "end", "w", "#D7DEEA", &format!("{}{suffix}", cut(&first.course)));
         drawing.line([x.at(from), y], [x.at(to), y], "#33415A");
-        // The first wire last, so that it lies on top where wires coincide.
-        for row in group.iter().rev() {
-            drawing.dot([x.at(row.picture_age_ms.p99.max(1.0)), y], 7.0, colour(&row.wire));
+        // Side by side, so that wires that are alike can all be seen.
+        let middle = (group.len() as f64 - 1.0) / 2.0;
+        for (row, place) in group.iter().zip((0..).map(f64::from)) {
+            drawing.dot([x.at(row.picture_age_ms.p99.max(1.0)), y + (place - middle) * 8.0], 6.0, colour(&row.wire));
         }
     }
     drawing.finish()
+}
+
+/// Returns a name that fits beside the overview.
+fn cut(name: &str) -> String {
+    const LETTERS: usize = 24;
+    if name.chars().count() <= LETTERS {
+        name.to_owned()
+    } else {
+        name.chars().take(LETTERS - 1).chain(['…']).collect()
+    }
 }
 
 /// How often the picture was older than so much, with the rare times made visible.
@@ -65,7 +76,7 @@ pub(super) fn tail(rows: &[&Row]) -> String {
         drawing.line([x.at(mark), 14.0], [x.at(mark), BOTTOM], GRID);
         drawing.text([x.at(mark), BOTTOM + 18.0], "middle", "n", FAINT, &format!("{} ms", short(mark)));
     }
-    drawing.text([LEFT - 10.0, HEIGHT - 2.0], "start", "n", FAINT, "older than →");
+    drawing.text([WIDTH - RIGHT, HEIGHT - 1.0], "end", "n", FAINT, "older than →");
     for row in rows.iter().rev() {
         let rare = row.plot.ages.iter().filter(|(share, _)| *share <= 0.9991);
         let points: Vec<_> = rare.map(|(share, age)| [x.at(*age), y.at(1.0 - share)]).collect();
@@ -139,12 +150,9 @@ pub(super) fn parts(rows: &[&Row]) -> String {
         drawing.text([x.at(from) + 6.0, top + 19.0], "start", "n", "#D7DEEA", &format!("{from:.0}"));
     }
     let mut at = LEFT;
-    for (name, opacity, width) in [
-        ("wait for the next command", 0.35, 172.0),
-        ("up, and its tick", 1.0, 112.0),
-        ("back down", 0.65, 84.0),
-        ("interpolation", 0.2, 90.0),
-    ] {
+    for (name, opacity, width) in
+        [("wait", 0.35, 66.0), ("up and its tick", 1.0, 148.0), ("back down", 0.65, 104.0), ("interpolation", 0.2, 0.0)]
+    {
         drawing.bar([at, foot + 34.0], [12.0, 12.0], "#9AA4B2", opacity);
         drawing.text([at + 17.0, foot + 44.0], "start", "n", FAINT, name);
         at += width;
@@ -171,7 +179,7 @@ pub(super) fn bytes(rows: &[&Row]) -> String {
         drawing.bar([x.at(down), top + 5.0], [x.at(down + up) - x.at(down), STRIP - 10.0], colour(&row.wire), 0.45);
         drawing.text([x.at(down + up) + 6.0, top + 19.0], "start", "n", "#D7DEEA", &format!("{:.1}", down + up));
     }
-    for (at, name, opacity) in [(LEFT, "from the server", 1.0), (LEFT + 118.0, "to the server", 0.45)] {
+    for (at, name, opacity) in [(LEFT, "from the server", 1.0), (LEFT + 148.0, "to the server", 0.45)] {
         drawing.bar([at, foot + 34.0], [12.0, 12.0], "#9AA4B2", opacity);
         drawing.text([at + 17.0, foot + 44.0], "start", "n", FAINT, name);
     }

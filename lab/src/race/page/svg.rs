@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn ticks_are_round_and_few() {
         assert_eq!(ticks(100.0, 5), [0.0, 20.0, 40.0, 60.0, 80.0, 100.0]);
-        assert_eq!(ticks(0.7, 4), [0.0, 0.2, 0.4, 0.6]);
+        assert_eq!(ticks(0.5, 4), [0.0, 0.2, 0.4]);
         assert_eq!(ticks(0.0, 4), [0.0]);
         assert!((4..=8).contains(&ticks(1_234.0, 6).len()));
     }
