@@ -20,6 +20,8 @@ use transport::player::{Player, PlayerEvent, Status};
 
 /// How long joining may take: the first packets may be lost, and TCP then waits for seconds.
 const JOIN_DEADLINE: Duration = Duration::from_secs(20);
+/// How often joining is tried.
+const JOIN_ATTEMPTS: u32 = 5;
 /// How long after joining before anything is counted: clocks settle, the countdown runs.
 const SETTLE: Duration = Duration::from_secs(4);
 /// Presses that close to the end would not be answered any more.
@@ -112,26 +114,22 @@ impl Totals {
 pub(super) fn fly(place: &Place, wire: Transport, options: &Options) -> Result<Track, String> {
     // What is measured is the wire, not who else uses this machine. Without the right to hurry, hiccups are told.
     let _ = hurry();
-    let observer = place.observer()?;
-    let player = place.player(wire, options.seed)?;
-    let every = (game::tick::TICK_HZ / options.snapshot_hz.max(1)) as u8;
-    let mut flight = Flight {
-        wire,
-        observer,
-        player,
-        bot: Bot::new(options.seed, SKILL),
-        presses: Presses::new(options.seed),
-        screen: Screen::new(every, Instant::now()),
-        start: Instant::now(),
-        counts: false,
-        presses_until: Duration::MAX,
-        next_frame: Duration::ZERO,
-        away_since: None,
-        track: Track::default(),
-    };
-    flight.settle()?;
+    let mut flight = settled(place, wire, options)?;
     flight.race(Duration::from_secs(u64::from(options.seconds)))?;
     Ok(flight.land())
+}
+
+/// Gets player and observer into the match. In the worst weathers a handshake may well fail; a person would try again.
+fn settled(place: &Place, wire: Transport, options: &Options) -> Result<Flight, String> {
+    let mut why = String::new();
+    for _ in 0..JOIN_ATTEMPTS {
+        let mut flight = Flight::begin(place, wire, options)?;
+        match flight.settle() {
+            Ok(()) => return Ok(flight),
+            Err(sentence) => why = sentence,
+        }
+    }
+    Err(why)
 }
 
 struct Flight {
@@ -155,6 +153,25 @@ fn millis(time: Duration) -> f64 {
 }
 
 impl Flight {
+    /// Lets player and observer in.
+    fn begin(place: &Place, wire: Transport, options: &Options) -> Result<Self, String> {
+        let every = (game::tick::TICK_HZ / options.snapshot_hz.max(1)) as u8;
+        Ok(Self {
+            wire,
+            player: place.player(wire, options.seed)?,
+            observer: place.observer()?,
+            bot: Bot::new(options.seed, SKILL),
+            presses: Presses::new(options.seed),
+            screen: Screen::new(every, Instant::now()),
+            start: Instant::now(),
+            counts: false,
+            presses_until: Duration::MAX,
+            next_frame: Duration::ZERO,
+            away_since: None,
+            track: Track::default(),
+        })
+    }
+
     /// Waits until both see the arena, then a little longer.
     fn settle(&mut self) -> Result<(), String> {
         let until = Instant::now() + JOIN_DEADLINE;

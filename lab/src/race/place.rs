@@ -88,7 +88,7 @@ impl Place {
     /// # Errors
     /// A sentence.
     pub(super) fn observer(&self) -> Result<Player, String> {
-        let _inside = self.enter(Side::Server)?;
+        let _inside = self.beside_server()?;
         self.join(&self.observers, "Observer", Transport::Udp, 0, None)
     }
 
@@ -97,7 +97,7 @@ impl Place {
     /// # Errors
     /// A sentence.
     pub(super) fn player(&self, wire: Transport, seed: u64) -> Result<Player, String> {
-        let _inside = self.enter(Side::Client)?;
+        let _inside = self.beside_server()?;
         let weather = match &self.way {
             Way::Model(station) => {
                 // Should its wire fall silent, the player looks for another; here it shall stay where it is.
@@ -110,11 +110,11 @@ impl Place {
         self.join(&self.runtime, "Pilot", wire, seed, weather)
     }
 
-    /// Lobby calls are made where the current thread is.
-    fn enter(&self, side: Side) -> Result<Option<Inside>, String> {
+    /// Brings the current thread to where the lobby can be called without weather; links are dialled where their runtime lives.
+    fn beside_server(&self) -> Result<Option<Inside>, String> {
         match &self.way {
             Way::Model(_) => Ok(None),
-            Way::Real(tunnel) => tunnel.enter(side).map(Some),
+            Way::Real(tunnel) => tunnel.enter(Side::Server).map(Some),
         }
     }
 
