@@ -82,6 +82,7 @@ impl Backdrop {
             phase: self.now.phase,
             phase_left: Duration::ZERO,
             own: None,
+            truth: None,
             ships,
             bolts: self.now.bolts.iter().map(|bolt| bolt_at(bolt, moment)).collect(),
             beams: (self.now.beams.iter())

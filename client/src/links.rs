@@ -11,6 +11,7 @@ use crate::{
     input::{Autopilot, Stick},
     lobby::{Lobby, SeatGranted},
     picture::{self, FrameSystems, Picture, Source},
+    settings::Settings,
     state::{ENDED, Failure, NOT_JOINED, Screen},
     weather::Sky,
 };
@@ -67,7 +68,7 @@ fn enter(
     mut commands: Commands,
     lobby: Res<Lobby>,
     maps: Res<Maps>,
-    (args, sky): (Res<Args>, Res<Sky>),
+    (args, sky, settings): (Res<Args>, Res<Sky>, Res<Settings>),
     mut failure: ResMut<Failure>,
     mut next: ResMut<NextState<Screen>>,
 ) {
@@ -85,6 +86,7 @@ fn enter(
         grant: seat.grant.clone(),
         maps,
         wire: seat.wire,
+        first: settings.worked_on(&settings.server),
         weather: sky.station(),
     };
     let player = Player::join(lobby.runtime(), entry, Instant::now());
@@ -94,7 +96,7 @@ fn enter(
 
 fn receive(
     mut the_match: ResMut<Match>,
-    screen: Res<State<Screen>>,
+    (screen, mut settings): (Res<State<Screen>>, ResMut<Settings>),
     mut told: MessageWriter<Told>,
     mut failure: ResMut<Failure>,
     mut next: ResMut<NextState<Screen>>,
@@ -116,6 +118,11 @@ fn receive(
             };
             next.set(Screen::Failed);
             commands.remove_resource::<Match>();
+        }
+        if let PlayerEvent::Drives { transport, .. } = &event
+            && the_match.player.is_auto()
+        {
+            settings.remember(*transport);
         }
         told.write(Told(event));
     }

@@ -17,6 +17,8 @@ pub(crate) struct Settings {
     pub(crate) server: String,
     /// Wire to begin on; none tries them in turn.
     pub(crate) wire: Option<Transport>,
+    /// The wire that *auto* found last, and the server that it leads to.
+    pub(crate) worked: Option<(String, Transport)>,
     /// Screen shake, 0 to 1.
     pub(crate) shake: f32,
     /// Loudness, 0 to 1.
@@ -33,9 +35,24 @@ impl Default for Settings {
             name: name.unwrap_or_else(|| "Pilot".to_owned()),
             server: DEFAULT_SERVER.to_owned(),
             wire: None,
+            worked: None,
             shake: 0.7,
             volume: 0.7,
             hud_scale: 1.0,
+        }
+    }
+}
+
+impl Settings {
+    /// Returns the wire that *auto* found the last time on `server`.
+    pub(crate) fn worked_on(&self, server: &str) -> Option<Transport> {
+        self.worked.as_ref().filter(|(known, _)| known == server).map(|(_, wire)| *wire)
+    }
+
+    /// Remembers that *auto* found `wire` on the present server.
+    pub(crate) fn remember(&mut self, wire: Transport) {
+        if self.worked_on(&self.server) != Some(wire) {
+            self.worked = Some((self.server.clone(), wire));
         }
     }
 }

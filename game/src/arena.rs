@@ -7,20 +7,27 @@
 //! Flow: [`Commands`] → here ([`crate::ship`], `arena::bump`, `arena::hits`, `arena::spawn`) → [`View`] and [`GameEvent`]s.
 
 mod bump;
+mod history;
 mod hits;
+#[cfg(test)]
+mod rewind_tests;
 mod spawn;
 #[cfg(test)]
 mod tests;
+
+pub use history::Rewound;
 
 use crate::{
     Beam, Bolt, Command, MAX_SEATS, Map, Phase, PhaseKind, SeatId, Ship, ShipView, Tick, View,
     checksum::Fnv,
     collide::{dot, sub},
     map::MAX_PICKUPS,
+    rail::MAX_BEHIND,
     rng::Rng,
     ship::{self, MAX_HEALTH},
     tick,
 };
+use history::History;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -55,27 +62,45 @@ impl Default for Rules {
     }
 }
 
-/// What everybody wants at one tick.
+/// What everybody wants at one tick, and how late they saw the others when they wanted it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Commands([Command; MAX_SEATS]);
+pub struct Commands {
+    wanted: [Command; MAX_SEATS],
+    /// Quarter ticks.
+    behind: [u8; MAX_SEATS],
+}
 
 impl Default for Commands {
     fn default() -> Self {
-        Self([Command::default(); MAX_SEATS])
+        Self { wanted: [Command::default(); MAX_SEATS], behind: [0; MAX_SEATS] }
     }
 }
 
 impl Commands {
-    /// Sets what one seat wants. A seat that cannot exist is ignored.
+    /// Sets what one seat wants, who sees the others where they are. A seat that cannot exist is ignored.
     pub fn set(&mut self, seat: SeatId, command: Command) {
-        if let Some(place) = self.0.get_mut(usize::from(seat.0)) {
+        if let Some(place) = self.wanted.get_mut(usize::from(seat.0)) {
             *place = command;
+        }
+        self.set_behind(seat, 0);
+    }
+
+    /// Sets how far behind the present a seat saw the others, in quarter ticks: its rail is traced against where they were then. More
+    /// than [`crate::rail::MAX_BEHIND`] counts as that.
+    pub fn set_behind(&mut self, seat: SeatId, behind: u8) {
+        if let Some(place) = self.behind.get_mut(usize::from(seat.0)) {
+            *place = behind.min(MAX_BEHIND);
         }
     }
 
     /// Returns what one seat wants; nothing, if it was not set or cannot exist.
     pub fn get(&self, seat: SeatId) -> Command {
-        self.0.get(usize::from(seat.0)).copied().unwrap_or_default()
+        self.wanted.get(usize::from(seat.0)).copied().unwrap_or_default()
+    }
+
+    /// Returns how far behind the present a seat saw the others, quarter ticks.
+    pub fn behind(&self, seat: SeatId) -> u8 {
+        self.behind.get(usize::from(seat.0)).copied().unwrap_or_default()
     }
 }
 
@@ -137,6 +162,9 @@ pub struct Arena {
     /// Ticks until each pickup of the map lies there again.
     pickup_wait: [u16; MAX_PICKUPS],
     rng: Rng,
+    history: History,
+    /// What the rails of the last step were traced against.
+    rewound: Vec<Rewound>,
 }
 
 impl Arena {
@@ -153,6 +181,8 @@ impl Arena {
             beams: Vec::new(),
             pickup_wait: [0; MAX_PICKUPS],
             rng: Rng::new(seed),
+            history: History::new(),
+            rewound: Vec::new(),
         }
     }
 
@@ -198,6 +228,7 @@ impl Arena {
     pub fn leave(&mut self, seat: SeatId) {
         let Some(place @ Some(_)) = self.ships.get_mut(usize::from(seat.0)) else { return };
         *place = None;
+        self.history.forget(seat);
         self.arrived &= !(1 << seat.0);
         self.bolts.retain(|bolt| bolt.owner != seat);
         self.beams.retain(|beam| beam.owner != seat);
@@ -209,7 +240,8 @@ impl Arena {
         self.turn_phase(events);
         let railers = self.obey(commands, events);
         self.bump();
-        self.resolve_hits(railers, events);
+        self.history.record(self.tick, &self.ships);
+        self.resolve_hits(railers, commands, events);
         self.hand_out_pickups(events);
         let leader = self.seated().filter_map(|seat| self.ship(seat)).map(|ship| ship.score).max();
         let decided = self.rules.score_limit > 0 && leader >= Some(self.rules.score_limit);
@@ -235,7 +267,13 @@ impl Arena {
         }
     }
 
-    /// Returns a hash of the whole state: two arenas with the same one go on alike, given the same commands.
+    /// Returns what each rail of the last step was traced against.
+    pub fn rewound(&self) -> &[Rewound] {
+        &self.rewound
+    }
+
+    /// Returns a hash of the whole state: two arenas with the same one go on alike, given the same commands, as long as nobody is
+    /// compensated for what happened before.
     pub fn checksum(&self) -> u64 {
         let mut hash = Fnv::default();
         hash.u64(self.map.hash);

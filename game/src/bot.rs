@@ -9,7 +9,7 @@
 
 mod aim;
 mod dodge;
-mod paths;
+pub mod paths;
 mod steer;
 mod tracks;
 

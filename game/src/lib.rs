@@ -24,7 +24,7 @@ pub mod space;
 pub mod tick;
 pub mod view;
 
-pub use arena::{Arena, Commands, GameEvent, Rules, Weapon};
+pub use arena::{Arena, Commands, GameEvent, Rewound, Rules, Weapon};
 pub use bolt::Bolt;
 pub use bot::Bot;
 pub use command::{Buttons, Command};

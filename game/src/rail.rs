@@ -14,6 +14,9 @@ use serde::{Deserialize, Serialize};
 
 /// Ticks for which a fired beam stays visible.
 pub const BEAM_TICKS: u32 = 12;
+/// Furthest that a beam is traced behind the present for a shooter who sees late, quarter ticks: 200 ms. Whoever sees later has to
+/// lead; nobody dies of a shot at where they were longer ago.
+pub const MAX_BEHIND: u8 = 48;
 
 /// A beam that was fired.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -1,9 +1,9 @@
 //! `lab`: the bench. Every tool here flies with the very sessions and transports that the client uses.
 //!
-//! Flow: command line → [`swarm`], [`switch`], [`race`] → [`report`].
+//! Flow: command line → [`swarm`], [`switch`], [`unplug`], [`rail`], [`race`] → [`report`].
 
 use clap::{Parser, Subcommand};
-use lab::{race, storm, swarm, switch};
+use lab::{race, rail, storm, swarm, switch, unplug};
 use std::process::ExitCode;
 
 /// Crosswire's bench: measures and tortures a running server.
@@ -22,6 +22,10 @@ enum Tool {
     Switch(switch::Options),
     /// Flies the same match over every wire in every weather, and shows side by side what each makes of it.
     Race(race::Options),
+    /// Pulls cables under a playing player, and measures how long it takes until the match goes on over another wire.
+    Unplug(unplug::Options),
+    /// Lets pairs shoot at each other, with lag compensation and without, and counts whether rails hit what their shooters saw.
+    Rail(rail::Options),
     /// Throws random and mutated bytes at every port while honest players play, and checks that nobody notices.
     Storm(storm::Options),
 }
@@ -31,6 +35,8 @@ fn main() -> ExitCode {
         Tool::Swarm(options) => swarm::run(&options),
         Tool::Switch(options) => switch::run(&options),
         Tool::Race(options) => race::run(&options),
+        Tool::Unplug(options) => unplug::run(&options),
+        Tool::Rail(options) => rail::run(&options),
         Tool::Storm(options) => storm::run(&options),
     };
     match outcome {

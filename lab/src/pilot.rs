@@ -73,7 +73,7 @@ impl Field {
     ) -> Result<Pilot, LobbyError> {
         let grant = self.lobby.take_seat(&guest, room).await?;
         let (lobby, maps, weather) = (self.lobby.clone(), self.maps.clone(), self.weather.clone());
-        let entry = Entry { lobby, guest, grant, maps, wire, weather };
+        let entry = Entry { lobby, guest, grant, maps, wire, first: None, weather };
         Ok(Pilot { player: Player::join(&self.runtime, entry, Instant::now()), bot: Bot::new(seed, SKILL) })
     }
 }

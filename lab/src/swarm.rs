@@ -2,6 +2,7 @@
 //!
 //! Flow: command line → [`run`] → [`crate::pilot::Pilot`]s → table, JSON.
 
+use crate::changing::Changing;
 use crate::pilot::{Field, Pilot, STEP, places, wait_step};
 use crate::report::{Percentiles, Times};
 use clap::{Args, ValueEnum};
@@ -71,6 +72,9 @@ pub struct Options {
     /// `delay=40,jitter=8,loss=5,burst=3,reorder=1,dup=0,rate=0,seed=7`.
     #[arg(long, value_name = "WEATHER")]
     pub weather: Option<Weather>,
+    /// Let the weather change every so many seconds, through every named kind.
+    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u32).range(1..=3_600))]
+    pub changing: Option<u32>,
     /// Print one JSON object instead of a table.
     #[arg(long)]
     pub json: bool,
@@ -146,11 +150,14 @@ pub fn fly(options: &Options) -> Result<Outcome, String> {
     let lobby = LobbyClient::new(&options.server)?;
     let maps = MapShelf::open(&assets_dir(None)?)?;
     let mut flock = Flock::default();
-    let field =
-        Field { runtime: runtime.handle().clone(), lobby, maps, weather: options.weather.map(WeatherStation::new) };
+    let weather = options.weather.or(options.changing.map(|_| Weather::CALM)).map(WeatherStation::new);
+    let field = Field { runtime: runtime.handle().clone(), lobby, maps, weather };
     runtime.block_on(join_all(options, &field, &mut flock))?;
     flock.settle();
-    flock.fly(Duration::from_secs(u64::from(options.seconds)));
+    let changing = field.weather.clone().zip(options.changing);
+    let changing =
+        changing.map(|(station, every)| Changing::new(station, Duration::from_secs(u64::from(every)), Instant::now()));
+    flock.fly(Duration::from_secs(u64::from(options.seconds)), changing);
     let mut outcome = flock.outcome(usize::from(options.clients));
     outcome.weather = options.weather.map(|weather| weather.to_string());
     flock.leave();
@@ -236,12 +243,15 @@ impl Flock {
         self.before = self.pilots.iter().map(|p| (p.player.status(now), p.player.wire_bytes())).collect();
     }
 
-    fn fly(&mut self, time: Duration) {
+    fn fly(&mut self, time: Duration, mut changing: Option<Changing>) {
         let start = Instant::now();
         let mut next = start;
         let mut said = 0;
         while start.elapsed() < time {
             let now = Instant::now();
+            if let Some(name) = changing.as_mut().and_then(|changing| changing.update(now)) {
+                eprintln!("{:>5} s: the weather is {name} now", start.elapsed().as_secs());
+            }
             self.step(now);
             self.steps += 1;
             if self.steps.is_multiple_of(SAMPLE_EVERY) {

@@ -6,6 +6,7 @@ mod common;
 
 use common::{Crew, Server, alone};
 use protocol::Transport;
+use protocol::wire::event::ServerEvent;
 use std::time::{Duration, Instant};
 use transport::player::PlayerEvent;
 use transport::{Weather, WeatherStation};
@@ -83,4 +84,63 @@ fn a_player_whose_cables_were_all_out_for_thirteen_seconds_has_the_seat_still() 
     let someone = &scene.crew.people[0];
     assert_eq!((someone.farewell(), someone.seat()), (None, seat));
     assert!(someone.score() >= score, "the score was kept");
+}
+
+#[test]
+fn a_player_who_began_on_a_worse_wire_moves_up_when_the_best_one_works_again() {
+    let _turn = alone();
+    let server = Server::start(&["--bots", "4"]);
+    let mut crew = Crew::new(&server);
+    let station = WeatherStation::new(Weather::CALM);
+    station.unplug(Some(Transport::Udp));
+    let guest = crew.guest("Moves up");
+    crew.join_through(&guest, None, Some(&station));
+    let wire = crew.people[0].status().driving;
+    assert_eq!(wire, Some(Transport::Quic), "the next best");
+    crew.people[0].pilot.player.say("before");
+    // Udp is tried again, in vain, and nobody is told.
+    crew.people[0].pilot.player.auto(Instant::now());
+    crew.fly(Duration::from_secs(4));
+    assert_eq!(crew.people[0].status().driving, wire);
+    station.plug_in(None);
+    crew.people[0].pilot.player.auto(Instant::now());
+    crew.fly_until(Duration::from_secs(3), "move up to udp", |people| {
+        people[0].status().driving == Some(Transport::Udp)
+    });
+    crew.people[0].pilot.player.say("after");
+    crew.fly(Duration::from_secs(1));
+    let someone = &crew.people[0];
+    someone.assert_unharmed();
+    let own = Some(someone.seat());
+    let lines: Vec<_> = someone
+        .heard()
+        .filter_map(|event| match event {
+            ServerEvent::Chat { seat, line } if Some(*seat) == own => Some(line.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(lines, ["before", "after"]);
+    let told = someone.events.iter().any(|event| matches!(event, PlayerEvent::SwitchFailed { .. }));
+    assert!(!told, "nobody wished for a change, so none can fail");
+    let gap = someone.events.iter().filter_map(|event| match event {
+        PlayerEvent::Drives { gap, .. } => *gap,
+        _ => None,
+    });
+    assert!(gap.max().is_some_and(|gap| gap < Duration::from_millis(300)), "make before break");
+}
+
+#[test]
+fn a_change_that_falls_into_a_tunnel_comes_about_behind_it() {
+    let _turn = alone();
+    let mut scene = Scene::over(Transport::Udp);
+    scene.station.unplug(Some(Transport::Quic));
+    scene.crew.people[0].pilot.player.switch(Transport::Quic, Instant::now());
+    scene.crew.fly(Duration::from_millis(3_300));
+    assert_eq!(scene.driving(), Some(Transport::Udp));
+    scene.station.plug_in(None);
+    scene.crew.fly_until(Duration::from_secs(3), "change of wire", |people| {
+        people[0].status().driving == Some(Transport::Quic)
+    });
+    let failed = scene.crew.people[0].events.iter().any(|event| matches!(event, PlayerEvent::SwitchFailed { .. }));
+    assert!(!failed, "three seconds of silence are no failure yet");
 }

@@ -153,9 +153,15 @@ fn thrown_out(scene: &mut Scene, wire: Transport, wrong: impl Fn(u32) -> (Lane, 
 fn whoever_breaks_the_rules_again_and_again_is_put_out() {
     let _turn = alone();
     let mut scene = Scene::new();
-    let bundle =
-        Bundle { newest: Tick(1), snapshot: Tick(0), events_seen: 0, stamp: 0, commands: vec![Command::default(); 3] }
-            .encode();
+    let bundle = Bundle {
+        newest: Tick(1),
+        snapshot: Tick(0),
+        events_seen: 0,
+        stamp: 0,
+        shown: 0,
+        commands: vec![Command::default(); 3],
+    }
+    .encode();
     for wire in Transport::WIRES {
         let oversized = |_| (Lane::Reliable, vec![Kind::ClientEvent as u8; MAX_CLIENT_RELIABLE_BYTES + 1]);
         assert_eq!(thrown_out(&mut scene, wire, oversized), Closed::ByPeer(CloseReason::Violation), "{wire}");
@@ -186,7 +192,7 @@ fn commands_for_the_far_future_are_not_executed_and_cost_nothing() {
     for n in 0..60 {
         let newest = if n % 2 == 0 { Tick(u32::MAX - n) } else { now.plus(MAX_COMMAND_LEAD * 4 + n) };
         let commands = vec![Command::default(); 1];
-        let bundle = Bundle { newest, snapshot: Tick(0), events_seen: 0, stamp: 0, commands };
+        let bundle = Bundle { newest, snapshot: Tick(0), events_seen: 0, stamp: 0, shown: 0, commands };
         link.send(Lane::Latest, bundle.encode().into()).expect("an open link");
         scene.honest.fly(Duration::from_millis(5));
     }
@@ -278,7 +284,7 @@ fn a_link_that_talks_but_never_greets_is_closed_all_the_same() {
             assert!(start.elapsed() < Duration::from_secs(6), "{wire}: still open");
             let commands = vec![Command::default()];
             let (newest, snapshot) = (Tick(1), Tick(0));
-            let bundle = Bundle { newest, snapshot, events_seen: 0, stamp: 0, commands };
+            let bundle = Bundle { newest, snapshot, events_seen: 0, stamp: 0, shown: 0, commands };
             // It fails once the link is closed, which is what is waited for.
             let _ = link.send(Lane::Latest, bundle.encode().into());
             scene.snapshots(&link, Duration::from_millis(10));

@@ -1,13 +1,12 @@
-//! What time is it on the server, and when must the next command leave?
+//! What time is it on the server?
 //!
 //! [`Clock`] watches when snapshots arrive. The one with the least delay in the last [`WINDOW`] tells which tick is arriving right now
-//! at best; half of the least round trip on top is what the server executes right now. Minima are used because delay only ever adds.
+//! at best; half of the least round trip on top is what the server executes right now. Minima are used because delay only ever adds
+//! (Cristian 1989; the clock filter of NTP, RFC 5905, 10). Two clocks that differ by 200 ppm drift by 0.4 ms within the window, so no
+//! line is fitted. When the server's clock steps ahead or the path becomes shorter, the next snapshot tells; when it steps back or
+//! the path becomes longer, all snapshots of [`STEP_WINDOW`] do.
 //!
-//! [`Pacer`] runs a local tick ahead of that, so far that commands arrive shortly before their tick. The server reports the margin by
-//! which they did; too little is answered at once, too much is given back slowly, and the local clock is stretched by at most
-//! [`MAX_STRETCH`]. It jumps only when it is far off: at the first round trip, after a pause, on a path that has become much longer.
-//!
-//! Flow: snapshot → [`Clock::observe`], [`Pacer::report`] → [`Pacer::due`] → `predict`, `session::client`.
+//! Flow: snapshot → [`Clock::observe`] → `pacing`, `interpolate`.
 
 use game::{Tick, tick::TICK_HZ};
 use std::collections::VecDeque;
@@ -15,28 +14,16 @@ use std::time::{Duration, Instant};
 
 /// How far back minima look: long enough to see the true minimum, short enough to follow a changed path.
 pub const WINDOW: Duration = Duration::from_secs(2);
-/// Largest stretch of the local clock.
-pub const MAX_STRETCH: f64 = 0.05;
+/// How far back the least round trip looks. Both of its ways must be lucky at once, which takes longer.
+pub const TRIP_WINDOW: Duration = Duration::from_secs(10);
+/// If all snapshots of this time are later than the best before by [`STEP_TICKS`], the best before is no longer true.
+pub const STEP_WINDOW: Duration = Duration::from_millis(500);
+/// See [`STEP_WINDOW`].
+pub const STEP_TICKS: f64 = 1.5;
+/// As many must have come in each half of it: a burst behind a stall is no step.
+const STEP_SAMPLES: usize = 3;
 
 const HZ: f64 = TICK_HZ as f64;
-/// Beyond this many ticks the local clock jumps ahead instead of stretching: commands that are late are worth nothing.
-const JUMP_TICKS: f64 = 3.0;
-/// And beyond this many it jumps back.
-const JUMP_BACK_TICKS: f64 = 10.0;
-/// Most commands asked for at once after a hiccup; older ticks are skipped.
-const MAX_BACKLOG: u32 = 6;
-/// The margin that is aimed for, seconds, before jitter: the server's own scheduling must fit in.
-const WISHED_MARGIN: f64 = 0.006;
-/// Ticks on top of the least lead, until the first margin is known.
-const FIRST_LEAD: f64 = 1.0;
-/// Most ticks on top of the least lead; the server refuses what is further ahead than its own limit.
-const MAX_LEAD: f64 = 30.0;
-/// Ticks of margin beyond the wished one that are given back slowly.
-const SPARE_TICKS: f64 = 3.0;
-/// Commands whose phase is remembered: a round trip of two seconds.
-const HISTORY: usize = 128;
-/// Ticks over which the commands that a report is about were issued: the time between two snapshots at 20 per second.
-const REPORTED_TICKS: f64 = 3.0;
 /// Weight of a new sample in the smoothed round trip and jitter (RFC 6298 uses 1/8 and 1/4; snapshots are far more frequent).
 const SMOOTHING: f64 = 1.0 / 16.0;
 
@@ -45,7 +32,6 @@ struct Sample {
     at: Instant,
     /// Tick less arrival time in ticks: the larger, the less delayed.
     offset: f64,
-    round_trip: Option<f64>,
 }
 
 /// Estimate of the server's tick and of the path to it.
@@ -54,10 +40,11 @@ pub struct Clock {
     zero: Instant,
     samples: VecDeque<Sample>,
     best_offset: f64,
+    /// Round trips of the last while that no later one undercuts, the least first.
+    trips: VecDeque<(Instant, f64)>,
     least_round_trip: f64,
     round_trip: Option<f64>,
     round_trip_jitter: f64,
-    late: f64,
 }
 
 impl Clock {
@@ -67,10 +54,10 @@ impl Clock {
             zero: now,
             samples: VecDeque::new(),
             best_offset: 0.0,
+            trips: VecDeque::new(),
             least_round_trip: 0.0,
             round_trip: None,
             round_trip_jitter: 0.0,
-            late: 0.0,
         }
     }
 
@@ -78,29 +65,43 @@ impl Clock {
     pub fn observe(&mut self, tick: Tick, at: Instant, round_trip: Option<Duration>) {
         let round_trip = round_trip.map(|rtt| rtt.as_secs_f64());
         let offset = f64::from(tick.0) - self.seconds(at) * HZ;
-        self.samples.push_back(Sample { at, offset, round_trip });
+        self.samples.push_back(Sample { at, offset });
         while self.samples.front().is_some_and(|s| at.saturating_duration_since(s.at) > WINDOW) {
             self.samples.pop_front();
         }
+        self.notice_step(at);
         self.best_offset = self.samples.iter().map(|s| s.offset).fold(f64::NEG_INFINITY, f64::max);
-        let least = self.samples.iter().filter_map(|s| s.round_trip).fold(f64::INFINITY, f64::min);
-        if least.is_finite() {
-            self.least_round_trip = least;
-        }
         if let Some(rtt) = round_trip {
             let smooth = self.round_trip.unwrap_or(rtt);
             self.round_trip_jitter += ((rtt - smooth).abs() - self.round_trip_jitter) * SMOOTHING;
             self.round_trip = Some(smooth + (rtt - smooth) * SMOOTHING);
+            while self.trips.pop_back_if(|(_, before)| *before >= rtt).is_some() {}
+            self.trips.push_back((at, rtt));
         }
-        let late = (self.best_offset - offset) / HZ;
-        // Lateness rises at once and falls slowly, so that one burst is not forgotten before the next.
-        self.late =
-            if late > self.late { self.late + (late - self.late) * 0.5 } else { self.late + (late - self.late) * 0.02 };
+        while self.trips.pop_front_if(|(then, _)| at.saturating_duration_since(*then) > TRIP_WINDOW).is_some() {}
+        self.least_round_trip = self.trips.front().map_or(self.least_round_trip, |(_, least)| *least);
+    }
+
+    /// Forgets samples that the last ones contradict.
+    fn notice_step(&mut self, at: Instant) {
+        let age = |s: &Sample| at.saturating_duration_since(s.at);
+        let (mut fresh, mut older, mut best) = (0_usize, 0_usize, f64::NEG_INFINITY);
+        for sample in self.samples.iter().rev().take_while(|s| age(s) <= STEP_WINDOW) {
+            let half = if age(sample) <= STEP_WINDOW.div_f64(2.0) { &mut fresh } else { &mut older };
+            *half = half.saturating_add(1);
+            best = best.max(sample.offset);
+        }
+        if fresh.min(older) >= STEP_SAMPLES && best < self.best_offset - STEP_TICKS {
+            self.samples.retain(|s| age(s) <= STEP_WINDOW);
+            // Round trips from around the step had one way before it and one behind.
+            self.trips.retain(|(then, _)| at.saturating_duration_since(*then) <= STEP_WINDOW.div_f64(2.0));
+        }
     }
 
     /// Forgets the path: another wire drives now. The tick itself goes on.
     pub fn path_changed(&mut self) {
         self.samples.clear();
+        self.trips.clear();
         self.round_trip = None;
         self.round_trip_jitter = 0.0;
     }
@@ -130,120 +131,18 @@ impl Clock {
         Duration::from_secs_f64(self.round_trip_jitter)
     }
 
-    /// Returns by how many ticks snapshots have been later than the earliest, lately.
-    pub fn lateness(&self) -> f64 {
-        self.late * HZ
+    /// Returns how many ticks ahead of [`Self::local_ticks`] a command must leave to arrive at its tick if nothing delays it.
+    pub const fn least_lead(&self) -> f64 {
+        self.best_offset + self.least_round_trip * HZ
+    }
+
+    /// Returns the own clock at `at`, in ticks since it was made.
+    pub fn local_ticks(&self, at: Instant) -> f64 {
+        self.seconds(at) * HZ
     }
 
     fn seconds(&self, at: Instant) -> f64 {
         let after = at.saturating_duration_since(self.zero).as_secs_f64();
         after - self.zero.saturating_duration_since(at).as_secs_f64()
-    }
-}
-
-/// The local tick that commands are made for.
-#[derive(Clone, Debug)]
-pub struct Pacer {
-    phase: Option<(f64, Instant)>,
-    issued: Tick,
-    /// How far ahead of the local clock the phase shall be, in ticks.
-    wished: f64,
-    /// When each of the last commands was issued, in ticks of the local clock, and how far ahead of it the phase was.
-    history: VecDeque<(f64, f64)>,
-    reported: Option<(i16, Duration)>,
-    /// No round trip is known yet, so the phase is only a guess.
-    guessing: bool,
-}
-
-impl Default for Pacer {
-    fn default() -> Self {
-        Self { phase: None, issued: Tick(0), wished: 0.0, history: VecDeque::new(), reported: None, guessing: true }
-    }
-}
-
-impl Pacer {
-    /// Takes note of the margin that the server reported, in quarter milliseconds, on a path with this `jitter`.
-    pub const fn report(&mut self, margin: i16, jitter: Duration) {
-        self.reported = Some((margin, jitter));
-    }
-
-    /// Moves the wished phase to where the reported command would have had the wished margin.
-    ///
-    /// That command was issued a round trip ago, from a phase that may have been on its way since. So what it lacks is added to the phase
-    /// of then, not to the one of now: otherwise the same lack would be answered again and again, until the first answer shows.
-    fn weigh(&mut self, clock: &Clock, local: f64) {
-        let Some((margin, jitter)) = self.reported.take() else { return };
-        let Some(round_trip) = clock.samples.iter().rev().find_map(|sample| sample.round_trip) else { return };
-        let until = local - round_trip * HZ;
-        let since = until - REPORTED_TICKS;
-        if self.history.front().is_none_or(|(first, _)| *first > since) {
-            return;
-        }
-        // The margin is the least of all those commands.
-        let reported = self.history.iter().filter(|(at, _)| (since..=until).contains(at));
-        let phase = reported.fold(f64::INFINITY, |least, (_, phase)| least.min(*phase));
-        if !phase.is_finite() {
-            return;
-        }
-        let margin_ticks = f64::from(margin) / 4_000.0 * HZ;
-        let lack = phase + (WISHED_MARGIN + 2.0 * jitter.as_secs_f64()) * HZ - margin_ticks - self.wished;
-        self.wished += if lack > 0.0 {
-            lack.min(2.0) * 0.5
-        } else {
-            // What nobody needs for long is given back soon, the rest slowly: it may be needed again.
-            lack * 0.004 + (lack + SPARE_TICKS).min(0.0) * 0.05
-        };
-    }
-
-    /// Returns the tick for which a command is due at `now`, if one is. Ask again until none is.
-    pub fn due(&mut self, clock: &Clock, now: Instant) -> Option<Tick> {
-        if !clock.is_set() {
-            return None;
-        }
-        let local = clock.seconds(now) * HZ;
-        // Sent from this phase, a command arrives at its tick if nothing delays it.
-        let least = clock.best_offset + clock.least_round_trip * HZ;
-        if self.guessing {
-            self.guessing = clock.round_trip.is_none();
-            self.wished = least + FIRST_LEAD;
-            if !self.guessing {
-                self.phase = None;
-                self.history.clear();
-            }
-        }
-        self.weigh(clock, local);
-        self.wished = self.wished.clamp(least, least + MAX_LEAD);
-        let target = local + self.wished;
-        let phase = match self.phase {
-            Some((phase, then)) => {
-                let passed = now.saturating_duration_since(then).as_secs_f64() * HZ;
-                let error = target - (phase + passed);
-                let stretched = phase + passed * (1.0 + (error * 0.1).clamp(-MAX_STRETCH, MAX_STRETCH));
-                if (-JUMP_BACK_TICKS..=JUMP_TICKS).contains(&error) { stretched } else { target }
-            }
-            None => target,
-        };
-        self.phase = Some((phase, now));
-        let reached = Tick(phase.clamp(0.0, f64::from(u32::MAX)) as u32);
-        if reached <= self.issued {
-            return None;
-        }
-        self.issued = self.issued.next().max(reached.minus(MAX_BACKLOG));
-        // A command that is made up for leaves later than the phase says.
-        self.history.push_back((local, phase.min(f64::from(self.issued.0) + 1.0) - local));
-        if self.history.len() > HISTORY {
-            self.history.pop_front();
-        }
-        Some(self.issued)
-    }
-
-    /// Returns the local tick as it runs, fraction included.
-    pub fn phase(&self) -> Option<f64> {
-        self.phase.map(|(phase, _)| phase)
-    }
-
-    /// Returns how many ticks commands run ahead of the server.
-    pub fn ahead(&self, clock: &Clock, now: Instant) -> f64 {
-        self.phase.map_or(0.0, |(phase, _)| phase - clock.server_tick(now))
     }
 }

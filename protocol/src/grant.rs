@@ -172,6 +172,28 @@ impl ResumeKey {
         self.mac(&[b"crosswire attach", &session.0.to_le_bytes(), &epoch.0.to_le_bytes(), &[transport.code()]])
     }
 
+    /// Returns the proof that the holder of this key wants a link of `transport` to carry the match along: the `number`th such wish.
+    pub fn prove_shadow(&self, session: SessionId, epoch: Epoch, number: u32, transport: Transport) -> [u8; 32] {
+        self.shadow_mac(session, epoch, number, transport).finalize().into_bytes().into()
+    }
+
+    /// Returns whether `proof` is that of [`Self::prove_shadow`], in constant time.
+    pub fn verify_shadow(
+        &self,
+        session: SessionId,
+        epoch: Epoch,
+        number: u32,
+        transport: Transport,
+        proof: &[u8; 32],
+    ) -> bool {
+        self.shadow_mac(session, epoch, number, transport).verify_slice(proof).is_ok()
+    }
+
+    fn shadow_mac(&self, session: SessionId, epoch: Epoch, number: u32, transport: Transport) -> Hmac<Sha256> {
+        let (session, epoch, number) = (session.0.to_le_bytes(), epoch.0.to_le_bytes(), number.to_le_bytes());
+        self.mac(&[b"crosswire shadow", &session, &epoch, &number, &[transport.code()]])
+    }
+
     fn mac(&self, parts: &[&[u8]]) -> Hmac<Sha256> {
         // HMAC pads its key with zeros to the block of the hash (RFC 2104), which is 64 bytes for SHA-256.
         let mut block = [0; 64];

@@ -4,8 +4,9 @@
 //! server, on the desktop and in the browser. No byte from outside can panic it: the lints below deny indexing, `unwrap` and their
 //! kin, and every number read is checked against its range.
 //!
-//! Read in this order: [`ids`], [`wire`], [`snapshot`], [`session`], then what a client makes of it: [`clock`], [`predict`],
-//! [`interpolate`]. [`grant`] and [`lobby`] are how one gets in; [`limits`] has every number.
+//! Read in this order: [`ids`], [`wire`], [`snapshot`], [`session`], then what a client makes of it: [`clock`], [`pacing`],
+//! [`predict`], [`interpolate`]; and what the server makes of how late that is: [`rewind`]. [`grant`] and [`lobby`] are how one gets in;
+//! [`limits`] has every number.
 
 #![cfg_attr(
     not(test),
@@ -19,7 +20,10 @@ pub mod interpolate;
 pub mod limits;
 pub mod lobby;
 pub mod names;
+pub mod pacing;
 pub mod predict;
+pub mod quantile;
+pub mod rewind;
 pub mod scene;
 pub mod session;
 pub mod snapshot;

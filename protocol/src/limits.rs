@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Version of everything on the wire. A peer with another one is refused in words, never decoded.
-pub const PROTOCOL_VERSION: u16 = 1;
+pub const PROTOCOL_VERSION: u16 = 2;
 /// Netcode protocol id of the `udp` transport: "CROSSW" in ASCII, then the version.
 pub const NETCODE_PROTOCOL_ID: u64 = 0x4352_4F53_5357_0000 | PROTOCOL_VERSION as u64;
 
@@ -44,6 +44,8 @@ pub const SEAT_KEPT: Duration = Duration::from_secs(60);
 pub const SWITCH_GRACE: Duration = Duration::from_millis(500);
 /// Links that one session may hold at once: the driving one, the next one, and one that is being drained.
 pub const LINKS_PER_SESSION: usize = 3;
+/// Links that carry one session's match along at once, besides those: one per other kind of wire, and one to spare.
+pub const SHADOWS_PER_SESSION: usize = 6;
 /// How far ahead of the present epoch an attach may be: every lost attempt uses one up.
 pub const MAX_EPOCH_STEP: u32 = 64;
 /// Reliable messages, and their bytes, that a session holds until they are acknowledged.
@@ -62,6 +64,11 @@ pub const BUNDLE_COMMANDS: usize = 8;
 pub const MAX_COMMAND_LEAD: u32 = 30;
 /// For how many ticks a missing command is replaced by the last one before the ship gets a neutral one.
 pub const REPEAT_COMMAND: u32 = 3;
+
+/// Furthest that a rail is traced behind the present for a shooter who sees others late. See [`game::rail::MAX_BEHIND`].
+pub const MAX_REWIND: Duration = Duration::from_millis(200);
+/// Ships that the server tells of per rail to those who want to see what it did: the nearest to the beam.
+pub const REWOUND_SHIPS: usize = 8;
 
 /// Snapshots that a seat's deltas may be written against, newest first.
 pub const BASELINES: usize = 32;

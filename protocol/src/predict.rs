@@ -51,7 +51,19 @@ pub struct Predictor {
     ship: Option<Ship>,
     bolts: Vec<Bolt>,
     error: [f32; 2],
-    corrections: u64,
+    snaps: bool,
+    corrections: Corrections,
+}
+
+/// How often the server's word differed from the prediction, and by how much the ship had to move for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Corrections {
+    /// How often.
+    pub count: u64,
+    /// How often the ship was moved by more than its radius.
+    pub large: u64,
+    /// The farthest move, tiles.
+    pub largest: f32,
 }
 
 impl Predictor {
@@ -90,7 +102,7 @@ impl Predictor {
         self.phase = view.phase;
         self.told = view.tick;
         let Some((seat, truth)) = view.own else {
-            *self = Self { corrections: self.corrections, ..Self::default() };
+            *self = Self { corrections: self.corrections, snaps: self.snaps, ..Self::default() };
             return Outcome::Unknown;
         };
         self.seat = seat;
@@ -107,8 +119,9 @@ impl Predictor {
             flown.after = ship;
         }
         self.ship = Some(ship);
-        if let Outcome::Corrected(_) = outcome {
-            self.corrections = self.corrections.saturating_add(1);
+        if let Outcome::Corrected(then) = outcome {
+            let now = before.map_or(0.0, |before| apart(&before, &ship));
+            self.corrections.add(then.max(now));
         }
         match before.filter(|_| outcome != Outcome::Reset) {
             Some(before) => self.glide_from(before.pos.tiles(), ship.pos.tiles()),
@@ -121,7 +134,15 @@ impl Predictor {
         let [error_x, error_y] = self.error;
         let error = [error_x + x - to_x, error_y + y - to_y];
         let [dx, dy] = error;
-        self.error = if dx.abs().max(dy.abs()) > GLIDE_TILES { [0.0; 2] } else { error };
+        self.error = if self.snaps || dx.abs().max(dy.abs()) > GLIDE_TILES { [0.0; 2] } else { error };
+    }
+
+    /// Lets the picture glide over a correction, or show it as it comes.
+    pub const fn smooth(&mut self, on: bool) {
+        self.snaps = !on;
+        if self.snaps {
+            self.error = [0.0; 2];
+        }
     }
 
     /// Lets `seconds` of gliding pass and returns where to draw the ship, tiles, `ahead` (0 to 1) of the way to the next tick.
@@ -148,10 +169,24 @@ impl Predictor {
         &self.bolts
     }
 
-    /// Returns how often the server's word differed.
-    pub const fn corrections(&self) -> u64 {
+    /// Returns how often the server's word differed, and by how much.
+    pub const fn corrections(&self) -> Corrections {
         self.corrections
     }
+}
+
+impl Corrections {
+    fn add(&mut self, tiles: f32) {
+        self.count = self.count.saturating_add(1);
+        self.large = self.large.saturating_add(u64::from(tiles > Ship::RADIUS));
+        self.largest = self.largest.max(tiles);
+    }
+}
+
+/// Returns the distance of two ships, tiles.
+fn apart(a: &Ship, b: &Ship) -> f32 {
+    let ([x, y], [to_x, to_y]) = (a.pos.tiles(), b.pos.tiles());
+    (x - to_x).hypot(y - to_y)
 }
 
 /// Compares what follows from commands; health and score are the server's to say.
@@ -160,8 +195,7 @@ fn compare(predicted: &Ship, truth: &Ship) -> Outcome {
     if moved(predicted) == moved(truth) && predicted.alive() == truth.alive() {
         return Outcome::Exact;
     }
-    let ([x, y], [to_x, to_y]) = (predicted.pos.tiles(), truth.pos.tiles());
-    let tiles = (x - to_x).hypot(y - to_y);
+    let tiles = apart(predicted, truth);
     // Only the arena revives, and only it puts a living ship far away (at a spawn point, when a countdown begins).
     if predicted.alive() != truth.alive() || tiles > GLIDE_TILES { Outcome::Reset } else { Outcome::Corrected(tiles) }
 }

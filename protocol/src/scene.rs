@@ -25,6 +25,17 @@ pub struct OwnShip {
     pub vel: [f32; 2],
 }
 
+/// Where the server last said the own ship was.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ghost {
+    /// Tiles.
+    pub pos: [f32; 2],
+    /// Where its nose points, radians.
+    pub aim: f32,
+    /// The tick of which this is true.
+    pub tick: Tick,
+}
+
 /// Somebody else's ship.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SceneShip {
@@ -77,6 +88,8 @@ pub struct Scene {
     pub phase_left: Duration,
     /// The own ship; none for spectators.
     pub own: Option<OwnShip>,
+    /// The server's word about the own ship, as old as the newest snapshot; none for spectators.
+    pub truth: Option<Ghost>,
     /// Everybody else.
     pub ships: Vec<SceneShip>,
     /// Bolts in flight, own ones included.
@@ -110,6 +123,7 @@ pub fn compose(
         phase: newest.phase,
         phase_left: Duration::from_secs_f64((f64::from(newest.phase.ends.0) - own_tick).max(0.0) * TICK_SECONDS),
         own,
+        truth: newest.own.map(|(_, ship)| Ghost { pos: ship.pos.tiles(), aim: ship.aim.radians(), tick: newest.tick }),
         ships: later.ships.iter().map(|ship| glide(earlier, ship, t, later.tick.since(earlier.tick))).collect(),
         bolts: bolts([earlier, later, newest], shown, own_seat, predictor, own_tick),
         beams: newest
@@ -125,6 +139,19 @@ pub fn compose(
             .collect(),
         pickups: newest.pickups,
     })
+}
+
+/// Composes the scene as it is without prediction: the own ship and its bolts are drawn like everybody else's, where the snapshots
+/// around `shown` say, and answer a key only when the server's word comes back.
+pub fn compose_unpredicted(ring: &Ring, shown: f64) -> Option<Scene> {
+    let (earlier, later, t) = between(ring, shown)?;
+    let own = later.own.map(|(seat, ship)| {
+        let from = earlier.own.filter(|(was, _)| *was == seat).map_or(ship, |(_, from)| from);
+        let before = View { ships: vec![ShipView::of(seat, &from)], ..View::default() };
+        let seen = glide(&before, &ShipView::of(seat, &ship), t, later.tick.since(earlier.tick));
+        OwnShip { seat, ship, pos: seen.pos, vel: seen.vel }
+    });
+    compose(ring, shown, &Predictor::default(), None, shown).map(|scene| Scene { own, ..scene })
 }
 
 fn glide(earlier: &View, to: &ShipView, t: f32, ticks: u32) -> SceneShip {

@@ -15,8 +15,9 @@ use protocol::grant::{LinkIdentity, Proof, ResumeKey, Sealer, UnixMillis};
 use protocol::snapshot::{Waiting, decode, encode};
 use protocol::wire::command::Bundle;
 use protocol::wire::event::{self, ClientEvent, Member, Sequenced, ServerEvent};
-use protocol::wire::hello::{self, Hello, Refusal, Resume, Welcome};
+use protocol::wire::hello::{self, Hello, Refusal, Resume, Shadow, Welcome};
 use protocol::wire::reader::BitReader;
+use protocol::wire::shadow::{ShadowCommands, ShadowSnapshot};
 use protocol::wire::snapshot::{Echo, Header};
 use protocol::wire::{Kind, plain};
 use protocol::{CloseReason, Epoch, Lane, PlayerId, RoomId, SessionId, Transport, limits};
@@ -106,7 +107,14 @@ fn greetings_are_as_drawn() {
         key_proof: key().advanced(1).prove(SESSION, Epoch(2), Transport::Quic),
         events_seen: 300,
     });
+    let shadow = Hello::Shadow(Shadow {
+        session: SESSION,
+        epoch: Epoch(2),
+        number: 5,
+        key_proof: key().advanced(1).prove_shadow(SESSION, Epoch(2), 5, Transport::Websocket),
+    });
     for (name, about, hello) in [
+        ("hello-shadow", "Hello::Shadow over websocket at epoch 2, number 5", shadow),
         ("hello-join", "Hello::Join with a proof of the four bytes d0 d1 d2 d3", join),
         ("hello-resume", "Hello::Resume at epoch 2 over quic, 300 events seen", resume),
     ] {
@@ -130,7 +138,7 @@ fn greetings_are_as_drawn() {
     assert_eq!(hello::decode_welcome(body(Lane::Reliable, Kind::Welcome, &bytes)), Ok(welcome));
     for refusal in Refusal::ALL {
         let bytes = hello::encode_refusal(refusal);
-        assert_eq!(bytes, [0x12, refusal.code(), 1, 0]);
+        assert_eq!(bytes, [0x12, refusal.code(), 2, 0]);
         assert_eq!(hello::decode_refusal(body(Lane::Reliable, Kind::Refusal, &bytes)), Ok(refusal));
     }
     golden("refusal", "Refusal, KeyUsed", &hello::encode_refusal(Refusal::KeyUsed));
@@ -168,6 +176,16 @@ fn server_events() -> Vec<(&'static str, &'static str, ServerEvent)> {
         ("event-finished-draw", "number 10: Finished in a draw", ServerEvent::Finished { winner: None }),
         ("event-chat", "number 11: Chat of seat 3, `hé`", ServerEvent::Chat { seat, line: "hé".to_owned() }),
         ("event-stopping", "number 12: Stopping", ServerEvent::Stopping),
+        (
+            "event-rewound",
+            "number 13: Rewound, the rail of seat 3 at tick 70,000, 37 quarter ticks behind, seat 0 at 11,000, 6,000",
+            ServerEvent::Rewound {
+                shooter: seat,
+                tick: Tick(70_000),
+                behind: 37,
+                ships: vec![(SeatId(0), Point { x: 11_000, y: 6_000 })],
+            },
+        ),
     ]
 }
 
@@ -182,6 +200,12 @@ fn events_are_as_drawn() {
     for (name, about, number, what) in [
         ("client-event-chat", "number 251: Chat, `gg`", 251, ClientEvent::Chat("gg".to_owned())),
         ("client-event-leave", "number 2: Leave", 2, ClientEvent::Leave),
+        (
+            "client-event-rewind",
+            "number 3: Rewind, compensated, drawn",
+            3,
+            ClientEvent::Rewind { compensate: true, draw: true },
+        ),
     ] {
         let bytes = event::encode(Kind::ClientEvent, number, &what);
         golden(name, about, &bytes);
@@ -199,6 +223,7 @@ fn command_bundles_are_as_drawn() {
         snapshot: Tick(69_996),
         events_seen: 12,
         stamp: 0xBEEF,
+        shown: 37,
         commands: vec![newest, older, older, Command::default()],
     };
     let bytes = bundle.encode();
@@ -208,6 +233,25 @@ fn command_bundles_are_as_drawn() {
     let bytes = single.encode();
     golden("commands-single", "Bundle of the first command only", &bytes);
     assert_eq!(Bundle::decode(body(Lane::Latest, Kind::Commands, &bytes)), Ok(single));
+}
+
+#[test]
+fn shadows_are_as_drawn() {
+    let commands = ShadowCommands { newest: Tick(70_002), stamp: 0xBEEF };
+    let bytes = commands.encode();
+    golden("shadow-commands", "Shadow of the bundle of tick 70,002", &bytes);
+    assert_eq!(ShadowCommands::decode(body(Lane::Latest, Kind::ShadowCommands, &bytes)), Ok(commands));
+    let echo = Echo { stamp: 0xBEEF, held: 9, margin: -3 };
+    let full = ShadowSnapshot { tick: Tick(70_000), echo: Some(echo), own: Some(Point { x: 10_240, y: 6_144 }) };
+    let bare = ShadowSnapshot { tick: Tick(70_000), echo: None, own: None };
+    for (name, about, snapshot) in [
+        ("shadow-snapshot", "Shadow of the snapshot of tick 70,000, with echo and own ship", full),
+        ("shadow-snapshot-bare", "the same with neither", bare),
+    ] {
+        let bytes = snapshot.encode();
+        golden(name, about, &bytes);
+        assert_eq!(ShadowSnapshot::decode(body(Lane::Latest, Kind::ShadowSnapshot, &bytes)), Ok(snapshot));
+    }
 }
 
 fn first_view() -> View {
@@ -344,6 +388,7 @@ fn the_document_states_every_limit_and_code() {
         ("SEAT_KEPT", ms(limits::SEAT_KEPT)),
         ("SWITCH_GRACE", ms(limits::SWITCH_GRACE)),
         ("LINKS_PER_SESSION", limits::LINKS_PER_SESSION as u64),
+        ("SHADOWS_PER_SESSION", limits::SHADOWS_PER_SESSION as u64),
         ("MAX_EPOCH_STEP", u64::from(limits::MAX_EPOCH_STEP)),
         ("OUTBOX_MESSAGES", limits::OUTBOX_MESSAGES as u64),
         ("OUTBOX_BYTES", limits::OUTBOX_BYTES as u64),
@@ -352,6 +397,8 @@ fn the_document_states_every_limit_and_code() {
         ("BUNDLE_COMMANDS", limits::BUNDLE_COMMANDS as u64),
         ("MAX_COMMAND_LEAD", u64::from(limits::MAX_COMMAND_LEAD)),
         ("REPEAT_COMMAND", u64::from(limits::REPEAT_COMMAND)),
+        ("MAX_REWIND", ms(limits::MAX_REWIND)),
+        ("REWOUND_SHIPS", limits::REWOUND_SHIPS as u64),
         ("BASELINES", limits::BASELINES as u64),
         ("MAX_BASELINE_AGE", u64::from(limits::MAX_BASELINE_AGE)),
         ("MAX_NAME_CHARS", limits::MAX_NAME_CHARS as u64),

@@ -33,6 +33,7 @@ fn the_picture_never_goes_back_and_keeps_a_small_distance() {
                 if tick > newest {
                     newest = tick;
                     clock.observe(tick, at, Some(Duration::from_millis(80)));
+                    shown.observe(&clock, tick, at);
                 }
             }
             if ms % 8 == 0 && clock.is_set() {

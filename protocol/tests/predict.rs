@@ -200,7 +200,7 @@ fn a_whole_match_among_bots_is_mostly_predicted_exactly() {
             }
         }
         assert!(game.demanded > 3_000, "{map}: {} demanded, {} exact", game.demanded, game.exact);
-        assert!(u64::from(game.demanded) + game.predictor.corrections() < 6_000);
+        assert!(u64::from(game.demanded) + game.predictor.corrections().count < 6_000);
     }
 }
 
@@ -222,7 +222,8 @@ fn a_correction_glides_and_a_new_life_does_not() {
     assert_eq!(predictor.reconcile(&view, &map), Outcome::Corrected(1.0));
     assert!((predictor.position(0.0, 0.0).unwrap()[0] - there[0]).abs() < 1e-3);
     assert!((predictor.position(0.5, 0.0).unwrap()[0] - there[0] - 1.0).abs() < 0.01);
-    assert_eq!(predictor.corrections(), 1);
+    assert_eq!((predictor.corrections().count, predictor.corrections().large), (1, 1));
+    assert_eq!(predictor.corrections().largest, 1.0);
     predictor.fly(Tick(3), Command::default(), &map);
     put(&mut view, 3, |ship| ship.pos.x += 512 * 8);
     assert_eq!(predictor.reconcile(&view, &map), Outcome::Reset);
@@ -235,7 +236,7 @@ fn a_correction_glides_and_a_new_life_does_not() {
     assert_eq!(predictor.ship(), Some(&ship), "a tick that is over is not flown again");
     view.own = None;
     assert_eq!(predictor.reconcile(&view, &map), Outcome::Unknown);
-    assert_eq!((predictor.position(0.1, 0.5), predictor.ship(), predictor.corrections()), (None, None, 1));
+    assert_eq!((predictor.position(0.1, 0.5), predictor.ship(), predictor.corrections().count), (None, None, 1));
 }
 
 /// What `docs/PROTOCOL.md` prints of a flight, so that another implementation of the rules can be compared with this one.

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use protocol::grant::{Proof, ProofError, ResumeKey, Sealer, UnixMillis, UsedProofs};
 use protocol::limits::{
     CLOCK_LEEWAY, GRANT_LIFETIME, LINKS_PER_SESSION, MAX_CLIENT_RELIABLE_BYTES, MAX_EPOCH_STEP, OUTBOX_MESSAGES,
+    PROTOCOL_VERSION,
 };
 use protocol::session::PeerError;
 use protocol::session::client::{ClientSession, SessionEvent as ClientNews};
@@ -100,7 +101,7 @@ fn a_proof_is_good_once_and_for_its_time() {
 fn a_hello_of_another_version_is_told_so_and_anything_else_is_no_hello() {
     let hello = encode_hello(&Hello::Join { proof: vec![1, 2, 3] });
     assert!(decode_hello(&hello[1..]).is_ok());
-    for version in [0_u16, 2, 0xFFFF] {
+    for version in [0_u16, PROTOCOL_VERSION - 1, PROTOCOL_VERSION + 1, 0xFFFF] {
         let mut other = hello.clone();
         other[5..7].copy_from_slice(&version.to_le_bytes());
         assert_eq!(decode_hello(&other[1..]), Err(Refusal::Version));
@@ -169,7 +170,7 @@ fn beat(now: Instant) -> Beat {
 
 fn bundle(newest: u32) -> Bundle {
     let commands = (0..8).map(|n| Command { thrust: [n, 0], ..Command::default() }).collect();
-    Bundle { newest: Tick(newest), snapshot: Tick(0), events_seen: 0, stamp: 0, commands }
+    Bundle { newest: Tick(newest), snapshot: Tick(0), events_seen: 0, stamp: 0, shown: 0, commands }
 }
 
 #[test]

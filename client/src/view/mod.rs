@@ -9,6 +9,7 @@ pub(crate) mod camera;
 mod effects;
 mod field;
 mod ink;
+mod rewound;
 mod ships;
 
 use crate::picture::FrameSystems;
@@ -23,12 +24,13 @@ impl Plugin for ViewPlugin {
         app.add_plugins(ink::InkPlugin)
             .init_resource::<camera::Eye>()
             .init_resource::<effects::Effects>()
+            .init_resource::<rewound::Rewound>()
             .init_resource::<ships::Trails>()
             .add_systems(Startup, (open_layers, camera::open))
             .add_systems(
                 Update,
                 (
-                    (camera::follow, effects::start, effects::age, ships::remember),
+                    (camera::follow, effects::start, effects::age, rewound::note, ships::remember),
                     (field::build, field::draw_dust, draw_actors),
                 )
                     .chain()
@@ -61,10 +63,12 @@ fn open_layers(
 }
 
 /// Draws everything that acts: effects on the ground, shots, ships, effects in the air.
+#[expect(clippy::too_many_arguments, reason = "a system names all that it touches")]
 fn draw_actors(
     picture: Res<crate::picture::Picture>,
     trails: Res<ships::Trails>,
     effects: Res<effects::Effects>,
+    rewound: Res<rewound::Rewound>,
     time: Res<Time>,
     layers: Res<Layers>,
     mut meshes: ResMut<Assets<Mesh>>,
@@ -75,6 +79,7 @@ fn draw_actors(
     ships::draw_trails(&mut ink, &picture, &trails);
     ships::draw_shots(&mut ink, &picture);
     ships::draw(&mut ink, &picture, &effects, time.elapsed_secs());
+    rewound.draw(&mut ink);
     effects.draw_above(&mut ink);
     show(&mut meshes, &layers.actors, &mut ink);
 }

@@ -3,13 +3,17 @@
 //! All shots of a tick are resolved against the same picture (where ships are after they have moved and bumped), and damage is
 //! dealt only then. So two ships that fire at each other in the same tick both hit, whatever their seats.
 //!
+//! A rail may be traced against where others were when its shooter saw them. Who is dead by now is in nobody's way, and shields and
+//! damage are those of the present. Bolts fly in the present for everybody.
+//!
 //! Flow: [`super::Arena::step`] → here → [`super::GameEvent::Kill`].
 
-use super::{Arena, GameEvent, RESPAWN_TICKS, Weapon, seats};
+use super::history::{Rewound, Targets};
+use super::{Arena, Commands, GameEvent, RESPAWN_TICKS, Weapon, seats};
 use crate::{
-    Beam, MAX_SEATS, PhaseKind, Point, SeatId, Ship, Velocity,
+    Beam, PhaseKind, Point, SeatId, Ship, Velocity,
     bolt::{self, muzzle},
-    collide::{self, Vec2, add, length, scale, sub},
+    collide::{self, Vec2, add, dot, length, scale, sub},
     rail::{self, BEAM_TICKS},
 };
 
@@ -20,16 +24,16 @@ struct Hit {
     weapon: Weapon,
 }
 
-/// Where each living ship is, for shots.
-type Targets = [Option<Vec2>; MAX_SEATS];
+/// Ships whose centre is within this many tiles of a beam are told of: about what somebody who looks for a miss looks at.
+const NEAR_TILES: f32 = 3.0;
 
 impl Arena {
     /// Flies the bolts, fires the rails of `railers` (bits) and deals the damage of both.
-    pub(super) fn resolve_hits(&mut self, railers: u64, events: &mut Vec<GameEvent>) {
+    pub(super) fn resolve_hits(&mut self, railers: u64, commands: &Commands, events: &mut Vec<GameEvent>) {
         let targets = self.ships.map(|ship| ship.filter(Ship::alive).map(|ship| ship.pos.tiles()));
         let mut hits = Vec::new();
         self.fly_bolts(&targets, &mut hits);
-        self.fire_rails(railers, &targets, &mut hits);
+        self.fire_rails(railers, commands, &targets, &mut hits);
         for hit in hits {
             self.hurt(hit, events);
         }
@@ -55,8 +59,9 @@ impl Arena {
         });
     }
 
-    fn fire_rails(&mut self, railers: u64, targets: &Targets, hits: &mut Vec<Hit>) {
+    fn fire_rails(&mut self, railers: u64, commands: &Commands, present: &Targets, hits: &mut Vec<Hit>) {
         let tick = self.tick;
+        self.rewound.clear();
         self.beams.retain(|beam| tick.since(beam.fired) < BEAM_TICKS);
         for seat in seats().filter(|seat| railers >> seat.0 & 1 == 1) {
             let Some(ship) = self.ship(seat) else { continue };
@@ -64,7 +69,11 @@ impl Arena {
             let from = ship.pos.tiles();
             let end = rail::trace(&self.map, ship.pos, ship.aim, rail::RANGE_TILES).tiles();
             let mut beam = Beam { owner: seat, fired: tick, from: muzzle(ship), to: Point::from_tiles(end) };
-            if let Some((t, victim)) = first_ship(from, end, 0.0, seat, targets) {
+            let behind = commands.behind(seat);
+            let targets = if behind == 0 { *present } else { self.history.at(tick, behind, present) };
+            let ships = near(from, end, seat, &targets);
+            self.rewound.push(Rewound { shooter: seat, behind, ships });
+            if let Some((t, victim)) = first_ship(from, end, 0.0, seat, &targets) {
                 beam.to = Point::from_tiles(add(from, scale(sub(end, from), t)));
                 hits.push(Hit { shooter: seat, victim, weapon: Weapon::Rail });
             }
@@ -122,4 +131,21 @@ fn first_ship(from: Vec2, to: Vec2, radius: f32, shooter: SeatId, targets: &Targ
         }
     }
     first
+}
+
+/// Returns the ships near the line `from`..`to`, the nearest to it first.
+fn near(from: Vec2, to: Vec2, shooter: SeatId, targets: &Targets) -> Vec<(SeatId, Point)> {
+    let along = sub(to, from);
+    let whole = dot(along, along).max(f32::MIN_POSITIVE);
+    let off = |centre: Vec2| {
+        let t = (dot(sub(centre, from), along) / whole).clamp(0.0, 1.0);
+        length(sub(centre, add(from, scale(along, t))))
+    };
+    let others = seats().zip(targets).filter(|(seat, _)| *seat != shooter);
+    let mut near: Vec<_> = others
+        .filter_map(|(seat, target)| target.map(|centre| (off(centre), seat, Point::from_tiles(centre))))
+        .filter(|(off, ..)| *off <= NEAR_TILES)
+        .collect();
+    near.sort_by(|(a, ..), (b, ..)| a.total_cmp(b));
+    near.into_iter().map(|(_, seat, place)| (seat, place)).collect()
 }

@@ -15,6 +15,7 @@ use crate::{
 impl Arena {
     /// Brings a seat's ship to a spawn, whole and shielded. Score and deaths stay.
     pub(super) fn spawn(&mut self, seat: SeatId) {
+        self.history.forget(seat);
         let pos = self.place(seat);
         let middle = [self.map.width as f32 * 0.5, self.map.height as f32 * 0.5];
         if let Some(Some(ship)) = self.ships.get_mut(usize::from(seat.0)) {

@@ -3,7 +3,7 @@
 //! Maps are small and edges cost the same, so breadth-first search is exact and needs nothing but two arrays, which are kept from
 //! search to search. What comes out is a list of tiles; whoever follows it skips every tile that it can fly past.
 //!
-//! Flow: goals of [`super::Bot`] → here → [`crate::Map::is_wall`].
+//! Flow: goals of [`super::Bot`], or of the bench's pilots → here → [`crate::Map::is_wall`].
 
 use crate::{
     Map, Ship,
@@ -12,7 +12,7 @@ use crate::{
 
 /// A way across the map, and the memory to find the next one.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Paths {
+pub struct Paths {
     /// Tiles to pass, the next one last.
     way: Vec<Tile>,
     /// For each tile: 0 if not reached, else 1 plus the index of the step that led there.
@@ -24,12 +24,12 @@ type Tile = (i32, i32);
 
 impl Paths {
     /// Forgets the way.
-    pub(super) fn clear(&mut self) {
+    pub fn clear(&mut self) {
         self.way.clear();
     }
 
     /// Finds the shortest way to the nearest of `goals`. Returns false, without a way, if there is none.
-    pub(super) fn find(&mut self, map: &Map, from: Vec2, goals: &[Vec2]) -> bool {
+    pub fn find(&mut self, map: &Map, from: Vec2, goals: &[Vec2]) -> bool {
         self.way.clear();
         self.queue.clear();
         self.reached.clear();
@@ -64,7 +64,7 @@ impl Paths {
     }
 
     /// Returns the place to fly to next, dropping tiles that are reached or can be flown past. None at the end of the way.
-    pub(super) fn next(&mut self, map: &Map, pos: Vec2) -> Option<Vec2> {
+    pub fn next(&mut self, map: &Map, pos: Vec2) -> Option<Vec2> {
         for _ in 0..SKIPS {
             let &next = self.way.last()?;
             let near = length(sub(centre(next), pos)) < REACHED_TILES;

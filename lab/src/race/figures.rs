@@ -3,7 +3,8 @@
 //! *Picture age* is the present less the time of the newest tick held, by the truth clock, at every millisecond. A *stall* is a time of
 //! [`STALL_MS`] or more without a newer snapshot. *Applied* is the time from a key press to the tick in which the server acted on it,
 //! *confirmed* that until a snapshot of this tick is held. The *interpolation delay* is how far the tick on screen lies behind what would
-//! arrive without any delay but the path's least one; an *underrun* is a frame for which that tick had not arrived yet.
+//! arrive without any delay but the path's least one; an *underrun* is a frame for which that tick had not arrived yet (both as the
+//! player counts them, see `protocol::interpolate`).
 //!
 //! Flow: `flight.rs` → [`Row::of`] → `table.rs`, JSON, `page/`.
 
@@ -61,6 +62,8 @@ pub(super) struct Row {
     pub(super) executed: u64,
     /// The server's word about the own ship differed from the prediction.
     pub(super) corrections: u64,
+    /// Those for which the own ship had to be moved by more than its radius.
+    pub(super) large_corrections: u64,
     /// Round trip as the player measures it, at the end.
     pub(super) round_trip_ms: Option<f64>,
     /// Bytes per second from the server, with every header down to IP.
@@ -116,6 +119,8 @@ pub(super) struct PressFigures {
     pub(super) wait_ms: f64,
     /// Mean time from the command to its tick on the server: the way, and the wait for the tick.
     pub(super) up_ms: f64,
+    /// The part of it that was spent on the server, by the player's own reckoning.
+    pub(super) server_ms: f64,
     /// Mean time from that tick to its snapshot.
     pub(super) down_ms: f64,
 }
@@ -163,10 +168,11 @@ impl Row {
             downlink_least_ms: least,
             stalls: stalls(&track.held, track.length_ms),
             presses: presses(track, &truth),
-            interpolation: interpolation(track, &truth, least),
+            interpolation: interpolation(track),
             commands: totals.commands,
             executed: totals.executed,
             corrections: totals.corrections,
+            large_corrections: totals.large_corrections,
             round_trip_ms: totals.round_trip.map(|rtt| rtt.as_secs_f64() * 1_000.0),
             wire_in_s: per_second(totals.wire_bytes.0),
             wire_out_s: per_second(totals.wire_bytes.1),
@@ -257,24 +263,23 @@ fn presses(track: &Track, truth: &TruthClock) -> PressFigures {
         confirmed_ms: times(confirmed).percentiles(),
         wait_ms: mean(&collect(|(press, _, _)| press.flown - press.at)),
         up_ms: mean(&collect(|(press, _, at)| at - press.flown)),
+        server_ms: mean(&track.server_ms),
         down_ms: mean(&collect(|(_, answer, at)| answer.held - at)),
     }
 }
 
-fn interpolation(track: &Track, truth: &TruthClock, least: f64) -> Interpolation {
-    let delay: Vec<f64> = track.frames.iter().map(|f| f.at - truth.time_of(f.shown) - least).collect();
-    let guessed = track.frames.iter().filter(|frame| frame.shown > f64::from(frame.newest)).count();
+fn interpolation(track: &Track) -> Interpolation {
     Interpolation {
-        mean_ms: mean(&delay),
-        delay_ms: times(delay).percentiles(),
-        underruns: guessed as f64 / track.frames.len().max(1) as f64,
+        mean_ms: mean(&track.interpolation_ms),
+        delay_ms: times(track.interpolation_ms.iter().copied()).percentiles(),
+        underruns: track.totals.underruns as f64 / track.totals.frames.max(1) as f64,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::flight::Totals;
     use super::super::presses::Press;
-    use super::super::shown::Frame;
     use super::super::truth::{Sighting, TICK_MS};
     use super::*;
     use transport::weather::Weather;
@@ -294,10 +299,9 @@ mod tests {
                 })
                 .collect(),
             presses: vec![Press { at: 500.0, flown: 510.0, tick: 1_034 }],
-            frames: vec![
-                Frame { at: at(1_050), shown: 1_047.0, newest: 1_048 },
-                Frame { at: at(1_051), shown: 1_048.5, newest: 1_048 },
-            ],
+            interpolation_ms: vec![17.0, 19.0],
+            server_ms: vec![6.0, 8.0],
+            totals: Totals { frames: 200, underruns: 3, ..Totals::default() },
             length_ms: 2_000.0,
             ..Track::default()
         }
@@ -339,10 +343,10 @@ mod tests {
     }
 
     #[test]
-    fn the_interpolation_delay_is_what_is_added_to_the_path() {
-        let shown = row(&track(0..0)).interpolation;
-        assert!((shown.mean_ms - (2.75 * TICK_MS - 25.0)).abs() < 0.01, "{shown:?}");
-        assert!((shown.underruns - 0.5).abs() < 1e-9, "one of the two frames shows a tick that is not held");
+    fn interpolation_and_the_wait_on_the_server_are_means_of_all_frames() {
+        let row = row(&track(0..0));
+        assert!((row.interpolation.mean_ms - 18.0).abs() < 0.01 && (row.presses.server_ms - 7.0).abs() < 0.01);
+        assert!((row.interpolation.underruns - 0.015).abs() < 1e-9);
     }
 
     #[test]

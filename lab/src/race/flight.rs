@@ -9,7 +9,6 @@
 use super::options::Options;
 use super::place::Place;
 use super::presses::{Held, Press, Presses};
-use super::shown::{Frame, Screen};
 use super::truth::Sighting;
 use crate::pilot::wait_step;
 use crate::tun::hurry;
@@ -42,8 +41,10 @@ pub(super) struct Track {
     pub(super) held: Vec<Held>,
     /// Key presses that commands carried.
     pub(super) presses: Vec<Press>,
-    /// Frames drawn.
-    pub(super) frames: Vec<Frame>,
+    /// How far others were drawn in the past, beyond what the path takes, frame by frame.
+    pub(super) interpolation_ms: Vec<f64>,
+    /// How long commands waited on the server for their tick, by the player's own reckoning, frame by frame.
+    pub(super) server_ms: Vec<f64>,
     /// The player's counters over the row.
     pub(super) totals: Totals,
     /// Time for which another wire drove.
@@ -65,6 +66,12 @@ pub(super) struct Totals {
     pub(super) executed: u64,
     /// The server's word differed from the prediction.
     pub(super) corrections: u64,
+    /// The own ship had to be moved by more than its radius for that.
+    pub(super) large_corrections: u64,
+    /// Frames drawn.
+    pub(super) frames: u64,
+    /// Frames that lacked a snapshot.
+    pub(super) underruns: u64,
     /// Driving links lost.
     pub(super) links_lost: u64,
     /// Messages that could not be used.
@@ -84,6 +91,9 @@ impl Totals {
             commands: status.answered,
             executed: status.executed,
             corrections: status.corrections,
+            large_corrections: status.large_corrections,
+            frames: status.frames,
+            underruns: status.underruns,
             links_lost: status.links_lost,
             decode_errors: status.decode_errors,
             wire_bytes: player.wire_bytes(),
@@ -98,6 +108,9 @@ impl Totals {
             commands: self.commands.saturating_sub(before.commands),
             executed: self.executed.saturating_sub(before.executed),
             corrections: self.corrections.saturating_sub(before.corrections),
+            large_corrections: self.large_corrections.saturating_sub(before.large_corrections),
+            frames: self.frames.saturating_sub(before.frames),
+            underruns: self.underruns.saturating_sub(before.underruns),
             links_lost: self.links_lost.saturating_sub(before.links_lost),
             decode_errors: self.decode_errors.saturating_sub(before.decode_errors),
             wire_bytes: grown(self.wire_bytes, before.wire_bytes),
@@ -138,12 +151,11 @@ struct Flight {
     player: Player,
     bot: Bot,
     presses: Presses,
-    screen: Screen,
     start: Instant,
     /// Whether the row has begun.
     counts: bool,
     presses_until: Duration,
-    next_frame: Duration,
+    next_frame: Instant,
     away_since: Option<Instant>,
     track: Track,
 }
@@ -155,18 +167,16 @@ fn millis(time: Duration) -> f64 {
 impl Flight {
     /// Lets player and observer in.
     fn begin(place: &Place, wire: Transport, options: &Options) -> Result<Self, String> {
-        let every = (game::tick::TICK_HZ / options.snapshot_hz.max(1)) as u8;
         Ok(Self {
             wire,
             player: place.player(wire, options.seed)?,
             observer: place.observer()?,
             bot: Bot::new(options.seed, SKILL),
             presses: Presses::new(options.seed),
-            screen: Screen::new(every, Instant::now()),
             start: Instant::now(),
             counts: false,
             presses_until: Duration::MAX,
-            next_frame: Duration::ZERO,
+            next_frame: Instant::now(),
             away_since: None,
             track: Track::default(),
         })
@@ -228,14 +238,20 @@ impl Flight {
         self.observe(now);
         self.pilot(now);
         self.listen(now)?;
-        let since = now.saturating_duration_since(self.start);
-        if self.counts && since >= self.next_frame {
-            self.next_frame = since + FRAME;
-            if let Some((shown, newest)) = self.screen.draw(now) {
-                self.track.frames.push(Frame { at: millis(since), shown, newest: newest.0 });
-            }
-        }
+        self.draw(now);
         Ok(())
+    }
+
+    /// Looks at the scene as the client does, from the beginning on.
+    fn draw(&mut self, now: Instant) {
+        if now < self.next_frame || self.player.scene(now).is_none() {
+            return;
+        }
+        self.next_frame = now + FRAME;
+        if self.counts {
+            self.track.interpolation_ms.push(millis(self.player.status(now).interpolation_delay));
+            self.track.server_ms.extend(self.player.truth().map(|truth| millis(truth.server)));
+        }
     }
 
     fn observe(&mut self, now: Instant) {
@@ -271,7 +287,6 @@ impl Flight {
         if let Some((tick, at, executed)) = newest(&self.player.status(now))
             && self.track.held.last().is_none_or(|last| last.tick < tick.0)
         {
-            self.screen.receive(tick, at);
             let held = Held { tick: tick.0, at: self.since_start(at), executed };
             if !self.counts {
                 // The row begins with the snapshot held at its start.

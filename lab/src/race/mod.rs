@@ -8,7 +8,7 @@
 //! ```text
 //! options ─ for every weather and wire ─ place (server, weather) ─ flight (player, observer) ─ figures ─┬─ table
 //!                                                                    │                                  ├─ JSON
-//!                                                                    └─ truth, presses, shown           └─ page
+//!                                                                    └─ truth, presses                  └─ page
 //! ```
 //!
 //! Flow: command line → [`run`] → here.
@@ -21,7 +21,6 @@ mod options;
 mod page;
 mod place;
 mod presses;
-mod shown;
 mod table;
 mod truth;
 

@@ -174,7 +174,8 @@ impl Nonsense {
             |rng: &mut StdRng| Command { thrust: rng.random(), aim: Aim(rng.random()), buttons: Buttons(rng.random()) };
         let commands = (0..self.0.random_range(1..=BUNDLE_COMMANDS)).map(|_| command(&mut self.0)).collect();
         let (snapshot, events_seen) = (Tick(self.0.random()), self.0.random());
-        Bundle { newest: Tick(newest), snapshot, events_seen, stamp: self.0.random(), commands }
+        let (stamp, shown) = (self.0.random(), self.0.random());
+        Bundle { newest: Tick(newest), snapshot, events_seen, stamp, shown, commands }
     }
 
     /// Returns a message that went wrong: in its bytes, in its lane, in its length. Both lanes can carry it.

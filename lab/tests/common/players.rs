@@ -2,13 +2,14 @@
 
 use super::server::{Server, workspace};
 use game::SeatId;
-use lab::pilot::{Pilot, wait_step};
+use lab::pilot::{Field, Pilot, wait_step};
 use protocol::Transport;
 use protocol::ids::RoomId;
 use protocol::lobby::Guest;
 use protocol::wire::event::ServerEvent;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
+use transport::WeatherStation;
 use transport::lobby::LobbyClient;
 use transport::maps::MapShelf;
 use transport::player::{PlayerEvent, Status};
@@ -99,9 +100,23 @@ impl Crew {
 
     /// Takes a seat in the first room and waits until the arena is seen. Returns the place among [`Self::people`].
     pub(crate) fn join(&mut self, guest: &Guest, wire: Transport) -> usize {
-        let (lobby, maps, guest, seed) = (&self.lobby, &self.maps, guest.clone(), self.people.len() as u64);
-        let handle = self.runtime.handle();
-        let join = Pilot::join_as(handle, lobby, maps, guest, FIRST_ROOM, Some(wire), seed);
+        self.join_through(guest, Some(wire), None)
+    }
+
+    /// Takes a seat as [`Self::join`] does, over links that pass through `weather`.
+    pub(crate) fn join_through(
+        &mut self,
+        guest: &Guest,
+        wire: Option<Transport>,
+        weather: Option<&WeatherStation>,
+    ) -> usize {
+        let field = Field {
+            runtime: self.runtime.handle().clone(),
+            lobby: self.lobby.clone(),
+            maps: self.maps.clone(),
+            weather: weather.cloned(),
+        };
+        let join = field.join_as(guest.clone(), FIRST_ROOM, wire, self.people.len() as u64);
         let pilot = self.runtime.block_on(join).unwrap_or_else(|error| panic!("{error}"));
         self.people.push(Someone { pilot, events: Vec::new() });
         let at = self.people.len() - 1;

@@ -9,12 +9,14 @@ use super::{CloseLink, PeerError, Transmit};
 use crate::grant::ResumeKey;
 use crate::ids::{CloseReason, Epoch, Lane, LinkId, SessionId, Transport};
 use crate::limits::{BUNDLE_COMMANDS, HANDSHAKE_DEADLINE, SWITCH_GRACE};
+use crate::rewind::claim;
 use crate::snapshot::{Ring, decode as decode_snapshot};
 use crate::wire::command::Bundle;
 use crate::wire::event::{ClientEvent, ServerEvent, decode};
-use crate::wire::hello::{Hello, Refusal, Resume, Welcome, decode_refusal, decode_welcome, encode_hello};
+use crate::wire::hello::{Hello, Refusal, Resume, Shadow, Welcome, decode_refusal, decode_welcome, encode_hello};
 use crate::wire::reader::BitReader;
-use crate::wire::snapshot::Header;
+use crate::wire::shadow::{ShadowCommands, ShadowSnapshot};
+use crate::wire::snapshot::{Echo, Header};
 use crate::wire::{DecodeError, Kind};
 use bytes::Bytes;
 use game::{Command, Tick, View};
@@ -59,6 +61,20 @@ pub enum SessionEvent {
         /// When it arrived.
         arrived: Instant,
     },
+    /// What a link that carries the match along says about a tick, newer than any before over it or not.
+    Shown {
+        /// The link.
+        link: LinkId,
+        /// What it says.
+        snapshot: ShadowSnapshot,
+        /// When it arrived.
+        arrived: Instant,
+    },
+    /// A link does not carry the match along: it was refused, or nobody answered.
+    NoShadow {
+        /// Its wire.
+        transport: Transport,
+    },
     /// Something happened in the room.
     Room(ServerEvent),
     /// The last link is gone.
@@ -67,10 +83,22 @@ pub enum SessionEvent {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
-    Greeting { until: Instant },
-    Welcomed { until: Instant },
+    Greeting {
+        until: Instant,
+    },
+    Welcomed {
+        until: Instant,
+    },
     Driving,
-    Draining { until: Instant },
+    Draining {
+        until: Instant,
+    },
+    /// Has asked to carry the match along.
+    Asking {
+        until: Instant,
+    },
+    /// Carries the match along.
+    Shadow,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -87,9 +115,16 @@ pub struct ClientSession {
     proof: Option<Vec<u8>>,
     first_key: ResumeKey,
     tried: Epoch,
+    /// Number of the last link that asked to carry the match along.
+    asked: u32,
     links: BTreeMap<LinkId, Attached>,
     born: Instant,
     recent: VecDeque<(Tick, Command)>,
+    /// How many of them no bundle has carried yet, and how many more are repeated.
+    fresh: usize,
+    repeated: usize,
+    /// The tick of the others that is on screen.
+    shown: f64,
     ring: Ring,
     inbox: Inbox,
     outbox: Outbox,
@@ -106,9 +141,13 @@ impl ClientSession {
             proof: Some(proof),
             first_key: key,
             tried: Epoch(0),
+            asked: 0,
             links: BTreeMap::new(),
             born: now,
             recent: VecDeque::new(),
+            fresh: 0,
+            repeated: BUNDLE_COMMANDS,
+            shown: 0.0,
             ring: Ring::default(),
             inbox: Inbox::default(),
             outbox: Outbox::new(Kind::ClientEvent),
@@ -118,7 +157,8 @@ impl ClientSession {
         }
     }
 
-    /// Greets on a fresh link: joins with the proof, or resumes at the next epoch once the session exists.
+    /// Greets on a fresh link, or on one that carries the match along: joins with the proof, or resumes at the next epoch once the session
+    /// exists.
     pub fn attach(&mut self, link: LinkId, transport: Transport, now: Instant) {
         let (epoch, hello) = match &self.proof {
             Some(proof) => (Epoch(1), Hello::Join { proof: proof.clone() }),
@@ -135,6 +175,23 @@ impl ClientSession {
         self.transmit(link, Lane::Reliable, encode_hello(&hello).into());
     }
 
+    /// Asks on a fresh link to carry the match along, in the compact form. Returns whether a link drives, without which that is not
+    /// possible.
+    pub fn shadow(&mut self, link: LinkId, transport: Transport, now: Instant) -> bool {
+        let epoch = self.epoch();
+        if epoch == Epoch(0) {
+            return false;
+        }
+        self.asked = self.asked.saturating_add(1);
+        let key = self.first_key.advanced(epoch.0.saturating_sub(1));
+        let key_proof = key.prove_shadow(self.id, epoch, self.asked, transport);
+        let hello = Hello::Shadow(Shadow { session: self.id, epoch, number: self.asked, key_proof });
+        let until = now.checked_add(HANDSHAKE_DEADLINE).unwrap_or(now);
+        self.links.insert(link, Attached { transport, epoch: Epoch(0), stage: Stage::Asking { until } });
+        self.transmit(link, Lane::Reliable, encode_hello(&hello).into());
+        true
+    }
+
     /// Takes note that `link` is gone.
     pub fn detach(&mut self, link: LinkId) {
         let Some(gone) = self.links.remove(&link) else { return };
@@ -142,8 +199,8 @@ impl ClientSession {
             return;
         }
         // Whatever is left and welcomed takes over, the newest first: the server does the same.
-        let next =
-            self.links.iter().filter(|(_, l)| !matches!(l.stage, Stage::Greeting { .. })).max_by_key(|(_, l)| l.epoch);
+        let can = |l: &Attached| matches!(l.stage, Stage::Welcomed { .. } | Stage::Draining { .. });
+        let next = self.links.iter().filter(|(_, l)| can(l)).max_by_key(|(_, l)| l.epoch);
         match next.map(|(link, attached)| (*link, attached.transport)) {
             Some((link, transport)) => self.drive(link, transport),
             None => self.events.push_back(SessionEvent::Away),
@@ -156,8 +213,20 @@ impl ClientSession {
     /// What the server did wrong; nothing of the message was applied.
     pub fn handle(&mut self, link: LinkId, lane: Lane, message: &[u8], now: Instant) -> Result<(), PeerError> {
         let Some(attached) = self.links.get(&link).copied() else { return Ok(()) };
-        let greeting = matches!(attached.stage, Stage::Greeting { .. });
+        let asking = matches!(attached.stage, Stage::Asking { .. });
+        let greeting = asking || matches!(attached.stage, Stage::Greeting { .. });
         match Kind::split(lane, message)? {
+            (Kind::Welcome, body) if asking => self.shadows(link, &decode_welcome(body)?)?,
+            (Kind::Refusal, body) if asking => {
+                decode_refusal(body)?;
+                self.no_shadow(link, attached.transport, CloseReason::Done);
+            }
+            (Kind::ShadowSnapshot, body) => {
+                let snapshot = ShadowSnapshot::decode(body)?;
+                if attached.stage == Stage::Shadow {
+                    self.events.push_back(SessionEvent::Shown { link, snapshot, arrived: now });
+                }
+            }
             (Kind::Welcome, body) if greeting => self.welcomed(link, decode_welcome(body)?, now)?,
             (Kind::Refusal, body) if greeting => self.refused(link, attached.transport, decode_refusal(body)?),
             (Kind::Snapshot, body) => self.take_snapshot(link, attached, body, now)?,
@@ -190,6 +259,22 @@ impl ClientSession {
         Ok(())
     }
 
+    fn shadows(&mut self, link: LinkId, welcome: &Welcome) -> Result<(), PeerError> {
+        if welcome.session != self.id {
+            return Err(PeerError::Unexpected);
+        }
+        if let Some(attached) = self.links.get_mut(&link) {
+            attached.stage = Stage::Shadow;
+        }
+        Ok(())
+    }
+
+    fn no_shadow(&mut self, link: LinkId, transport: Transport, reason: CloseReason) {
+        self.links.remove(&link);
+        self.closes.push_back(CloseLink { link, reason });
+        self.events.push_back(SessionEvent::NoShadow { transport });
+    }
+
     fn refused(&mut self, link: LinkId, transport: Transport, refusal: Refusal) {
         if refusal == Refusal::ProofUsed {
             // An earlier attempt of ours got through although its answer did not: from here on the key speaks for us.
@@ -204,7 +289,7 @@ impl ClientSession {
         let mut reader = BitReader::new(body);
         let header = Header::read(&mut reader)?;
         // On an unordered wire a snapshot can overtake the welcome; it is only looked at once the link is welcome.
-        if matches!(attached.stage, Stage::Greeting { .. }) {
+        if matches!(attached.stage, Stage::Greeting { .. } | Stage::Asking { .. } | Stage::Shadow) {
             return Ok(());
         }
         if let Stage::Welcomed { .. } = attached.stage {
@@ -244,6 +329,8 @@ impl ClientSession {
         if let Some(attached) = self.links.get_mut(&link) {
             attached.stage = Stage::Driving;
         }
+        // What the link before was given may be lost with it.
+        self.fresh = self.recent.len();
         self.outbox.resend();
         self.events.push_back(SessionEvent::Drives { link, transport });
     }
@@ -252,22 +339,50 @@ impl ClientSession {
     pub fn fly(&mut self, tick: Tick, command: Command) {
         if self.recent.front().is_some_and(|(newest, _)| newest.next() != tick) {
             self.recent.clear();
+            self.fresh = 0;
         }
         self.recent.push_front((tick, command));
         self.recent.truncate(BUNDLE_COMMANDS);
+        self.fresh = self.fresh.saturating_add(1).min(BUNDLE_COMMANDS);
+    }
+
+    /// Sets how many commands a bundle repeats on top of those that none has carried yet.
+    pub const fn repeat(&mut self, commands: usize) {
+        self.repeated = commands;
+    }
+
+    /// Returns how many commands wait for their first bundle.
+    pub const fn fresh(&self) -> usize {
+        self.fresh
+    }
+
+    /// Takes note that the next commands are made on a picture in which the others are shown at `tick`, fraction included.
+    pub const fn shows(&mut self, tick: f64) {
+        self.shown = tick;
+    }
+
+    /// Returns what the newest bundle claims: how far behind its newest command the others are shown, quarter ticks.
+    pub fn claims(&self) -> Option<u8> {
+        let (newest, _) = self.recent.front()?;
+        Some(claim(*newest, self.shown, self.ring.newest().map_or(Tick(0), |view| view.tick)))
     }
 
     /// Queues the newest bundle for the driving link. Called once per frame after the last [`Self::fly`].
     pub fn send_commands(&mut self, now: Instant) {
         let (Some((link, _)), Some((newest, _))) = (self.driving(), self.recent.front().copied()) else { return };
+        let count = std::mem::take(&mut self.fresh).saturating_add(self.repeated);
         let bundle = Bundle {
             newest,
             snapshot: self.ring.newest().map_or(Tick(0), |view| view.tick),
             events_seen: self.inbox.seen(),
             stamp: self.stamp(now),
-            commands: self.recent.iter().map(|(_, command)| *command).collect(),
+            shown: self.claims().unwrap_or_default(),
+            commands: self.recent.iter().take(count).map(|(_, command)| *command).collect(),
         };
         self.transmit(link, Lane::Latest, bundle.encode().into());
+        let shadow: Bytes = ShadowCommands { newest, stamp: bundle.stamp }.encode().into();
+        let shadows: Vec<_> = self.links.iter().filter(|(_, l)| l.stage == Stage::Shadow).map(|(id, _)| *id).collect();
+        shadows.into_iter().for_each(|link| self.transmit(link, Lane::Latest, shadow.clone()));
     }
 
     fn stamp(&self, now: Instant) -> u16 {
@@ -276,10 +391,16 @@ impl ClientSession {
 
     /// Returns the round trip that an echo tells: the time since its stamp, less the time the server held it. None if it is not
     /// plausible (the clock of stamps wraps every 16 s).
-    pub fn round_trip(&self, header: &Header, arrived: Instant) -> Option<Duration> {
-        let echo = header.echo?;
+    pub fn round_trip(&self, echo: Option<Echo>, arrived: Instant) -> Option<Duration> {
+        let echo = echo?;
         let quarters = self.stamp(arrived).wrapping_sub(echo.stamp).checked_sub(echo.held)?;
         Some(Duration::from_micros(u64::from(quarters).saturating_mul(250)))
+    }
+
+    /// Returns when the bundle left that an echo answers. None if it is not plausible.
+    pub fn sent(&self, header: &Header, arrived: Instant) -> Option<Instant> {
+        let quarters = self.stamp(arrived).wrapping_sub(header.echo?.stamp);
+        arrived.checked_sub(Duration::from_micros(u64::from(quarters).saturating_mul(250)))
     }
 
     /// Queues an event.
@@ -299,6 +420,10 @@ impl ClientSession {
             .map(|(id, l)| (*id, *l))
             .collect();
         for (link, attached) in due {
+            if let Stage::Asking { .. } = attached.stage {
+                self.no_shadow(link, attached.transport, CloseReason::HandshakeTimeout);
+                continue;
+            }
             self.links.remove(&link);
             let drained = matches!(attached.stage, Stage::Draining { .. });
             let reason = if drained { CloseReason::Done } else { CloseReason::HandshakeTimeout };
@@ -344,6 +469,12 @@ impl ClientSession {
         self.links.values().find(|l| l.stage == Stage::Driving).map_or(Epoch(0), |l| l.epoch)
     }
 
+    /// Returns the links that carry the match along, and those that have asked to.
+    pub fn shadow_links(&self) -> impl Iterator<Item = (LinkId, Transport)> + '_ {
+        let shadows = |l: &Attached| matches!(l.stage, Stage::Asking { .. } | Stage::Shadow);
+        self.links.iter().filter(move |(_, l)| shadows(l)).map(|(link, l)| (*link, l.transport))
+    }
+
     /// Returns whether a link is on its way to drive.
     pub fn is_attaching(&self) -> bool {
         self.links.values().any(|l| matches!(l.stage, Stage::Greeting { .. } | Stage::Welcomed { .. }))
@@ -367,8 +498,11 @@ impl ClientSession {
 impl Attached {
     const fn deadline(&self) -> Option<Instant> {
         match self.stage {
-            Stage::Greeting { until } | Stage::Welcomed { until } | Stage::Draining { until } => Some(until),
-            Stage::Driving => None,
+            Stage::Greeting { until }
+            | Stage::Welcomed { until }
+            | Stage::Draining { until }
+            | Stage::Asking { until } => Some(until),
+            Stage::Driving | Stage::Shadow => None,
         }
     }
 }

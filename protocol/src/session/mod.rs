@@ -13,6 +13,8 @@
 //!
 //! * Acknowledgements name ticks and event numbers, never packets of a link, so changing links loses nothing.
 //! * Events carry a number per session ([`mail`]); whatever is not acknowledged is sent again on the new link and applied once.
+//! * Any other links may *shadow*: they carry the same match in a compact form ([`crate::wire::shadow`]), so that both ends know what
+//!   each wire would have felt like. A shadow that is told to resume drives at once: it need not be dialled any more.
 //! * If the new link dies before it drives, both ends simply go on with the old one.
 
 pub mod bucket;
@@ -20,6 +22,7 @@ pub mod client;
 pub mod commands;
 pub mod mail;
 pub mod server;
+mod shadow;
 
 use crate::ids::{CloseReason, Lane, LinkId};
 use crate::wire::DecodeError;

@@ -5,16 +5,19 @@
 
 use super::commands::{Arrival, CommandQueue};
 use super::mail::{Inbox, Outbox, Overflow};
+use super::shadow::{Answer, Shadows};
 use super::{CloseLink, PeerError, Transmit};
 use crate::grant::ResumeKey;
 use crate::ids::{CloseReason, Epoch, Lane, LinkId, PlayerId, SessionId, Transport};
 use crate::limits::{BASELINES, HANDSHAKE_DEADLINE, LINKS_PER_SESSION, MAX_EPOCH_STEP, SEAT_KEPT, SWITCH_GRACE};
+use crate::rewind::Rewind;
 use crate::snapshot::{Ring, Waiting, encode};
 use crate::wire::Kind;
 use crate::wire::command::Bundle;
 use crate::wire::event::{ClientEvent, ServerEvent, decode};
-use crate::wire::hello::{Refusal, Resume, Welcome, encode_welcome};
-use crate::wire::snapshot::{Echo, Header};
+use crate::wire::hello::{Hello, Refusal, Resume, Shadow, Welcome, decode_hello, encode_refusal, encode_welcome};
+use crate::wire::shadow::ShadowCommands;
+use crate::wire::snapshot::Header;
 use bytes::Bytes;
 use game::{Phase, SeatId, Tick, View};
 use std::collections::VecDeque;
@@ -31,8 +34,15 @@ pub struct Beat {
 }
 
 impl Beat {
+    /// Returns the tick whose time `at` is, fraction included.
+    fn moment(&self, at: Instant) -> f64 {
+        let since = at.saturating_duration_since(self.at).as_secs_f64();
+        let before = self.at.saturating_duration_since(at).as_secs_f64();
+        f64::from(self.tick.0) + (since - before) * f64::from(game::tick::TICK_HZ)
+    }
+
     /// Returns quarter milliseconds from `arrived` to the time of `tick`; negative if it came too late.
-    fn margin(&self, tick: Tick, arrived: Instant) -> i16 {
+    pub(super) fn margin(&self, tick: Tick, arrived: Instant) -> i16 {
         let ahead = tick.offset_from(self.tick) as f64 * game::tick::TICK_SECONDS;
         let waited = arrived.saturating_duration_since(self.at).as_secs_f64();
         let early = self.at.saturating_duration_since(arrived).as_secs_f64();
@@ -88,6 +98,7 @@ pub struct ServerSession {
     older: VecDeque<(LinkId, Transport, Option<Instant>)>,
     away_since: Option<Instant>,
     commands: CommandQueue,
+    rewind: Rewind,
     inbox: Inbox,
     outbox: Outbox,
     ring: Ring,
@@ -95,8 +106,8 @@ pub struct ServerSession {
     waiting: VecDeque<(Tick, Waiting)>,
     acknowledged: Tick,
     newest_bundle: Tick,
-    stamp: Option<(u16, Instant)>,
-    margin: Option<i16>,
+    answer: Answer,
+    shadows: Shadows,
     transmits: VecDeque<Transmit>,
     closes: VecDeque<CloseLink>,
     events: VecDeque<SessionEvent>,
@@ -118,14 +129,15 @@ impl ServerSession {
             older: VecDeque::new(),
             away_since: Some(now),
             commands: CommandQueue::default(),
+            rewind: Rewind::default(),
             inbox: Inbox::default(),
             outbox: Outbox::new(Kind::ServerEvent),
             ring: Ring::default(),
             waiting: VecDeque::new(),
             acknowledged: Tick(0),
             newest_bundle: Tick(0),
-            stamp: None,
-            margin: None,
+            answer: Answer::default(),
+            shadows: Shadows::default(),
             transmits: VecDeque::new(),
             closes: VecDeque::new(),
             events: VecDeque::new(),
@@ -154,7 +166,8 @@ impl ServerSession {
         if !key.verify(self.id, epoch, transport, &resume.key_proof) {
             return Err(Refusal::KeyUsed);
         }
-        if self.links().count() >= LINKS_PER_SESSION {
+        self.shadows.remove(link);
+        if self.older.len().saturating_add(usize::from(self.driving.is_some())) >= LINKS_PER_SESSION {
             // The holder of the key may always come back; the oldest link makes room.
             let (oldest, ..) = self.older.pop_front().ok_or(Refusal::TooManyLinks)?;
             self.closes.push_back(CloseLink { link: oldest, reason: CloseReason::Replaced });
@@ -172,9 +185,15 @@ impl ServerSession {
         }
         self.arriving = true;
         self.arrives_by = None;
+        self.rewind.path_changed(facts.snapshot_every);
         if self.away_since.take().is_some() {
             self.events.push_back(SessionEvent::Back);
         }
+        self.welcome(link, facts);
+        self.outbox.resend();
+    }
+
+    fn welcome(&mut self, link: LinkId, facts: &RoomFacts) {
         let welcome = Welcome {
             session: self.id,
             seat: self.seat,
@@ -187,12 +206,56 @@ impl ServerSession {
             events_seen: self.inbox.seen(),
         };
         self.transmit(link, Lane::Reliable, encode_welcome(&welcome).into());
-        self.outbox.resend();
+    }
+
+    /// Lets a link carry the match along if its proof was made with the key of the present epoch, and no link has used its number.
+    ///
+    /// # Errors
+    /// [`Refusal::KeyUsed`] or [`Refusal::TooManyLinks`]; the session goes on undisturbed.
+    pub fn shadow(
+        &mut self,
+        link: LinkId,
+        transport: Transport,
+        shadow: &Shadow,
+        facts: &RoomFacts,
+    ) -> Result<(), Refusal> {
+        let (epoch, number) = (shadow.epoch, shadow.number);
+        if epoch != self.epoch || !self.key.verify_shadow(self.id, epoch, number, transport, &shadow.key_proof) {
+            return Err(Refusal::KeyUsed);
+        }
+        self.shadows.add(link, number)?;
+        self.welcome(link, facts);
+        Ok(())
+    }
+
+    /// Takes in a hello on a link that carries the match along: it shall drive. A refusal is said, and the link closed.
+    ///
+    /// # Errors
+    /// If the link is no such one, or the hello is of another kind.
+    pub fn promote(
+        &mut self,
+        link: LinkId,
+        transport: Transport,
+        message: &[u8],
+        facts: &RoomFacts,
+    ) -> Result<(), PeerError> {
+        let (_, body) = Kind::split(Lane::Reliable, message)?;
+        let resume = match decode_hello(body) {
+            Ok(Hello::Resume(resume)) if resume.session == self.id && self.shadows.contains(link) => resume,
+            _ => return Err(PeerError::Unexpected),
+        };
+        if let Err(refusal) = self.resume(link, transport, &resume, facts) {
+            self.shadows.remove(link);
+            self.transmit(link, Lane::Reliable, encode_refusal(refusal).into());
+            self.closes.push_back(CloseLink { link, reason: CloseReason::Refused });
+        }
+        Ok(())
     }
 
     /// Takes note that `link` is gone. If it drove, the link that drove before drives again, if there is one.
     pub fn detach(&mut self, link: LinkId, now: Instant) {
         self.older.retain(|(older, ..)| *older != link);
+        self.shadows.remove(link);
         if self.driving.is_none_or(|(driving, _)| driving != link) {
             return;
         }
@@ -222,6 +285,10 @@ impl ServerSession {
         }
         match Kind::split(lane, message)? {
             (Kind::Commands, body) => self.take_bundle(link, &Bundle::decode(body)?, arrived, beat),
+            (Kind::ShadowCommands, body) => {
+                // A link that was just told to drive may still bring one.
+                self.shadows.heard(link, ShadowCommands::decode(body)?, arrived, beat);
+            }
             (Kind::ClientEvent, body) => {
                 if let Some(event) = self.inbox.accept(decode::<ClientEvent>(body)?)? {
                     self.events.push_back(SessionEvent::Client(event));
@@ -238,18 +305,23 @@ impl ServerSession {
             let until = arrived.checked_add(SWITCH_GRACE);
             self.older.iter_mut().for_each(|(_, _, closes)| *closes = closes.or(until));
         }
+        let moment = beat.moment(arrived);
+        self.rewind.acknowledge(bundle.snapshot, moment);
         // A bundle without news says nothing of how well commands are timed. One that is too far ahead does.
         let mut news = false;
         for (tick, command) in bundle.in_order() {
-            if self.commands.insert(beat.tick, tick, command) != Arrival::Repeated {
-                let margin = beat.margin(tick, arrived);
-                self.margin = Some(self.margin.map_or(margin, |least| least.min(margin)));
+            let arrival = self.commands.insert(beat.tick, tick, command);
+            if arrival == Arrival::New {
+                self.rewind.keep(tick, bundle, moment);
+            }
+            if arrival != Arrival::Repeated {
+                self.answer.timed(beat.margin(tick, arrived));
                 news = true;
             }
         }
         if news && bundle.newest >= self.newest_bundle {
             self.newest_bundle = bundle.newest;
-            self.stamp = Some((bundle.stamp, arrived));
+            self.answer.stamped(bundle.stamp, arrived);
         }
         self.acknowledged = self.acknowledged.max(bundle.snapshot);
         self.outbox.acknowledge(bundle.events_seen.min(self.outbox.last()));
@@ -263,7 +335,7 @@ impl ServerSession {
             age: 0,
             events_seen: self.inbox.seen(),
             executed: self.commands.executed() as u16,
-            echo: self.echo(now),
+            echo: self.answer.take(now),
         };
         let baseline = self.ring.baseline(self.acknowledged, full.tick).cloned();
         // Without a baseline, at least let other ships go first than last time.
@@ -285,13 +357,8 @@ impl ServerSession {
             self.transmits.push_back(Transmit { link: *before, lane: Lane::Latest, bytes: bytes.clone() });
         }
         self.transmit(driving, Lane::Latest, bytes);
-    }
-
-    fn echo(&mut self, now: Instant) -> Option<Echo> {
-        let (stamp, arrived) = self.stamp.take()?;
-        let held = now.saturating_duration_since(arrived).as_micros() / 250;
-        let margin = self.margin.take().unwrap_or(0);
-        Some(Echo { stamp, held: u16::try_from(held).unwrap_or(u16::MAX), margin })
+        let own = full.own.filter(|(_, ship)| ship.alive()).map(|(_, ship)| ship.pos);
+        self.transmits.extend(self.shadows.show(full.tick, own, now));
     }
 
     /// Queues an event.
@@ -353,9 +420,25 @@ impl ServerSession {
         self.commands.take(tick)
     }
 
-    /// Returns every link of the session, the driving one first.
+    /// Returns how far behind `tick` the rail of its command is to be traced, quarter ticks. Called after [`Self::command`].
+    pub fn behind(&mut self, tick: Tick) -> u8 {
+        self.rewind.take(tick)
+    }
+
+    /// Returns how the session's rails are judged.
+    pub const fn rewind(&self) -> &Rewind {
+        &self.rewind
+    }
+
+    /// Sets whether rails are compensated, and whether the player wants to be told what they were traced against.
+    pub const fn set_rewind(&mut self, compensate: bool, draw: bool) {
+        self.rewind.wish(compensate, draw);
+    }
+
+    /// Returns every link of the session: the driving one first, the shadows last.
     pub fn links(&self) -> impl Iterator<Item = LinkId> + '_ {
-        self.driving.iter().map(|(link, _)| *link).chain(self.older.iter().map(|(link, ..)| *link))
+        let drove = self.older.iter().map(|(link, ..)| *link);
+        self.driving.iter().map(|(link, _)| *link).chain(drove).chain(self.shadows.links())
     }
 
     /// Returns the driving link.

@@ -1,8 +1,8 @@
 //! The command bundle: what a client sends every tick, on the Latest lane.
 //!
 //! ```text
-//! bits  8 | 32     | 32       | 32          | 16    | 3     | ...
-//!      0x81 newest   snapshot   events seen   stamp   n − 1   n commands, newest first
+//! bits  8 | 32     | 32       | 32          | 16    | 8     | 3     | ...
+//!      0x81 newest   snapshot   events seen   stamp   shown   n − 1   n commands, newest first
 //!
 //! first command    thrust x 8 | thrust y 8 | aim 12 | buttons 3
 //! each older one   1: thrust as in the newer one      0: thrust x 8 | y 8
@@ -12,7 +12,8 @@
 //!
 //! *newest* is the tick of the first command, each older one is of the tick before. *snapshot* acknowledges the newest snapshot
 //! held (0: none), *events seen* the last server event. *stamp* is the sender's clock in quarter milliseconds, wrapping; the next
-//! snapshot echoes it, which measures the round trip on every wire alike.
+//! snapshot echoes it, which measures the round trip on every wire alike. *shown* is how far behind *newest* the picture of the others
+//! lay on which that command was made, in quarter ticks (255: that or more); see [`crate::rewind`].
 //!
 //! Flow: `session::client` → here → link → `session::server`.
 
@@ -33,6 +34,8 @@ pub struct Bundle {
     pub events_seen: u32,
     /// The sender's clock, quarter milliseconds, wrapping.
     pub stamp: u16,
+    /// How far behind `newest` the picture of the others lay, quarter ticks.
+    pub shown: u8,
     /// 1 to [`BUNDLE_COMMANDS`] commands, newest first.
     pub commands: Vec<Command>,
 }
@@ -46,6 +49,7 @@ impl Bundle {
         w.bits(self.snapshot.0, 32);
         w.bits(self.events_seen, 32);
         w.bits(u32::from(self.stamp), 16);
+        w.bits(u32::from(self.shown), 8);
         w.bits((count as u32).saturating_sub(1), 3);
         let mut newer: Option<Command> = None;
         let absent = Command::default();
@@ -74,6 +78,7 @@ impl Bundle {
         let snapshot = Tick(r.bits(32)?);
         let events_seen = r.bits(32)?;
         let stamp = r.bits(16)? as u16;
+        let shown = r.bits(8)? as u8;
         let count = r.bits(3)?.saturating_add(1);
         let mut commands = Vec::with_capacity(BUNDLE_COMMANDS);
         let mut newer: Option<Command> = None;
@@ -95,7 +100,7 @@ impl Bundle {
             newer = Some(command);
         }
         r.finish()?;
-        Ok(Self { newest, snapshot, events_seen, stamp, commands })
+        Ok(Self { newest, snapshot, events_seen, stamp, shown, commands })
     }
 
     /// Returns the commands with their ticks, oldest first.

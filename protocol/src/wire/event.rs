@@ -9,7 +9,7 @@
 //! Flow: room → [`ServerEvent`] → `session::outbox` → link → `session::inbox` → HUD; and back with [`ClientEvent`].
 
 use super::{DecodeError, Kind, plain};
-use game::{Phase, SeatId, Tick, Weapon};
+use game::{Phase, Point, SeatId, Tick, Weapon};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// An event with its number in the session.
@@ -93,6 +93,17 @@ pub enum ServerEvent {
     },
     /// The server is about to stop.
     Stopping,
+    /// What a rail was traced against; told to its shooter alone, if they asked for it.
+    Rewound {
+        /// Who fired.
+        shooter: SeatId,
+        /// When.
+        tick: Tick,
+        /// How far behind that tick the others were looked for, quarter ticks.
+        behind: u8,
+        /// Where they were looked for: ships near the beam, the nearest first.
+        ships: Vec<(SeatId, Point)>,
+    },
 }
 
 /// What a client tells.
@@ -102,6 +113,13 @@ pub enum ClientEvent {
     Chat(String),
     /// Give the seat up.
     Leave,
+    /// How the own rails are to be judged, from now on.
+    Rewind {
+        /// Against where the others were in the own picture, rather than where they are.
+        compensate: bool,
+        /// Tell what each was traced against.
+        draw: bool,
+    },
 }
 
 /// Returns an event as bytes.

@@ -29,6 +29,8 @@ pub enum Hello {
     },
     /// I am here already: let this link drive my session.
     Resume(Resume),
+    /// I am here already: let this link carry my match along, in the compact form, while another drives.
+    Shadow(Shadow),
 }
 
 /// What a client says to let another link drive.
@@ -44,7 +46,20 @@ pub struct Resume {
     pub events_seen: u32,
 }
 
-/// What the server says when a link may drive.
+/// What a client says to let a link carry the match along.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shadow {
+    /// Which session.
+    pub session: SessionId,
+    /// The present epoch.
+    pub epoch: Epoch,
+    /// Counts such hellos of this session from 1; each is good once.
+    pub number: u32,
+    /// See [`crate::grant::ResumeKey::prove_shadow`].
+    pub key_proof: [u8; 32],
+}
+
+/// What the server says when a link may drive, or carry the match along.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Welcome {
     /// The session.

@@ -11,10 +11,12 @@
 //!         L: 0 Reliable            0x12 refusal    server → client, Reliable   [hello]
 //!            1 Latest              0x13 event      server → client, Reliable   [event]
 //!                                  0x81 commands   client → server, Latest     [command]
+//!                                  0x82 shadow commands   the same, compact   [shadow]
 //!                                  0x91 snapshot   server → client, Latest     [snapshot]
+//!                                  0x92 shadow snapshot   the same, compact   [shadow]
 //! ```
 //!
-//! The two Latest messages are packed by hand, bit by bit ([`reader`], [`writer`]); the others are [`plain`] structures.
+//! The Latest messages are packed by hand, bit by bit ([`reader`], [`writer`]); the others are [`plain`] structures.
 //! `docs/PROTOCOL.md` draws each; `tests/golden.rs` holds the drawings to their word.
 
 pub mod command;
@@ -22,6 +24,7 @@ pub mod event;
 pub mod hello;
 pub mod plain;
 pub mod reader;
+pub mod shadow;
 pub mod snapshot;
 pub mod writer;
 
@@ -44,20 +47,26 @@ pub enum Kind {
     ServerEvent = 0x13,
     /// Client's commands.
     Commands = 0x81,
+    /// What a client says of its commands over a shadow link.
+    ShadowCommands = 0x82,
     /// Server's snapshot.
     Snapshot = 0x91,
+    /// What the server says of a tick over a shadow link.
+    ShadowSnapshot = 0x92,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Hello,
         Self::ClientEvent,
         Self::Welcome,
         Self::Refusal,
         Self::ServerEvent,
         Self::Commands,
+        Self::ShadowCommands,
         Self::Snapshot,
+        Self::ShadowSnapshot,
     ];
 
     /// Returns the lane that this kind travels on.

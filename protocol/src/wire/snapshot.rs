@@ -76,12 +76,7 @@ impl Header {
         w.bits(u32::from(self.age), 7);
         w.bits(self.events_seen, 32);
         w.bits(u32::from(self.executed), 16);
-        w.flag(self.echo.is_some());
-        if let Some(echo) = self.echo {
-            w.bits(u32::from(echo.stamp), 16);
-            w.bits(u32::from(echo.held), 16);
-            w.signed(i32::from(echo.margin).clamp(-2048, 2047), MARGIN_BITS);
-        }
+        Echo::write(self.echo, &mut w);
         w
     }
 
@@ -92,14 +87,26 @@ impl Header {
     pub fn read(r: &mut BitReader<'_>) -> Result<Self, DecodeError> {
         let (tick, age) = (Tick(r.bits(32)?), r.bits(7)? as u8);
         let (events_seen, executed) = (r.bits(32)?, r.bits(16)? as u16);
-        let echo = match r.flag()? {
-            true => {
-                let (stamp, held) = (r.bits(16)? as u16, r.bits(16)? as u16);
-                Some(Echo { stamp, held, margin: r.signed(MARGIN_BITS)? as i16 })
-            }
-            false => None,
-        };
-        Ok(Self { tick, age, events_seen, executed, echo })
+        Ok(Self { tick, age, events_seen, executed, echo: Echo::read(r)? })
+    }
+}
+
+impl Echo {
+    pub(crate) fn write(echo: Option<Self>, w: &mut BitWriter) {
+        w.flag(echo.is_some());
+        if let Some(echo) = echo {
+            w.bits(u32::from(echo.stamp), 16);
+            w.bits(u32::from(echo.held), 16);
+            w.signed(i32::from(echo.margin).clamp(-2048, 2047), MARGIN_BITS);
+        }
+    }
+
+    pub(crate) fn read(r: &mut BitReader<'_>) -> Result<Option<Self>, DecodeError> {
+        if !r.flag()? {
+            return Ok(None);
+        }
+        let (stamp, held) = (r.bits(16)? as u16, r.bits(16)? as u16);
+        Ok(Some(Self { stamp, held, margin: r.signed(MARGIN_BITS)? as i16 }))
     }
 }
 
@@ -229,12 +236,12 @@ fn read_coordinate(r: &mut BitReader<'_>, old: i32) -> Result<i32, DecodeError> 
     if (0..=i32::from(u16::MAX)).contains(&value) { Ok(value) } else { Err(DecodeError::Range("coordinate")) }
 }
 
-fn write_point(w: &mut BitWriter, point: Point) {
+pub(super) fn write_point(w: &mut BitWriter, point: Point) {
     w.bits(point.x as u32, 16);
     w.bits(point.y as u32, 16);
 }
 
-fn read_point(r: &mut BitReader<'_>) -> Result<Point, DecodeError> {
+pub(super) fn read_point(r: &mut BitReader<'_>) -> Result<Point, DecodeError> {
     Ok(Point { x: r.bits(16)? as i32, y: r.bits(16)? as i32 })
 }
 

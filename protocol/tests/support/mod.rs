@@ -5,6 +5,7 @@
 #![allow(dead_code, reason = "each test file uses another part of it")]
 
 pub(crate) mod link;
+pub(crate) mod netcode;
 pub(crate) mod oracle;
 pub(crate) mod player;
 pub(crate) mod room;

@@ -4,17 +4,19 @@
 
 use super::oracle::{Flights, moved};
 use game::{Bot, Command, Map, Phase, Tick};
-use protocol::clock::{Clock, Pacer};
+use protocol::clock::Clock;
 use protocol::grant::ResumeKey;
+use protocol::pacing::Pacer;
 use protocol::predict::{Outcome, Predictor};
 use protocol::session::PeerError;
 use protocol::session::client::{ClientSession, SessionEvent};
 use protocol::wire::event::{ClientEvent, ServerEvent};
 use protocol::wire::hello::Refusal;
-use protocol::{Lane, LinkId, SessionId};
+use protocol::wire::shadow::ShadowSnapshot;
+use protocol::{Lane, LinkId, SessionId, Transport};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Counts of how predictions turned out.
 #[derive(Clone, Copy, Debug, Default)]
@@ -44,9 +46,12 @@ pub(crate) struct Player {
     pub(crate) drove: Vec<LinkId>,
     pub(crate) times_away: u32,
     pub(crate) unanswered: u32,
+    /// What came over links that carry the match along, and the round trip that it tells.
+    pub(crate) shown: Vec<(LinkId, ShadowSnapshot, Option<Duration>)>,
+    pub(crate) no_shadow: Vec<Transport>,
     pub(crate) newest: Option<(Tick, Instant)>,
     /// Longest time between two new snapshots.
-    pub(crate) longest_gap: std::time::Duration,
+    pub(crate) longest_gap: Duration,
     /// The last margin that the server reported, quarter milliseconds.
     pub(crate) margin: i16,
     flown: BTreeMap<Tick, Command>,
@@ -77,8 +82,10 @@ impl Player {
             drove: Vec::new(),
             times_away: 0,
             unanswered: 0,
+            shown: Vec::new(),
+            no_shadow: Vec::new(),
             newest: None,
-            longest_gap: std::time::Duration::ZERO,
+            longest_gap: Duration::ZERO,
             margin: 0,
             flown: BTreeMap::new(),
             last: Command::default(),
@@ -103,11 +110,17 @@ impl Player {
                 SessionEvent::Welcomed(welcome) => assert_eq!(welcome.session, self.id),
                 SessionEvent::Drives { link, .. } => {
                     self.clock.path_changed();
+                    self.pacer.path_changed();
                     self.drove.push(link);
                 }
                 SessionEvent::Refused { refusal, .. } => self.refusals.push(refusal),
                 SessionEvent::Unanswered { .. } => self.unanswered += 1,
                 SessionEvent::Away => self.times_away += 1,
+                SessionEvent::Shown { link, snapshot, arrived } => {
+                    let round_trip = self.session.round_trip(snapshot.echo, arrived);
+                    self.shown.push((link, snapshot, round_trip));
+                }
+                SessionEvent::NoShadow { transport } => self.no_shadow.push(transport),
                 SessionEvent::Room(ServerEvent::Chat { line, .. }) => {
                     assert_eq!(line, (self.heard + 1).to_string(), "events from the server, once and in order");
                     self.heard += 1;
@@ -119,11 +132,13 @@ impl Player {
                         self.longest_gap = self.longest_gap.max(arrived - at);
                     }
                     self.newest = Some((view.tick, arrived));
-                    let round_trip = self.session.round_trip(&header, arrived);
+                    let round_trip = self.session.round_trip(header.echo, arrived);
                     self.clock.observe(view.tick, arrived, round_trip);
                     if let Some(echo) = header.echo {
                         self.margin = echo.margin;
-                        self.pacer.report(echo.margin, self.clock.jitter());
+                        if let Some(sent) = self.session.sent(&header, arrived) {
+                            self.pacer.report(&self.clock, echo.margin, sent);
+                        }
                     }
                     self.reconcile(&view, truth);
                 }
@@ -163,6 +178,7 @@ impl Player {
             flew = true;
         }
         if flew {
+            self.session.repeat(self.pacer.repetitions());
             self.session.send_commands(now);
         }
     }

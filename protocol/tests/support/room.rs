@@ -95,9 +95,17 @@ impl Room {
 
     /// Takes in a message that arrived over `link` at `arrived`.
     pub(crate) fn handle(&mut self, link: LinkId, transport: Transport, lane: Lane, bytes: &[u8], arrived: Instant) {
+        let facts = self.facts();
         if let Some(seated) = self.bound.get(&link).and_then(|session| self.seated.get_mut(session)) {
-            if let Err(error) = seated.session.handle(link, lane, bytes, arrived, self.beat) {
-                self.violations.push(error);
+            let hello = matches!(Kind::split(lane, bytes), Ok((Kind::Hello, _)));
+            let heard = match hello {
+                true => seated.session.promote(link, transport, bytes, &facts),
+                false => seated.session.handle(link, lane, bytes, arrived, self.beat),
+            };
+            match heard {
+                Ok(()) if hello => seated.note_epoch(),
+                Ok(()) => {}
+                Err(error) => self.violations.push(error),
             }
             return;
         }
@@ -111,7 +119,10 @@ impl Room {
         match greeted {
             Ok(session) => {
                 self.bound.insert(link, session);
-                self.seated.get_mut(&session).unwrap().note_epoch();
+                let seated = self.seated.get_mut(&session).unwrap();
+                if seated.session.driving().is_some_and(|(driving, _)| driving == link) {
+                    seated.note_epoch();
+                }
             }
             Err(refusal) => {
                 self.refusals.push(refusal);
@@ -147,6 +158,11 @@ impl Room {
                 let seated = self.seated.get_mut(&resume.session).ok_or(Refusal::NoSession)?;
                 seated.session.resume(link, transport, &resume, &facts)?;
                 Ok(resume.session)
+            }
+            Hello::Shadow(shadow) => {
+                let seated = self.seated.get_mut(&shadow.session).ok_or(Refusal::NoSession)?;
+                seated.session.shadow(link, transport, &shadow, &facts)?;
+                Ok(shadow.session)
             }
         }
     }

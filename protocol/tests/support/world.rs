@@ -12,7 +12,7 @@ use super::shipped;
 use game::Tick;
 use game::checksum::Fnv;
 use game::rng::Rng;
-use protocol::limits::LINKS_PER_SESSION;
+use protocol::limits::{LINKS_PER_SESSION, SHADOWS_PER_SESSION};
 use protocol::{Lane, LinkId, Transport};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -71,6 +71,16 @@ impl World {
         self.next_link += 1;
         self.wires.insert(link, Wire::new(player, transport, up, down, self.now));
         self.players[player].session.attach(link, transport, self.now);
+        self.collect();
+        link
+    }
+
+    /// Opens a link that shall carry the match along.
+    pub(crate) fn dial_shadow(&mut self, player: usize, transport: Transport, up: Weather, down: Weather) -> LinkId {
+        let link = LinkId(self.next_link);
+        self.next_link += 1;
+        self.wires.insert(link, Wire::new(player, transport, up, down, self.now));
+        assert!(self.players[player].session.shadow(link, transport, self.now), "no link drives");
         self.collect();
         link
     }
@@ -173,7 +183,7 @@ impl World {
     fn watch(&self) {
         for (id, seated) in &self.room.seated {
             let links: Vec<LinkId> = seated.session.links().collect();
-            assert!(links.len() <= LINKS_PER_SESSION, "{links:?}");
+            assert!(links.len() <= LINKS_PER_SESSION + SHADOWS_PER_SESSION, "{links:?}");
             for link in links {
                 assert_eq!(self.room.bound.get(&link), Some(id), "a session holds only links of its own");
             }

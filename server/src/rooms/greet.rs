@@ -13,9 +13,9 @@ use bevy::ecs::prelude::*;
 use protocol::grant::{LinkIdentity, Proof, ProofError, Sealer, UnixMillis, UsedProofs};
 use protocol::ids::PlayerId;
 use protocol::limits::HANDSHAKE_DEADLINE;
-use protocol::session::server::ServerSession;
+use protocol::session::server::{RoomFacts, ServerSession};
 use protocol::wire::Kind;
-use protocol::wire::hello::{Hello, Refusal, Resume, decode_hello, encode_refusal};
+use protocol::wire::hello::{Hello, Refusal, decode_hello, encode_refusal};
 use protocol::{CloseReason, SessionId};
 use std::collections::HashMap;
 use std::time::{Instant, SystemTime};
@@ -96,10 +96,19 @@ pub fn greet(
                     let proof = doorman.admit(&proof, UnixMillis(unix))?;
                     join(link, proof, &mut seats, &mut rooms, &links, &index, &mut doorman, &mut commands, now)
                 }
-                Hello::Resume(resume) => attach(link, &resume, &mut seats, &rooms, &doorman),
+                Hello::Resume(resume) => {
+                    attach(link, resume.session, &mut seats, &rooms, &doorman, |session, facts| {
+                        session.resume(link.id(), link.transport(), &resume, facts)
+                    })
+                }
+                Hello::Shadow(shadow) => {
+                    attach(link, shadow.session, &mut seats, &rooms, &doorman, |session, facts| {
+                        session.shadow(link.id(), link.transport(), &shadow, facts)
+                    })
+                }
             }),
             // A snapshot's worth of commands can overtake the hello on an unordered wire.
-            Ok((Kind::Commands, _)) => continue,
+            Ok((Kind::Commands | Kind::ShadowCommands, _)) => continue,
             _ => Err(Refusal::NotHello),
         };
         match seated {
@@ -175,18 +184,20 @@ fn join(
     Ok(entity)
 }
 
+/// Lets a link of a session that exists drive, or carry the match along.
 fn attach(
     link: &Link,
-    resume: &Resume,
+    session: SessionId,
     seats: &mut Seated<'_, '_>,
     rooms: &Query<(Entity, &mut Room)>,
     doorman: &Doorman,
+    how: impl FnOnce(&mut ServerSession, &RoomFacts) -> Result<(), Refusal>,
 ) -> Result<Entity, Refusal> {
-    let entity = *doorman.sessions.get(&resume.session).ok_or(Refusal::NoSession)?;
+    let entity = *doorman.sessions.get(&session).ok_or(Refusal::NoSession)?;
     let (_, mut seat, of) = seats.get_mut(entity).map_err(|_| Refusal::NoSession)?;
-    check_identity(link, seat.session.player(), resume.session)?;
+    check_identity(link, seat.session.player(), session)?;
     let (_, room) = rooms.get(of.0).map_err(|_| Refusal::NoRoom)?;
-    seat.session.resume(link.id(), link.transport(), resume, &room.facts())?;
-    debug!("{} moves to {} at epoch {}", seat.session.name(), link.transport(), resume.epoch.0);
+    how(&mut seat.session, &room.facts())?;
+    debug!("{} has {} at epoch {}", seat.session.name(), link.transport(), seat.session.epoch().0);
     Ok(entity)
 }

@@ -12,6 +12,7 @@ use bevy::ecs::prelude::*;
 use protocol::limits::{INBOUND_BURST, INBOUND_PER_SECOND, MAX_VIOLATIONS};
 use protocol::session::bucket::TokenBucket;
 use protocol::session::server::{Beat, ServerSession};
+use protocol::wire::Kind;
 use protocol::{CloseReason, LinkId};
 use std::collections::HashMap;
 use std::time::Instant;
@@ -114,7 +115,13 @@ pub fn receive(
                 faults.flooded += 1;
                 continue;
             }
-            if let Err(error) = seat.session.handle(link.id(), inbound.lane, &inbound.bytes, inbound.at, beat) {
+            let heard = match Kind::split(inbound.lane, &inbound.bytes) {
+                Ok((Kind::Hello, _)) => {
+                    seat.session.promote(link.id(), link.transport(), &inbound.bytes, &room.facts())
+                }
+                _ => seat.session.handle(link.id(), inbound.lane, &inbound.bytes, inbound.at, beat),
+            };
+            if let Err(error) = heard {
                 debug!("{} from {}: {error}", link.transport(), seat.session.name());
                 conduct.fault(link, &mut faults);
             }

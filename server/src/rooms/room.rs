@@ -3,8 +3,9 @@
 //! Flow: [`super::board`] opens → [`super::simulate`] steps → [`super::send`] shows.
 
 use bevy::ecs::prelude::*;
-use game::{Arena, Bot, Commands, GameEvent, Map, Rules, SeatId};
+use game::{Arena, Bot, Commands, GameEvent, Map, Rewound, Rules, SeatId};
 use protocol::RoomId;
+use protocol::limits::REWOUND_SHIPS;
 use protocol::session::server::RoomFacts;
 use protocol::wire::event::{Member, ServerEvent};
 use std::collections::BTreeMap;
@@ -184,6 +185,16 @@ impl Room {
         }
         happened.clear();
         arena.step(commands, happened);
+    }
+
+    /// Returns what the rails of the last step were traced against, by who fired: for those shooters who asked for it.
+    pub fn rails(&self) -> Vec<(SeatId, ServerEvent)> {
+        let tick = self.arena.tick();
+        let told = self.arena.rewound().iter().map(|Rewound { shooter, behind, ships }| {
+            let ships = ships.iter().take(REWOUND_SHIPS).copied().collect();
+            (*shooter, ServerEvent::Rewound { shooter: *shooter, tick, behind: *behind, ships })
+        });
+        told.collect()
     }
 
     /// Returns everything that people should hear of since the last call: first what the step brought, then who came and went.

@@ -88,6 +88,7 @@ fn obey(seat: &mut Seat, room: &mut Room, event: SessionEvent, now: Instant) {
                 room.announce(ServerEvent::Chat { seat: at, line });
             }
         }
+        SessionEvent::Client(ClientEvent::Rewind { compensate, draw }) => seat.session.set_rewind(compensate, draw),
         SessionEvent::Client(ClientEvent::Leave) => {
             info!("{name} left room {}", room.plan.id.0);
             seat.given_up = Some(CloseReason::Done);

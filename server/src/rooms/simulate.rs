@@ -6,13 +6,15 @@ use super::room::Room;
 use super::seats::{Seat, SeatOf, Seats};
 use bevy::ecs::prelude::*;
 
-/// Takes the command of the coming tick out of every session.
+/// Takes the command of the coming tick out of every session, and how far back its rail may look.
 pub fn collect(mut seats: Query<(&mut Seat, &SeatOf)>, mut rooms: Query<&mut Room>) {
     for (mut seat, of) in &mut seats {
         if let Ok(mut room) = rooms.get_mut(of.0) {
             let next = room.arena.tick().next();
             let command = seat.session.command(next);
-            room.commands.set(seat.session.seat(), command);
+            let at = seat.session.seat();
+            room.commands.set(at, command);
+            room.commands.set_behind(at, seat.session.behind(next));
         }
     }
 }
@@ -25,13 +27,15 @@ pub fn fly(mut rooms: Query<&mut Room>) {
 /// Tells every session what happened in its room.
 pub fn tell(mut rooms: Query<(&mut Room, Option<&Seats>)>, mut seats: Query<&mut Seat>) {
     for (mut room, seated) in &mut rooms {
-        let news = room.take_news();
-        if news.is_empty() {
+        let (news, rails) = (room.take_news(), room.rails());
+        if news.is_empty() && rails.is_empty() {
             continue;
         }
         for entity in seated.into_iter().flat_map(RelationshipTarget::iter) {
             if let Ok(mut seat) = seats.get_mut(entity) {
                 news.iter().for_each(|event| seat.session.send(event));
+                let (own, draws) = (seat.session.seat(), seat.session.rewind().draws());
+                rails.iter().filter(|(by, _)| draws && *by == own).for_each(|(_, event)| seat.session.send(event));
             }
         }
     }

@@ -2,13 +2,15 @@
 //!
 //! Later wires get their start [`HEAD_START`] after the one before, so that a better one wins wherever it works at all, and one that is
 //! silently blocked costs a moment instead of its whole deadline. One that fails lets the next start at once. If the winner turns out
-//! to be useless after all (its greeting stays unanswered), the others are raced again.
+//! to be useless after all (its greeting stays unanswered), the others are raced again. A race that nobody answered until its deadline may
+//! have fallen into a tunnel: it can be run once more.
 //!
 //! Flow: [`super::Player`] → [`Dialing::begin`] → lobby (a fresh connect token for `udp`) → the weather, if any → [`crate::dial`] →
 //! [`Dialing::poll`].
 
 use crate::lobby::LobbyClient;
 use crate::{Link, Offer, Timing, WeatherStation, dial};
+use protocol::limits::HANDSHAKE_DEADLINE;
 use protocol::lobby::{Endpoints, Guest};
 use protocol::{SessionId, Transport};
 use std::time::{Duration, Instant};
@@ -19,7 +21,10 @@ use tokio::sync::oneshot::error::TryRecvError;
 /// How much later than the wire before it each wire of a race starts: a few round trips of a good path.
 const HEAD_START: Duration = Duration::from_millis(250);
 
-type Dialled = Result<Link, String>;
+/// A race that took as long was lost to silence, not to a refusal.
+const SILENT: Duration = HANDSHAKE_DEADLINE.saturating_sub(HEAD_START);
+
+pub(super) type Dialled = Result<Link, String>;
 
 /// The present race.
 pub(super) struct Dialing {
@@ -37,6 +42,8 @@ pub(super) struct Dialing {
     waiting: Vec<(Instant, Transport)>,
     /// Who was still in the race when it was won, the next one last.
     beaten: Vec<Transport>,
+    /// What was wished for and when, until it is run once more.
+    wished: Option<(Vec<Transport>, Instant)>,
 }
 
 impl Dialing {
@@ -59,6 +66,7 @@ impl Dialing {
             running: Vec::new(),
             waiting: Vec::new(),
             beaten: Vec::new(),
+            wished: None,
         }
     }
 
@@ -69,6 +77,19 @@ impl Dialing {
 
     /// Races `wires`, the best first. A race under way is given up.
     pub(super) fn begin(&mut self, wires: &[Transport], now: Instant) {
+        self.wished = Some((wires.to_vec(), now));
+        self.race(wires, now);
+    }
+
+    /// Runs a race that was lost to silence once more. Returns whether it does.
+    pub(super) fn once_more(&mut self, now: Instant) -> bool {
+        let silent = |(_, since): &(_, Instant)| now.saturating_duration_since(*since) >= SILENT;
+        let Some((wires, _)) = self.wished.take().filter(silent) else { return false };
+        self.race(&wires, now);
+        true
+    }
+
+    fn race(&mut self, wires: &[Transport], now: Instant) {
         self.running.clear();
         self.beaten.clear();
         let starts = std::iter::successors(Some(now), |at| at.checked_add(HEAD_START));
@@ -80,7 +101,7 @@ impl Dialing {
     /// Races those again that were beaten by a wire that is of no use after all. Returns whether there are any.
     pub(super) fn go_on(&mut self, now: Instant) -> bool {
         let beaten: Vec<_> = self.beaten.iter().rev().copied().collect();
-        self.begin(&beaten, now);
+        self.race(&beaten, now);
         !beaten.is_empty()
     }
 
@@ -98,6 +119,12 @@ impl Dialing {
     }
 
     fn start(&mut self, wire: Transport) {
+        let answer = self.dial(wire);
+        self.running.push((wire, answer));
+    }
+
+    /// Dials `wire` with fresh credentials, outside of any race.
+    pub(super) fn dial(&mut self, wire: Transport) -> oneshot::Receiver<Dialled> {
         let fresh = wire != Transport::Udp || std::mem::take(&mut self.token_fresh);
         let (lobby, guest, session) = (self.lobby.clone(), self.guest.clone(), self.session);
         let weather = self.weather.clone();
@@ -122,7 +149,7 @@ impl Dialing {
             // Whoever gave the race up drops the link with the answer.
             let _ = done.send(link);
         });
-        self.running.push((wire, answer));
+        answer
     }
 
     /// Returns who won, once; or, when everybody has failed, who failed last and why.

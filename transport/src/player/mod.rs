@@ -15,36 +15,46 @@
     reason = "counters of our own and times of our own clock; no number from a peer"
 )]
 
+mod auto;
 mod dialing;
+mod netcode;
+mod rewind;
+mod shadows;
 mod status;
+mod wires;
 
+pub use netcode::Netcode;
 pub use status::Status;
+pub use wires::{Role, Truth, WireReport};
 
 use crate::lobby::LobbyClient;
 use crate::maps::MapShelf;
 use crate::{Closed, Link, WeatherStation};
+use auto::Auto;
 use dialing::Dialing;
 use game::tick::TICK_SECONDS;
 use game::{Command, Map, SeatId, Tick, View};
-use protocol::clock::{Clock, Pacer};
+use protocol::clock::Clock;
 use protocol::grant::ResumeKey;
 use protocol::ids::LinkId;
 use protocol::interpolate::Interpolator;
-use protocol::limits::{SEAT_KEPT, SILENCE};
 use protocol::lobby::{Grant, Guest};
 use protocol::names::clean_chat;
-use protocol::predict::{Outcome, Predictor};
-use protocol::scene::{Scene, compose};
+use protocol::pacing::Pacer;
+use protocol::predict::Predictor;
 use protocol::session::client::{ClientSession, SessionEvent};
 use protocol::wire::event::{ClientEvent, Member, ServerEvent};
 use protocol::wire::hello::{Refusal, Welcome};
 use protocol::wire::snapshot::Header;
 use protocol::{CloseReason, Transport};
+use rewind::Rewind;
+use shadows::Shadows;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tracing::debug;
+use wires::{Flights, Gauge, News};
 
 /// Time between attempts to come back after the last link is lost.
 const RETRY_EVERY: Duration = Duration::from_millis(500);
@@ -95,8 +105,10 @@ pub struct Entry {
     pub grant: Grant,
     /// The maps on this machine.
     pub maps: MapShelf,
-    /// The wire; none for whichever works first: udp, quic, websocket.
+    /// The wire; none for the best that works (*auto*).
     pub wire: Option<Transport>,
+    /// The wire that *auto* tries first: the one that drove the last time, see [`Player::worked`]. None to begin with the best.
+    pub first: Option<Transport>,
     /// The weather that every link of this player passes through; none for the network as it is.
     pub weather: Option<WeatherStation>,
 }
@@ -107,6 +119,10 @@ pub struct Player {
     session: ClientSession,
     dialing: Dialing,
     links: BTreeMap<LinkId, Link>,
+    /// What each link is like.
+    gauges: BTreeMap<LinkId, Gauge>,
+    shadows: Shadows,
+    flights: Flights,
     leaving: Vec<(Link, Instant)>,
     /// What links that are gone have moved.
     closed_wire_bytes: (u64, u64),
@@ -114,13 +130,22 @@ pub struct Player {
     pacer: Pacer,
     predictor: Predictor,
     interpolator: Interpolator,
+    rewind: Rewind,
+    netcode: Netcode,
+    waiting: netcode::Waiting,
+    auto: Auto,
+    /// The wire that drove last.
+    worked: Option<Transport>,
     map: Option<Arc<Map>>,
     seat: Option<SeatId>,
     snapshot_every: u8,
     roster: BTreeMap<SeatId, Member>,
     due: Option<Tick>,
-    flown: bool,
+    /// Ticks whose commands have not left yet.
+    flying: Vec<Tick>,
     drawn: Option<Instant>,
+    /// The tick at which others were drawn last.
+    shown: Option<f64>,
     away_since: Option<Instant>,
     retry_at: Option<Instant>,
     /// The race under way looks for a way around a silent link; nobody wished for it.
@@ -136,28 +161,37 @@ pub struct Player {
 impl Player {
     /// Begins to take a seat.
     pub fn join(runtime: &Handle, entry: Entry, now: Instant) -> Self {
-        let Entry { lobby, guest, grant, maps, wire, weather } = entry;
+        let Entry { lobby, guest, grant, maps, wire, first, weather } = entry;
         let session = ClientSession::new(grant.session, grant.proof, ResumeKey(grant.resume_key), now);
         let mut dialing = Dialing::new(runtime.clone(), lobby, guest, grant.session, grant.endpoints, weather);
-        dialing.begin(wire.as_ref().map_or(&Transport::WIRES, std::slice::from_ref), now);
+        dialing.begin(&wire.map_or_else(|| auto::order(first), |wire| vec![wire]), now);
         Self {
             maps,
             session,
             dialing,
             links: BTreeMap::new(),
+            gauges: BTreeMap::new(),
+            shadows: Shadows::default(),
+            flights: Flights::default(),
             leaving: Vec::new(),
             closed_wire_bytes: (0, 0),
             clock: Clock::new(now),
             pacer: Pacer::default(),
             predictor: Predictor::default(),
             interpolator: Interpolator::default(),
+            rewind: Rewind::default(),
+            netcode: Netcode::default(),
+            waiting: netcode::Waiting::default(),
+            auto: Auto::new(wire.is_none()),
+            worked: None,
             map: None,
             seat: None,
             snapshot_every: 2,
             roster: BTreeMap::new(),
             due: None,
-            flown: false,
+            flying: Vec::new(),
             drawn: None,
+            shown: None,
             away_since: None,
             retry_at: None,
             failing_over: false,
@@ -181,13 +215,15 @@ impl Player {
         while let Some(event) = self.session.poll_event() {
             self.take(event, now);
         }
+        self.fail_over(now);
+        self.come_back(now);
+        self.move_up(now);
+        self.cast_shadows(now);
         while let Some(close) = self.session.poll_close() {
             if let Some(link) = self.links.remove(&close.link) {
                 self.say_goodbye(link, close.reason, now);
             }
         }
-        self.fail_over(now);
-        self.come_back(now);
         self.let_go(now);
     }
 
@@ -204,7 +240,10 @@ impl Player {
 
     /// One wire did not work: try the next of the race, or tell.
     fn failed(&mut self, transport: Transport, why: String, now: Instant) {
-        if self.dialing.go_on(now) {
+        if self.dialing.go_on(now) || self.auto.failed(now) {
+            return;
+        }
+        if !self.failing_over && self.away_since.is_none() && self.dialing.once_more(now) {
             return;
         }
         if self.failing_over {
@@ -233,6 +272,7 @@ impl Player {
         }
         for (id, closed) in lost {
             if let Some(link) = self.links.remove(&id) {
+                self.gauges.remove(&id);
                 self.lost(&link, &closed, now);
                 self.leaving.push((link, now));
             }
@@ -245,6 +285,9 @@ impl Player {
             self.take(event, now);
         }
         let driving = self.status.driving.is_some() && self.session.driving().is_some_and(|(id, _)| id == link.id());
+        if self.is_shadow(link.id()) {
+            return self.session.detach(link.id());
+        }
         self.session.detach(link.id());
         self.status.links_lost += u64::from(driving);
         let stopped = matches!(closed, Closed::ByPeer(CloseReason::ServerStopping)) || (driving && self.stopping);
@@ -267,6 +310,14 @@ impl Player {
                 self.failed(transport, format!("The server did not answer the greeting over {transport}."), now);
             }
             SessionEvent::Snapshot { view, header, arrived } => self.saw(&view, &header, arrived),
+            SessionEvent::Shown { link, snapshot, arrived } => {
+                let (tick, echo) = (snapshot.tick, snapshot.echo);
+                let round_trip = self.session.round_trip(echo, arrived);
+                let own = snapshot.own.map(|own| own.tiles());
+                let news = News { tick, arrived, echo, round_trip, own };
+                self.gauges.entry(link).or_default().news(&news, &self.flights);
+            }
+            SessionEvent::NoShadow { transport } => debug!("{transport} does not carry the match along"),
             SessionEvent::Room(event) => self.heard(event),
             SessionEvent::Away => {
                 self.away_since = Some(now);
@@ -295,10 +346,13 @@ impl Player {
     fn driven(&mut self, transport: Transport, now: Instant) {
         let gap = self.status.last_snapshot.map(|last| now.saturating_duration_since(last));
         self.status.driving = Some(transport);
+        self.worked = Some(transport);
+        self.auto.drives(now);
         self.away_since = None;
         self.retry_at = None;
         self.failing_over = false;
-        self.clock.path_changed();
+        self.flights.path_changed();
+        self.forget_path();
         self.events.push_back(PlayerEvent::Drives { transport, gap });
     }
 
@@ -315,19 +369,17 @@ impl Player {
     }
 
     fn saw(&mut self, view: &Arc<View>, header: &Header, arrived: Instant) {
-        let round_trip = self.session.round_trip(header, arrived);
-        self.clock.observe(view.tick, arrived, round_trip);
-        if let Some(echo) = header.echo {
-            self.pacer.report(echo.margin, self.clock.jitter());
-        }
-        if let Some(map) = &self.map
-            && self.predictor.reconcile(view, map) == Outcome::Reset
-        {
-            self.status.resets += 1;
-        }
+        let round_trip = self.session.round_trip(header.echo, arrived);
+        self.heed(view, header, arrived);
         let ahead = self.predictor.tick().map_or(0, |flown| flown.since(view.tick));
         self.status.answered = self.status.commands.saturating_sub(u64::from(ahead));
         self.status.saw(view.tick, header, arrived);
+        let own = view.own.filter(|(_, ship)| ship.alive()).map(|(_, ship)| ship.pos.tiles());
+        let news = News { tick: view.tick, arrived, echo: header.echo, round_trip, own };
+        if let Some((link, _)) = self.session.driving() {
+            self.gauges.entry(link).or_default().news(&news, &self.flights);
+        }
+        self.flights.answered(&news, &self.clock, self.shown.unwrap_or(f64::from(view.tick.0)));
     }
 
     fn heard(&mut self, event: ServerEvent) {
@@ -350,47 +402,15 @@ impl Player {
         self.events.push_back(PlayerEvent::Game(event));
     }
 
-    /// The driving link has gone silent: the other wires are raced, and if none works, all of them again. Should the link speak again
-    /// before another has taken over, it goes on.
-    fn fail_over(&mut self, now: Instant) {
-        let (Some(driving), Some(heard)) = (self.status.driving, self.status.last_snapshot) else { return };
-        let silent = now.saturating_duration_since(heard) > SILENCE;
-        if !silent && std::mem::take(&mut self.failing_over) {
-            self.dialing.cancel();
-        }
-        let free = !self.dialing.is_busy() && !self.session.is_attaching() && self.retry_at.is_none_or(|at| at <= now);
-        if silent && free {
-            self.failing_over = true;
-            let others = Transport::WIRES.into_iter().filter(|wire| *wire != driving);
-            let wires: Vec<_> = others.chain([driving]).collect();
-            self.dialing.begin(&wires, now);
-        }
-    }
-
-    /// All links are lost: dials again and again, every wire in turn, for as long as the seat is kept.
-    fn come_back(&mut self, now: Instant) {
-        let Some(since) = self.away_since else { return };
-        if now.saturating_duration_since(since) > SEAT_KEPT {
-            self.end("The connection was lost and could not be made again. Check the network, then join again.".into());
-        } else if !self.dialing.is_busy() && !self.session.is_attaching() && self.retry_at.is_some_and(|at| at <= now) {
-            self.retry_at = now.checked_add(RETRY_EVERY);
-            self.dialing.begin(&Transport::WIRES, now);
-        }
-    }
-
-    /// Makes `to` the driving wire as soon as it works; the present one goes on until then.
-    pub fn switch(&mut self, to: Transport, now: Instant) {
-        if !self.ended && self.status.driving.is_some_and(|driving| driving != to) && !self.session.is_attaching() {
-            self.dialing.begin(&[to], now);
-        }
-    }
-
     /// Lets every link pass through `station` from now on. A driving link that went straight to the server is dialled again on the same
     /// wire, make before break.
     pub fn enter_weather(&mut self, station: &WeatherStation, now: Instant) {
-        if self.dialing.enter_weather(station)
-            && let Some(wire) = self.status.driving
-        {
+        if !self.dialing.enter_weather(station) {
+            return;
+        }
+        let outside: Vec<_> = self.session.shadow_links().map(|(link, _)| link).collect();
+        outside.into_iter().for_each(|link| self.end_shadow(link, now));
+        if let Some(wire) = self.status.driving {
             self.dialing.begin(&[wire], now);
         }
     }
@@ -409,15 +429,17 @@ impl Player {
         if let Some((tick, map)) = self.due.take().zip(self.map.as_ref()) {
             self.predictor.fly(tick, command, map);
             self.session.fly(tick, command);
+            self.flying.push(tick);
             self.status.commands += 1;
-            self.flown = true;
         }
     }
 
     /// Hands everything that is ready to the links.
     pub fn flush(&mut self, now: Instant) {
-        if std::mem::take(&mut self.flown) {
-            self.session.send_commands(now);
+        if !self.flying.is_empty() {
+            self.show(now);
+            self.bundle(now);
+            self.flying.drain(..).for_each(|tick| self.flights.leave(tick, now));
         }
         while let Some(transmit) = self.session.poll_transmit() {
             self.status.bytes_out += transmit.bytes.len() as u64;
@@ -459,6 +481,7 @@ impl Player {
     }
 
     fn say_goodbye(&mut self, link: Link, reason: CloseReason, now: Instant) {
+        self.gauges.remove(&link.id());
         link.close(reason);
         self.leaving.push((link, now));
     }
@@ -477,16 +500,6 @@ impl Player {
     /// Returns what happened next.
     pub fn poll_event(&mut self) -> Option<PlayerEvent> {
         self.events.pop_front()
-    }
-
-    /// Returns what to draw at `now`.
-    pub fn scene(&mut self, now: Instant) -> Option<Scene> {
-        let seconds = self.drawn.replace(now).map_or(0.0, |then| now.saturating_duration_since(then).as_secs_f32());
-        let shown = self.interpolator.advance(&self.clock, self.snapshot_every, now);
-        let own_tick = self.pacer.phase().unwrap_or(shown);
-        let flown = self.predictor.tick().map_or(own_tick, |tick| f64::from(tick.0));
-        let own_pos = self.predictor.position(seconds, (own_tick - flown).clamp(0.0, 1.0) as f32);
-        compose(self.session.snapshots(), shown, &self.predictor, own_pos, own_tick)
     }
 
     /// Returns the newest snapshot.
@@ -511,16 +524,15 @@ impl Player {
 
     /// Returns how the connection is.
     pub fn status(&self, now: Instant) -> Status {
-        Status {
-            switching_to: self.dialing.wire().filter(|wire| Some(*wire) != self.status.driving),
-            round_trip: self.clock.round_trip(),
-            jitter: self.clock.jitter(),
-            lead_ticks: self.pacer.ahead(&self.clock, now) as f32,
-            corrections: self.predictor.corrections(),
+        let coming = self.dialing.wire().filter(|wire| Some(*wire) != self.status.driving && !self.auto.moving_up);
+        let mut status = Status {
+            switching_to: coming,
             epoch: self.session.epoch().0,
             repeated_events: self.session.repeated_events(),
             ..self.status.clone()
-        }
+        };
+        self.describe(&mut status, now);
+        status
     }
 
     /// Returns the bytes that all links so far have brought in and sent out, every header down to IP estimated.

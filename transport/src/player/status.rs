@@ -20,6 +20,16 @@ pub struct Status {
     pub lead_ticks: f32,
     /// How often the server's word about the own ship differed from the prediction.
     pub corrections: u64,
+    /// How often the own ship had to be moved by more than its radius for that.
+    pub large_corrections: u64,
+    /// The farthest that it had to be moved, tiles.
+    pub largest_correction: f32,
+    /// Frames for which a scene was asked.
+    pub frames: u64,
+    /// Frames that lacked a snapshot, so that others had to move on by guess.
+    pub underruns: u64,
+    /// How far behind the arriving tick others are shown, the time between snapshots counted.
+    pub interpolation_delay: Duration,
     /// How often the own ship died, came back or was put somewhere.
     pub resets: u64,
     /// Epoch of the driving link.

@@ -134,10 +134,15 @@ pub(super) fn parts(rows: &[&Row]) -> String {
     for (row, top) in rows.iter().zip((0..).map(|n| STRIP * f64::from(n))) {
         let presses = row.presses;
         drawing.text([LEFT - 10.0, top + 19.0], "end", "w", colour(&row.wire), &row.wire);
+        let server = presses.server_ms.clamp(0.0, presses.up_ms.max(0.0));
         let mut from = 0.0;
-        for (part, opacity) in
-            [(presses.wait_ms, 0.35), (presses.up_ms, 1.0), (presses.down_ms, 0.65), (row.interpolation.mean_ms, 0.2)]
-        {
+        for (part, opacity) in [
+            (presses.wait_ms, 0.35),
+            (presses.up_ms - server, 1.0),
+            (server, 0.5),
+            (presses.down_ms, 0.75),
+            (row.interpolation.mean_ms, 0.2),
+        ] {
             let part = part.max(0.0);
             drawing.bar(
                 [x.at(from), top + 5.0],
