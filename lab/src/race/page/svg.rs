@@ -75,7 +75,7 @@ pub(super) fn ticks(to: f64, count: u32) -> Vec<f64> {
         return vec![0.0];
     }
     let unit = 10_f64.powf(rough.log10().floor());
-    let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|factor| factor * unit).find(|step| *step >= rough);
+    let step = [1.0, 2.0, 2.5, 5.0, 10.0].into_iter().map(|factor| factor * unit).find(|step| *step >= rough);
     let step = step.unwrap_or(unit);
     let places = (0..=100).map(|n| f64::from(n) * step);
     places.take_while(|place| *place <= to * 1.000_001).collect()
