@@ -6,7 +6,7 @@ BOTS ?= 6
 MAP ?= crossfire
 
 .DEFAULT_GOAL := help
-.PHONY: help play server test lint packages
+.PHONY: help play server race race-real test lint packages
 
 help: ## Lists what can be made.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,6 +17,14 @@ play: packages ## Builds, starts a local server with bots and flies against them
 
 server: ## Builds and runs the headless server alone, optimised, for everybody on the network.
 	$(CARGO) run --release -p server -- --bots "$(BOTS)" --map "$(MAP)"
+
+race: packages ## Races every wire in every weather, 20 s each, and writes race.html with plots.
+	$(CARGO) build --workspace --bins
+	@"$${CARGO_TARGET_DIR:-target}/debug/lab" race --report race.html
+
+race-real: packages ## Races the promised weathers over the model and over a real link, 3 minutes per row (Linux, root; about an hour).
+	$(CARGO) build --workspace --bins
+	@"$${CARGO_TARGET_DIR:-target}/debug/lab" race --weathers acceptance --seconds 180 --compare --report race-real.html
 
 test: packages ## Runs every test: rules, protocol, transports, server, client on a virtual display, end to end.
 	$(CARGO) build --workspace --bins

@@ -1,11 +1,13 @@
 //! The bench: headless players in any number, and what they measure.
 //!
 //! [`pilot`] is one player without a screen; [`swarm`] flies many, [`switch`] one that changes its wire over and over, [`unplug`] one whose
-//! cables are pulled, [`rail`] shoots at what it sees; the weather may be [`changing`]. [`storm`] throws nonsense at a server while
-//! honest pilots fly. [`tun`] is a real link with weather on it. [`report`] prints.
+//! cables are pulled, [`rail`] shoots at what it sees, [`race`] measures what each wire does in each weather; the weather may be
+//! [`changing`]. [`storm`] throws nonsense at a server while honest pilots fly. [`tun`] is a real link with weather on it. [`report`]
+//! prints.
 
 pub mod changing;
 pub mod pilot;
+pub mod race;
 pub mod rail;
 pub mod report;
 pub mod storm;

@@ -1,9 +1,9 @@
 //! `lab`: the bench. Every tool here flies with the very sessions and transports that the client uses.
 //!
-//! Flow: command line → [`swarm`], [`switch`], [`unplug`], [`rail`], [`storm`], [`tun`] → [`report`].
+//! Flow: command line → [`swarm`], [`switch`], [`unplug`], [`rail`], [`race`], [`storm`], [`tun`] → [`report`].
 
 use clap::{Parser, Subcommand};
-use lab::{rail, storm, swarm, switch, tun, unplug};
+use lab::{race, rail, storm, swarm, switch, tun, unplug};
 use std::process::ExitCode;
 
 /// Crosswire's bench: measures and tortures a running server.
@@ -20,6 +20,8 @@ enum Tool {
     Swarm(swarm::Options),
     /// Flies one player that changes its wire over and over, and checks that nothing is lost on the way.
     Switch(switch::Options),
+    /// Flies the same match over every wire in every weather, and shows side by side what each makes of it.
+    Race(race::Options),
     /// Pulls cables under a playing player, and measures how long it takes until the match goes on over another wire.
     Unplug(unplug::Options),
     /// Lets pairs shoot at each other, with lag compensation and without, and counts whether rails hit what their shooters saw.
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().tool {
         Tool::Swarm(options) => swarm::run(&options),
         Tool::Switch(options) => switch::run(&options),
+        Tool::Race(options) => race::run(&options),
         Tool::Unplug(options) => unplug::run(&options),
         Tool::Rail(options) => rail::run(&options),
         Tool::Storm(options) => storm::run(&options),

@@ -46,14 +46,17 @@ impl Times {
         self.0.len()
     }
 
+    /// Returns the time, milliseconds, that `share` (0 to 1) of them do not exceed.
+    pub fn at(&self, share: f64) -> f64 {
+        (self.0.value_at_quantile(share) as f64 / 10.0).round() / 100.0
+    }
+
     /// Returns the percentiles; zeros if nothing was added.
     pub fn percentiles(&self) -> Percentiles {
         if self.0.is_empty() {
             return Percentiles::default();
         }
-        let ms = |micros: u64| (micros as f64 / 10.0).round() / 100.0;
-        let at = |share| ms(self.0.value_at_quantile(share));
-        Percentiles { p50: at(0.5), p95: at(0.95), p99: at(0.99), max: ms(self.0.max()) }
+        Percentiles { p50: self.at(0.5), p95: self.at(0.95), p99: self.at(0.99), max: self.at(1.0) }
     }
 }
 

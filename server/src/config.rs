@@ -84,6 +84,9 @@ pub struct Config {
     /// Snapshots per second for every player: 20, 30 or 60.
     #[arg(long, value_name = "N", default_value = "30", value_parser = snapshot_rate)]
     pub snapshot_hz: u32,
+    /// Seed of the first room's bots and spawns, so that a match can be had again [default: another one each time].
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
 }
 
 /// The name that players reach this machine by.

@@ -66,7 +66,7 @@ fn serve(config: &Config) -> Result<(), String> {
     app.add_plugins(transports);
     app.finish();
     app.cleanup();
-    board::open_first_room(app.world_mut())?;
+    board::open_first_room(app.world_mut(), config.seed)?;
 
     let (stop_lobby, stopped) = watch::channel(false);
     let setup = Setup { directory, keys, links: listeners.links, wires, limits: Limits::default() };

@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use transport::weather::{Direction, Weather, WeatherStation};
-use transport::{Offer, websocket};
+use transport::{Offer, tune_tcp, websocket};
 
 /// Messages per second, as many as the game has ticks.
 pub(super) const RATE: u32 = 60;
@@ -125,7 +125,7 @@ fn connect(runtime: &Runtime, at: &TcpListener, to: SocketAddr) -> Result<(TcpSt
     let tune = |stream: TcpStream| {
         stream.set_nonblocking(true)?;
         let stream = tokio::net::TcpStream::from_std(stream)?;
-        websocket::tune_tcp(&stream)?;
+        tune_tcp(&stream)?;
         let stream = stream.into_std()?;
         stream.set_nonblocking(false)?;
         stream.set_read_timeout(Some(PATIENCE))?;

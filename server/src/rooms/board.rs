@@ -88,17 +88,18 @@ fn info_of(room: &Room) -> RoomInfo {
     }
 }
 
-/// Opens the room that is always there, with the operator's settings.
+/// Opens the room that is always there, with the operator's settings and, if they chose one, their `seed`.
 ///
 /// # Errors
 /// A sentence for the operator.
-pub fn open_first_room(world: &mut World) -> Result<(), String> {
+pub fn open_first_room(world: &mut World, seed: Option<u64>) -> Result<(), String> {
     let (defaults, maps) = (world.resource::<Defaults>().clone(), world.resource::<Maps>().clone());
     let wish = NewRoom { name: Some("Arena".into()), ..NewRoom::default() };
     let plan = world.resource_mut::<Board>().plan(wish, &defaults, &maps, true).map_err(|_| {
         let known: Vec<_> = maps.0.names().collect();
         format!("There is no map `{}`. Choose one with --map: {}.", defaults.map, known.join(", "))
     })?;
+    let plan = Plan { seed: seed.unwrap_or(plan.seed), ..plan };
     let mut room = Room::open(plan, Instant::now());
     room.fill_with_bots();
     let info = info_of(&room);
