@@ -6,7 +6,7 @@
 //! Flow: devices → [`Stick`] → [`crate::links`] → wire. Keys that are not for flying → [`crate::hud`].
 
 use crate::{
-    hud::Panels,
+    hud::{Blind, Panels},
     links::{BestWire, SwitchWire},
     picture::{FrameSystems, Picture, Source},
     state::Screen,
@@ -15,6 +15,7 @@ use crate::{
 use bevy::{ecs::system::SystemParam, prelude::*, window::PrimaryWindow};
 use game::{Aim, Bot, Buttons, Command};
 use protocol::Transport;
+use std::time::{Duration, Instant};
 
 /// Reads the devices.
 pub(crate) struct InputPlugin;
@@ -34,14 +35,25 @@ pub(crate) struct Stick {
     held: Buttons,
     /// Pressed since the last tick, even if let go since.
     tapped: Buttons,
+    /// When something was pressed that no tick has had yet.
+    pressed: Option<Instant>,
+    mean_wait: Duration,
 }
 
 impl Stick {
     /// Returns the command for a tick that is due.
     pub(crate) fn take_command(&mut self) -> Command {
+        if let Some(pressed) = self.pressed.take() {
+            self.mean_wait = (self.mean_wait * (WAITS - 1) + pressed.elapsed()) / WAITS;
+        }
         let thrust = self.thrust.clamp_length_max(1.0) * f32::from(i8::MAX);
         let buttons = self.held.with(std::mem::take(&mut self.tapped));
         Command { thrust: [thrust.x.round() as i8, thrust.y.round() as i8], aim: Aim::from_radians(self.aim), buttons }
+    }
+
+    /// Returns how long a press waits for the tick that carries it, from the frame that saw it; a mean of the last few.
+    pub(crate) const fn mean_wait(&self) -> Duration {
+        self.mean_wait
     }
 
     /// Returns where the player points, radians.
@@ -100,6 +112,9 @@ fn sample(
         stick.let_go();
         return;
     }
+    if stick.pressed.is_none() && (keys.any_just_pressed(FLIGHT_KEYS) || mouse.any_just_pressed(FLIGHT_BUTTONS)) {
+        stick.pressed = Some(Instant::now());
+    }
     let key = |codes: &[KeyCode]| if keys.any_pressed(codes.iter().copied()) { 1.0 } else { 0.0 };
     stick.thrust = Vec2::new(
         key(&[KeyCode::KeyD, KeyCode::ArrowRight]) - key(&[KeyCode::KeyA, KeyCode::ArrowLeft]),
@@ -107,8 +122,11 @@ fn sample(
     )
     .normalize_or_zero();
     let dash = [KeyCode::Space, KeyCode::ShiftLeft, KeyCode::ShiftRight];
-    stick.press(Buttons::BOLT, mouse.pressed(MouseButton::Left), mouse.just_pressed(MouseButton::Left));
-    stick.press(Buttons::RAIL, mouse.pressed(MouseButton::Right), mouse.just_pressed(MouseButton::Right));
+    // Whoever clicks on a panel does not shoot.
+    let aims = !panels.pointer;
+    for (button, by) in [(Buttons::BOLT, MouseButton::Left), (Buttons::RAIL, MouseButton::Right)] {
+        stick.press(button, aims && mouse.pressed(by), aims && mouse.just_pressed(by));
+    }
     stick.press(Buttons::DASH, keys.any_pressed(dash), keys.any_just_pressed(dash));
 
     let ship = (picture.source == Source::Match)
@@ -145,13 +163,17 @@ fn sample(
     }
 }
 
-/// The digits change the wire, 0 takes the best that works. F1, F2 and F3 do it too, even for somebody who types.
+/// The digits change the wire, 0 takes the best that works. F1, F2 and F3 do it too, even for somebody who types. Only in a blind test
+/// the game does.
 fn choose_wire(
     keys: Res<ButtonInput<KeyCode>>,
-    panels: Res<Panels>,
+    (panels, blind): (Res<Panels>, Res<Blind>),
     mut wanted: MessageWriter<SwitchWire>,
     mut best: MessageWriter<BestWire>,
 ) {
+    if blind.is_running() {
+        return;
+    }
     let typing = panels.take_input();
     let digits = DIGITS.into_iter().zip(Transport::WIRES).filter(|_| !typing);
     for (key, transport) in digits.chain(F_KEYS.into_iter().zip(Transport::WIRES)) {
@@ -164,6 +186,23 @@ fn choose_wire(
     }
 }
 
+/// What a press of counts for the wait until its tick.
+const FLIGHT_KEYS: [KeyCode; 11] = [
+    KeyCode::KeyW,
+    KeyCode::KeyA,
+    KeyCode::KeyS,
+    KeyCode::KeyD,
+    KeyCode::ArrowUp,
+    KeyCode::ArrowLeft,
+    KeyCode::ArrowDown,
+    KeyCode::ArrowRight,
+    KeyCode::Space,
+    KeyCode::ShiftLeft,
+    KeyCode::ShiftRight,
+];
+const FLIGHT_BUTTONS: [MouseButton; 2] = [MouseButton::Left, MouseButton::Right];
+/// Presses that a mean is made of.
+const WAITS: u32 = 8;
 /// One per wire, in the order of [`Transport::WIRES`].
 const DIGITS: [KeyCode; Transport::WIRES.len()] =
     [KeyCode::Digit1, KeyCode::Digit2, KeyCode::Digit3, KeyCode::Digit4, KeyCode::Digit5];

@@ -95,6 +95,7 @@ pub(crate) struct Lobby {
     /// Counts wishes, so that the answer to an old one is known as such.
     number: u64,
     identity: Option<Identity>,
+    calls_made: u64,
 }
 
 enum Answer {
@@ -107,7 +108,7 @@ impl Default for Lobby {
         // Two threads: the links' sockets and the lobby's calls mostly wait.
         let runtime = Builder::new_multi_thread().worker_threads(2).thread_name("wire").enable_all().build();
         let runtime = runtime.unwrap_or_else(|error| panic!("The system gave us no thread for the network: {error}"));
-        Self { runtime, calls: JoinSet::new(), wish: None, number: 0, identity: None }
+        Self { runtime, calls: JoinSet::new(), wish: None, number: 0, identity: None, calls_made: 0 }
     }
 }
 
@@ -162,7 +163,13 @@ impl Lobby {
         });
     }
 
+    /// Returns how many questions the lobby was asked.
+    pub(crate) const fn calls_made(&self) -> u64 {
+        self.calls_made
+    }
+
     fn call(&mut self, call: impl Future<Output = Answer> + Send + 'static) {
+        self.calls_made += 1;
         self.calls.spawn_on(call, self.runtime.handle());
     }
 }

@@ -25,6 +25,8 @@ pub(crate) struct Settings {
     pub(crate) volume: f32,
     /// Size of all writing, 1 is 14 px for the smallest at 1280x720.
     pub(crate) hud_scale: f32,
+    /// The guided tour has introduced itself.
+    pub(crate) tour_seen: bool,
 }
 
 impl Default for Settings {
@@ -39,6 +41,7 @@ impl Default for Settings {
             shake: 0.7,
             volume: 0.7,
             hud_scale: 1.0,
+            tour_seen: false,
         }
     }
 }

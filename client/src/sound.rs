@@ -73,13 +73,15 @@ fn listen(
     mut happened: MessageReader<Happened>,
     mut told: MessageReader<Told>,
     picture: Res<Picture>,
+    blind: Res<crate::hud::Blind>,
     mut cues: ResMut<Cues>,
 ) {
     let own = picture.own();
     cues.0.extend(happened.read().map(|event| cue(event, own)));
     let drives = |Told(event): &Told| matches!(event, PlayerEvent::Drives { gap: Some(_), .. });
     let switched = told.read().filter(|told| drives(told)).count() > 0;
-    cues.0.extend(switched.then_some(Cue { clip: Clip::Switch, at: None, volume: 0.6 }));
+    // In a blind test a switch must not be heard.
+    cues.0.extend((switched && !blind.is_running()).then_some(Cue { clip: Clip::Switch, at: None, volume: 0.6 }));
 }
 
 fn play(

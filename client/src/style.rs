@@ -131,7 +131,7 @@ fn dress(mut contexts: EguiContexts, assets: Res<AssetDir>, mut dressed: Local<b
 /// Scales the HUD with the window, so that it takes the same share of a large screen, and by what the player chose.
 fn scale(mut contexts: EguiContexts, settings: Res<Settings>, window: Query<&Window, With<PrimaryWindow>>) {
     let (Ok(context), Ok(window)) = (contexts.ctx_mut(), window.single()) else { return };
-    let fitted = (window.height() / DESIGN_HEIGHT).clamp(1.0, MAX_FIT);
+    let fitted = (window.height() / DESIGN_HEIGHT).min(window.width() / DESIGN_WIDTH).clamp(MIN_FIT, MAX_FIT);
     context.set_zoom_factor(fitted * settings.hud_scale);
 }
 
@@ -208,7 +208,10 @@ const CORNER: u8 = 4;
 const RAISED: palette::Rgb = [0x18, 0x20, 0x30];
 /// Buttons that are pointed at.
 const LIT: palette::Rgb = [0x20, 0x2B, 0x42];
-/// Window height that the sizes are meant for.
+/// Window that the sizes are meant for.
+const DESIGN_WIDTH: f32 = 1_280.0;
 const DESIGN_HEIGHT: f32 = 720.0;
+/// Below this nothing could be read any more; panels then drop what matters least.
+const MIN_FIT: f32 = 0.7;
 /// Beyond this nothing grows any more.
 const MAX_FIT: f32 = 2.5;

@@ -8,8 +8,10 @@
 
 use crate::{args::Args, links::Match, picture::FrameSystems, state::Screen};
 use bevy::prelude::*;
+use protocol::Transport;
 use std::time::{Duration, Instant};
 use transport::WeatherStation;
+use transport::player::Player;
 use transport::weather::{PRESETS, Weather};
 
 /// Runs the weather keys.
@@ -45,9 +47,19 @@ impl Sky {
 
     /// Returns the name of the present weather; `custom` if it has none.
     pub(crate) fn name(&self) -> &'static str {
-        let weather = self.station.as_ref().map_or(Weather::CALM, WeatherStation::weather);
+        let weather = self.weather();
         let same = |other: Weather| Weather { seed: weather.seed, ..other } == weather;
         PRESETS.iter().find(|preset| same(preset.weather)).map_or("custom", |preset| preset.name)
+    }
+
+    /// Returns the present weather.
+    pub(crate) fn weather(&self) -> Weather {
+        self.station.as_ref().map_or(Weather::CALM, WeatherStation::weather)
+    }
+
+    /// Returns whether the cable of `wire` is in.
+    pub(crate) fn is_plugged(&self, wire: Transport) -> bool {
+        self.station.as_ref().is_none_or(|station| station.is_plugged(wire))
     }
 
     /// Returns whether packets are changed at all.
@@ -57,9 +69,38 @@ impl Sky {
 
     /// Returns whether the cable of any wire is out.
     pub(crate) fn is_unplugged(&self) -> bool {
-        let out =
-            |station: &WeatherStation| protocol::Transport::WIRES.into_iter().any(|wire| !station.is_plugged(wire));
-        self.station.as_ref().is_some_and(out)
+        Transport::WIRES.into_iter().any(|wire| !self.is_plugged(wire))
+    }
+
+    /// Changes the weather. Call [`Self::enter`] afterwards, as after every change.
+    pub(crate) fn set(&mut self, weather: Weather) {
+        if !weather.is_calm() {
+            self.favourite = weather;
+        }
+        self.open().set(weather);
+    }
+
+    /// Changes to the weather that F5 changes to.
+    pub(crate) fn make_bad(&mut self) {
+        self.set(self.favourite);
+    }
+
+    /// Adds to the delay for a moment.
+    pub(crate) fn spike(&mut self) {
+        self.open().lag_spike(SPIKE, SPIKE_LASTS);
+    }
+
+    /// Plugs the cable of `wire` (none: of all) in or out.
+    pub(crate) fn plug(&mut self, wire: Option<Transport>, plugged: bool) {
+        let station = self.open();
+        if plugged { station.plug_in(wire) } else { station.unplug(wire) }
+    }
+
+    /// Lets the links of `player` pass through the weather, if there is any.
+    pub(crate) fn enter(&self, player: &mut Player) {
+        if let Some(station) = &self.station {
+            player.enter_weather(station, Instant::now());
+        }
     }
 
     fn open(&mut self) -> &WeatherStation {
@@ -68,43 +109,43 @@ impl Sky {
 
     /// Bad weather on and off.
     fn toggle(&mut self) {
-        let next = if self.is_calm() { self.favourite } else { Weather::CALM };
-        self.open().set(next);
+        self.set(if self.is_calm() { self.favourite } else { Weather::CALM });
     }
 
     /// The next named weather.
     fn next(&mut self) {
         let name = self.name();
         let at = PRESETS.iter().position(|preset| preset.name == name).map_or(0, |at| at + 1);
-        let next = PRESETS[at % PRESETS.len()].weather;
-        if !next.is_calm() {
-            self.favourite = next;
-        }
-        self.open().set(next);
+        self.set(PRESETS[at % PRESETS.len()].weather);
     }
 
     /// All cables out or in.
     fn pull_or_plug(&mut self) {
-        let unplugged = self.is_unplugged();
-        let station = self.open();
-        if unplugged { station.plug_in(None) } else { station.unplug(None) }
+        self.plug(None, self.is_unplugged());
     }
 }
 
 /// F5 makes the network bad or good, Shift+F5 goes through the named weathers, F6 is a hiccup, F7 pulls the cable.
-fn keys(keys: Res<ButtonInput<KeyCode>>, mut sky: ResMut<Sky>, mut the_match: ResMut<Match>) {
+fn keys(
+    keys: Res<ButtonInput<KeyCode>>,
+    mut sky: ResMut<Sky>,
+    mut the_match: ResMut<Match>,
+    blind: Res<crate::hud::Blind>,
+) {
+    // A blind test is about one weather.
+    if blind.is_running() {
+        return;
+    }
     if keys.just_pressed(KeyCode::F5) {
         if keys.any_pressed([KeyCode::ShiftLeft, KeyCode::ShiftRight]) { sky.next() } else { sky.toggle() }
     } else if keys.just_pressed(KeyCode::F6) {
-        sky.open().lag_spike(SPIKE, SPIKE_LASTS);
+        sky.spike();
     } else if keys.just_pressed(KeyCode::F7) {
         sky.pull_or_plug();
     } else {
         return;
     }
-    if let Some(station) = sky.station() {
-        the_match.player.enter_weather(&station, Instant::now());
-    }
+    sky.enter(&mut the_match.player);
 }
 
 /// What a hiccup adds to the delay, each way: enough to be felt on every wire.

@@ -54,10 +54,10 @@ pub(super) fn note(
 
 impl Banner {
     /// Draws what there is to say.
-    pub(super) fn draw(&self, canvas: &Canvas, picture: &Picture, status: &Status, now: Duration) {
+    pub(super) fn draw(&self, canvas: &Canvas, picture: &Picture, status: &Status, blind: bool, now: Duration) {
         let silent_for = status.last_snapshot.map_or(Duration::ZERO, |last| last.elapsed());
         if silent_for > SILENCE {
-            draw_silence(canvas, status, silent_for);
+            draw_silence(canvas, status, blind, silent_for);
         }
         let Some(scene) = &picture.scene else { return };
         let above = canvas.screen.center() - vec2(0.0, canvas.screen.height() * 0.22);
@@ -97,7 +97,7 @@ impl Banner {
     fn draw_death(&self, canvas: &Canvas, picture: &Picture) {
         let own = picture.scene.as_ref().and_then(|scene| scene.own.as_ref());
         let Some(own) = own.filter(|own| !own.ship.alive()) else { return };
-        let at = canvas.screen.center() + vec2(0.0, canvas.screen.height() * 0.2);
+        let at = canvas.screen.center() + vec2(0.0, canvas.screen.height() * DEATH_SHARE);
         let quiet = palette::ink(palette::QUIET);
         let font = style::strong(style::LARGE);
         match self.killer {
@@ -115,22 +115,27 @@ impl Banner {
 }
 
 /// Says calmly that nothing arrives: the seat is kept, and the session is already looking for another way.
-fn draw_silence(canvas: &Canvas, status: &Status, silent_for: Duration) {
-    let rect = Rect::from_center_size(canvas.screen.center_bottom() - vec2(0.0, 96.0), vec2(440.0, 64.0));
+fn draw_silence(canvas: &Canvas, status: &Status, blind: bool, silent_for: Duration) {
+    let rect = Rect::from_center_size(canvas.screen.center_top() + vec2(0.0, SILENCE_TOP + 28.0), vec2(400.0, 56.0));
     canvas.glass(rect, 1.0);
     let first = format!("Nothing from the server for {:.1} s", silent_for.as_secs_f32());
     let second = match status.switching_to {
+        _ if blind => "Your seat is kept.".to_owned(),
         Some(wire) => format!("Trying {wire}. Your seat is kept."),
-        None => "Your seat is kept. F1, F2 and F3 try another wire.".to_owned(),
+        None => "Your seat is kept. 1 to 5 try another wire.".to_owned(),
     };
     let text = palette::ink(palette::TEXT);
-    canvas.text(rect.center() - vec2(0.0, 12.0), Align2::CENTER_CENTER, &first, style::words(style::MIDDLE), text);
+    canvas.text(rect.center() - vec2(0.0, 11.0), Align2::CENTER_CENTER, &first, style::words(style::MIDDLE), text);
     let quiet = palette::ink(palette::QUIET);
-    canvas.text(rect.center() + vec2(0.0, 14.0), Align2::CENTER_CENTER, &second, style::words(style::SMALL), quiet);
+    canvas.text(rect.center() + vec2(0.0, 12.0), Align2::CENTER_CENTER, &second, style::words(style::SMALL), quiet);
 }
 
 /// Longer than the worst jitter, shorter than a player's patience.
-const SILENCE: Duration = Duration::from_millis(750);
+pub(super) const SILENCE: Duration = Duration::from_millis(750);
+/// Below the clock.
+const SILENCE_TOP: f32 = 96.0;
 const GO_SECONDS: f32 = 0.9;
+/// Below the middle, above the cards at the bottom.
+const DEATH_SHARE: f32 = 0.12;
 /// Between the clock and the table.
 const RESULT_TOP: f32 = 136.0;

@@ -8,6 +8,7 @@ use crate::{palette, style};
 use bevy_egui::egui::{
     Align2, Color32, Context, CornerRadius, FontId, Id, LayerId, Order, Painter, Pos2, Rect, Shape, Stroke, StrokeKind,
     Vec2,
+    text::{LayoutJob, TextWrapping},
 };
 
 /// The whole screen, to draw on.
@@ -39,6 +40,11 @@ impl Canvas {
         self.painter.text(at, align, text, font, color)
     }
 
+    /// Writes `text` without a shadow, for dark letters on a bright ground.
+    pub(super) fn plain(&self, at: Pos2, align: Align2, text: &str, font: FontId, color: Color32) {
+        self.painter.text(at, align, text, font, color);
+    }
+
     /// Writes pieces of different colour in one line, the whole aligned to `at`.
     pub(super) fn line(&self, at: Pos2, align: Align2, font: &FontId, pieces: &[(&str, Color32)]) -> Rect {
         let widths: Vec<f32> = pieces.iter().map(|(text, _)| self.width(text, font)).collect();
@@ -66,6 +72,13 @@ impl Canvas {
         self.painter.rect_stroke(rect, corner, edge, StrokeKind::Inside);
     }
 
+    /// Draws a small box with an edge, such as a key of a keyboard.
+    pub(super) fn frame(&self, rect: Rect, fill: Color32, edge: Color32) {
+        let corner = CornerRadius::same(3);
+        self.painter.rect_filled(rect, corner, fill);
+        self.painter.rect_stroke(rect, corner, Stroke::new(1.0, edge), StrokeKind::Inside);
+    }
+
     /// Draws a plain rectangle.
     pub(super) fn block(&self, rect: Rect, color: Color32) {
         self.painter.rect_filled(rect, CornerRadius::ZERO, color);
@@ -74,6 +87,37 @@ impl Canvas {
     /// Draws a straight line.
     pub(super) fn stroke(&self, from: Pos2, to: Pos2, stroke: Stroke) {
         self.painter.line_segment([from, to], stroke);
+    }
+
+    /// Draws a line through `points`.
+    pub(super) fn path(&self, points: Vec<Pos2>, stroke: Stroke) {
+        self.painter.line(points, stroke);
+    }
+
+    /// Draws a filled circle.
+    pub(super) fn disc(&self, at: Pos2, radius: f32, color: Color32) {
+        self.painter.circle_filled(at, radius, color);
+    }
+
+    /// Writes `text` in as many lines as `width` asks for, from the top left corner `at`, and returns the room that it took.
+    pub(super) fn paragraph(&self, at: Pos2, width: f32, text: &str, font: FontId, color: Color32) -> Rect {
+        let galley = self.painter.layout(text.to_owned(), font, color, width);
+        let rect = Rect::from_min_size(at, galley.size());
+        self.painter.galley(at, galley, color);
+        rect
+    }
+
+    /// Writes one line from `at`, its left end in the middle of its height, and cuts what is wider than `width`.
+    pub(super) fn elided(&self, at: Pos2, width: f32, text: &str, font: FontId, color: Color32) {
+        let mut job = LayoutJob::simple_singleline(text.to_owned(), font, color);
+        job.wrap = TextWrapping::truncate_at_width(width);
+        let galley = self.painter.layout_job(job);
+        self.painter.galley(at - Vec2::new(0.0, galley.size().y * 0.5), galley, color);
+    }
+
+    /// Returns the same canvas, on which nothing is drawn outside `rect`.
+    pub(super) fn inside(&self, rect: Rect) -> Self {
+        Self { painter: self.painter.with_clip_rect(rect), ..*self }
     }
 
     /// Reserves a place in the drawing order for something whose size is known later.

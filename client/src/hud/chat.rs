@@ -75,6 +75,10 @@ pub(super) fn draw(
             canvas.line(pos2(left, y), Align2::LEFT_BOTTOM, &font, &pieces);
         }
         y -= 22.0;
+        // A panel on this side goes before old lines.
+        if y - style::SMALL < panels.left_bottom {
+            break;
+        }
     }
     if panels.chat {
         write(context, &canvas, &mut chat, &mut panels, &mut the_match);

@@ -3,18 +3,34 @@
 //! A tired player must be able to read it at a glance, so it says little, always at the same place, and gets out of the way:
 //! lines fade, panels open on a key and close on the same key. Each part is a file; this one has what they share.
 //!
-//! Flow: [`crate::picture`], [`crate::links::Told`] → here → egui.
+//! Flow: [`crate::picture`], [`crate::links::Told`], [`telemetry`] → here → egui.
 
 mod banner;
+mod blind;
 mod canvas;
 mod chat;
 mod feed;
+mod graph;
+mod help;
+mod keys;
+mod map;
 mod names;
+mod netcode;
+mod pane;
+mod panel;
 mod pause;
 mod scoreboard;
+mod telemetry;
+mod tour;
+mod truth;
+mod weather;
 mod wire;
 
+pub(crate) use blind::Blind;
+pub(crate) use keys::{Panel, Panels};
+pub(crate) use netcode::Switches;
 pub(crate) use pause::sliders;
+pub(crate) use telemetry::Telemetry;
 
 use crate::{
     links::Match,
@@ -27,6 +43,9 @@ use bevy::{
 };
 use bevy_egui::{EguiContexts, EguiPrimaryContextPass};
 use canvas::Canvas;
+use keys::{Action, Pressed};
+use pane::{pane, touch};
+use panel::{Dock, Side};
 
 /// Draws the HUD and reads its keys.
 pub(crate) struct HudPlugin;
@@ -38,74 +57,63 @@ impl Plugin for HudPlugin {
             .init_resource::<chat::Chat>()
             .init_resource::<wire::Toast>()
             .init_resource::<banner::Banner>()
-            .add_systems(OnEnter(Screen::InMatch), clear)
+            .init_resource::<Telemetry>()
+            .init_resource::<Switches>()
+            .init_resource::<Blind>()
+            .init_resource::<tour::Tour>()
+            .add_message::<Pressed>()
+            .add_systems(OnEnter(Screen::InMatch), (clear, tour::begin))
             .add_systems(OnExit(Screen::InMatch), show_cursor)
             .add_systems(
                 Update,
-                (keys, hide_cursor)
+                (keys::read, (keys::act, netcode::keys).run_if(resource_exists::<Match>), hide_cursor)
                     .chain()
                     .run_if(in_state(Screen::InMatch))
                     .after(FrameSystems::Receive)
                     .before(FrameSystems::Sample),
             )
+            .add_systems(
+                Update,
+                (telemetry::watch, (keys::shadow, blind::advance, tour::advance).run_if(resource_exists::<Match>))
+                    .chain()
+                    .run_if(in_state(Screen::InMatch))
+                    .in_set(FrameSystems::Compare),
+            )
             .add_systems(Update, (feed::note, chat::note, wire::note, banner::note).in_set(FrameSystems::Show))
             .add_systems(
                 EguiPrimaryContextPass,
-                (draw, chat::draw, pause::draw)
+                (draw, chat::draw, pause::draw, weather::draw, netcode::draw, tour::draw, blind::draw)
                     .chain()
                     .run_if(in_state(Screen::InMatch).and_then(resource_exists::<Match>)),
             );
     }
 }
 
-/// Which panels are open.
-#[derive(Resource, Default)]
-pub(crate) struct Panels {
-    /// The scoreboard.
-    pub(crate) scores: bool,
-    /// The line for chat.
-    pub(crate) chat: bool,
-    /// The pause panel. The match goes on.
-    pub(crate) pause: bool,
+/// What a match leaves behind on the screen.
+#[derive(bevy::ecs::system::SystemParam)]
+struct Traces<'w> {
+    panels: ResMut<'w, Panels>,
+    feed: ResMut<'w, feed::Feed>,
+    chat: ResMut<'w, chat::Chat>,
+    toast: ResMut<'w, wire::Toast>,
+    banner: ResMut<'w, banner::Banner>,
+    telemetry: ResMut<'w, Telemetry>,
+    blind: ResMut<'w, Blind>,
 }
 
-impl Panels {
-    /// Returns whether keys and mouse belong to a panel.
-    pub(crate) const fn take_input(&self) -> bool {
-        self.chat || self.pause
-    }
-}
-
-fn clear(
-    mut panels: ResMut<Panels>,
-    mut feed: ResMut<feed::Feed>,
-    mut chat: ResMut<chat::Chat>,
-    mut toast: ResMut<wire::Toast>,
-    mut banner: ResMut<banner::Banner>,
-) {
-    *panels = Panels::default();
-    *feed = feed::Feed::default();
-    *chat = chat::Chat::default();
-    *toast = wire::Toast::default();
-    *banner = banner::Banner::default();
-}
-
-/// Opens and closes panels. Esc always closes what is open first.
-fn keys(keys: Res<ButtonInput<KeyCode>>, pads: Query<&Gamepad>, mut panels: ResMut<Panels>) {
-    panels.scores = !panels.take_input()
-        && (keys.pressed(KeyCode::Tab) || pads.iter().any(|pad| pad.pressed(GamepadButton::Select)));
-    if keys.just_pressed(KeyCode::Escape) || pads.iter().any(|pad| pad.just_pressed(GamepadButton::Start)) {
-        let was_open = panels.take_input();
-        panels.chat = false;
-        panels.pause = !was_open;
-    } else if keys.any_just_pressed([KeyCode::Enter, KeyCode::NumpadEnter]) && !panels.take_input() {
-        panels.chat = true;
-    }
+fn clear(mut traces: Traces) {
+    *traces.panels = Panels::default();
+    *traces.feed = feed::Feed::default();
+    *traces.chat = chat::Chat::default();
+    *traces.toast = wire::Toast::default();
+    *traces.banner = banner::Banner::default();
+    *traces.telemetry = Telemetry::default();
+    *traces.blind = Blind::default();
 }
 
 /// The crosshair takes the cursor's place, unless there is something to click on.
 fn hide_cursor(panels: Res<Panels>, mut cursor: Single<&mut CursorOptions, With<PrimaryWindow>>) {
-    let visible = panels.take_input();
+    let visible = panels.take_input() || panels.pointer;
     if cursor.visible != visible {
         cursor.visible = visible;
     }
@@ -115,32 +123,76 @@ fn show_cursor(mut cursor: Single<&mut CursorOptions, With<PrimaryWindow>>) {
     cursor.visible = true;
 }
 
+/// What is drawn but cannot be clicked.
+#[derive(bevy::ecs::system::SystemParam)]
+struct Parts<'w, 's> {
+    picture: Res<'w, Picture>,
+    feed: Res<'w, feed::Feed>,
+    toast: Res<'w, wire::Toast>,
+    banner: Res<'w, banner::Banner>,
+    sky: Res<'w, crate::weather::Sky>,
+    telemetry: Res<'w, Telemetry>,
+    switches: Res<'w, Switches>,
+    blind: Res<'w, Blind>,
+    eye: Res<'w, crate::view::camera::Eye>,
+    window: Single<'w, 's, &'static Window, With<PrimaryWindow>>,
+    time: Res<'w, Time<Real>>,
+}
+
 /// Draws what cannot be clicked.
-fn draw(
-    mut contexts: EguiContexts,
-    the_match: Res<Match>,
-    picture: Res<Picture>,
-    panels: Res<Panels>,
-    parts: (Res<feed::Feed>, Res<wire::Toast>, Res<banner::Banner>, Res<crate::weather::Sky>),
-    view: (Res<crate::view::camera::Eye>, Single<&Window, With<PrimaryWindow>>),
-    time: Res<Time<Real>>,
-) -> Result {
-    let context = contexts.ctx_mut()?;
-    let canvas = Canvas::new(context);
-    let now = time.elapsed();
-    let status = the_match.player.status(std::time::Instant::now());
-    let (feed, toast, banner, sky) = parts;
-    let (eye, window) = view;
-    names::draw(&canvas, &picture, &eye, &window);
-    if !panels.take_input() {
-        names::draw_crosshair(&canvas, &picture);
+fn draw(mut contexts: EguiContexts, parts: Parts, mut panels: ResMut<Panels>) -> Result {
+    let canvas = Canvas::new(contexts.ctx_mut()?);
+    let Parts { picture, telemetry, blind, sky, .. } = &parts;
+    let (status, now) = (&telemetry.status, parts.time.elapsed());
+    names::draw(&canvas, picture, &parts.eye, &parts.window);
+    if !panels.take_input() && !panels.pointer {
+        names::draw_crosshair(&canvas, picture);
     }
-    wire::draw(&canvas, &status, &sky, &toast, now);
-    scoreboard::draw_summary(&canvas, &picture);
-    feed.draw(&canvas, now);
-    banner.draw(&canvas, &picture, &status, now);
-    if panels.scores || scoreboard::is_due(&picture) {
-        scoreboard::draw(&canvas, &picture);
+    let table = panels.scores || scoreboard::is_due(picture);
+    panels.covered = table || panels.pause;
+    panels.pointer = false;
+    let silent = status.last_snapshot.is_some_and(|last| last.elapsed() > banner::SILENCE);
+    if blind.is_running() {
+        wire::draw_blind(&canvas, sky);
+    } else {
+        let mut ghosts: Vec<_> =
+            telemetry.wires.iter().filter(|report| report.ghost.is_some()).map(|report| report.transport).collect();
+        ghosts.sort_unstable();
+        wire::draw(&canvas, status, sky, if panels.ghosts { &ghosts } else { &[] }, parts.switches.truth);
+        if !silent && !panels.covered {
+            wire::draw_toast(&canvas, &parts.toast, now);
+        }
+    }
+    scoreboard::draw_summary(&canvas, picture);
+    // All keys need all the room on that side.
+    if panels.right != Some(Panel::Help) || panels.covered {
+        parts.feed.draw(&canvas, now);
+    }
+    parts.banner.draw(&canvas, picture, status, blind.is_running(), now);
+    help::draw_hint(&canvas);
+    panels.left_bottom = 0.0;
+    if table {
+        scoreboard::draw(&canvas, picture);
+    } else if !panels.pause {
+        draw_docks(&canvas, &mut panels, telemetry, blind);
     }
     Ok(())
+}
+
+/// Draws the panels beside the ship that cannot be clicked.
+fn draw_docks(canvas: &Canvas, panels: &mut Panels, telemetry: &Telemetry, blind: &Blind) {
+    let [left, right] = [Side::Left, Side::Right].map(|side| Dock::new(canvas.screen, side, panels.floor));
+    if !panels.chat {
+        panels.left_bottom = match panels.left {
+            Some(Panel::Graph) => graph::draw(canvas, &left, telemetry),
+            Some(Panel::Truth) => truth::draw(canvas, &left, telemetry),
+            _ => 0.0,
+        };
+    }
+    match panels.right {
+        Some(Panel::Map) => map::draw(canvas, &right, telemetry),
+        Some(Panel::Help) => help::draw(canvas, &right.to_the_top()),
+        Some(Panel::Result) => blind::draw_result(canvas, &right, blind),
+        _ => {}
+    }
 }

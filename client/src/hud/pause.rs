@@ -2,7 +2,7 @@
 //!
 //! Flow: Esc → [`draw`] → [`Settings`], [`LeaveMatch`].
 
-use super::Panels;
+use super::{Action, Panel, Panels, Pressed};
 use crate::{
     links::LeaveMatch,
     palette,
@@ -19,6 +19,7 @@ pub(super) fn draw(
     mut panels: ResMut<Panels>,
     mut settings: ResMut<Settings>,
     mut leave: MessageWriter<LeaveMatch>,
+    mut pressed: MessageWriter<Pressed>,
     mut was_open: Local<bool>,
 ) -> Result {
     let opened = panels.pause && !std::mem::replace(&mut *was_open, panels.pause);
@@ -41,6 +42,20 @@ pub(super) fn draw(
             }
             ui.add_space(style::GRID);
             sliders(ui, &mut settings);
+            ui.add_space(style::GRID);
+            for row in ACTIONS.chunks(3) {
+                ui.columns(3, |columns| {
+                    for (ui, (name, action)) in columns.iter_mut().zip(row) {
+                        let size = egui::vec2(ui.available_width(), style::TARGET - style::GRID);
+                        ui.spacing_mut().button_padding.x = 4.0;
+                        let text = egui::RichText::new(*name).font(style::words(style::SMALL));
+                        if ui.add_sized(size, egui::Button::new(text)).clicked() {
+                            panels.pause = false;
+                            pressed.write(Pressed { action: *action, by_hand: true });
+                        }
+                    }
+                });
+            }
             ui.add_space(style::GRID);
             if style::button(ui, "Leave the match").clicked() {
                 panels.pause = false;
@@ -73,6 +88,18 @@ pub(crate) fn sliders(ui: &mut Ui, settings: &mut ResMut<Settings>) {
     settings.set_if_neq(draft);
 }
 
+/// Everything that has a key, for those who have none.
+const ACTIONS: [(&str, Action); 9] = [
+    ("Net graph", Action::Open(Panel::Graph)),
+    ("Truth", Action::Open(Panel::Truth)),
+    ("Protocol map", Action::Open(Panel::Map)),
+    ("Weather", Action::Open(Panel::Weather)),
+    ("Netcode", Action::Open(Panel::Netcode)),
+    ("Ghosts", Action::Ghosts),
+    ("Guided tour", Action::Tour),
+    ("Blind test", Action::Blind),
+    ("All keys", Action::Open(Panel::Help)),
+];
 /// Room for the name of a setting.
 const NAME_WIDTH: f32 = 104.0;
 /// Room for its value, right of the slider.

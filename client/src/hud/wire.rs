@@ -43,14 +43,30 @@ pub(super) fn note(mut told: MessageReader<Told>, mut toast: ResMut<Toast>, time
     }
 }
 
-/// Draws the line, the keys, and what was said last.
-pub(super) fn draw(canvas: &Canvas, status: &Status, sky: &Sky, toast: &Toast, now: Duration) {
+/// Draws that there is nothing to be known about the wire, while a blind test runs.
+pub(super) fn draw_blind(canvas: &Canvas, sky: &Sky) {
+    let place = canvas.below();
+    let corner = canvas.screen.left_top() + vec2(MARGIN, MARGIN);
+    let inside = corner + vec2(PADDING, PADDING);
+    let quiet = palette::ink(palette::QUIET);
+    let line = canvas.text(inside, Align2::LEFT_TOP, "which wire?", style::numbers(style::LARGE), quiet);
+    let text = format!("blind test · weather: {} · Esc ends it", sky.name());
+    let at = pos2(inside.x, line.bottom() + 6.0);
+    let below = canvas.text(at, Align2::LEFT_TOP, &text, style::words(style::SMALL), quiet);
+    let right = below.right().max(corner.x + MIN_WIDTH) + PADDING;
+    canvas.glass_at(place, Rect::from_min_max(corner, pos2(right, below.bottom() + PADDING)));
+}
+
+/// Draws the line, the keys, and which ghost is which.
+pub(super) fn draw(canvas: &Canvas, status: &Status, sky: &Sky, ghosts: &[Transport], truth: bool) {
     let place = canvas.below();
     let corner = canvas.screen.left_top() + vec2(MARGIN, MARGIN);
     let inside = corner + vec2(PADDING, PADDING);
     let color = status.driving.map_or(palette::ink(palette::QUIET), |wire| palette::ink(palette::wire(wire)));
     let line = canvas.text(inside, Align2::LEFT_TOP, &summary(status), style::numbers(style::LARGE), color);
 
+    // In a small window the row must not reach the clock.
+    let gap = if canvas.screen.width() < ROOMY { style::GRID } else { 2.0 * style::GRID };
     let mut x = inside.x;
     let y = line.bottom() + 6.0;
     let font = style::numbers(style::SMALL);
@@ -70,26 +86,52 @@ pub(super) fn draw(canvas: &Canvas, status: &Status, sky: &Sky, toast: &Toast, n
             // An underline besides the brightness: a full one drives, a dotted one is on its way.
             underline(canvas, name, shade, coming && !drives);
         }
-        x = name.right() + 2.0 * style::GRID;
+        x = name.right() + gap;
     }
     let weather = draw_weather(canvas, pos2(inside.x, y + style::SMALL + style::GRID), sky);
-    let bottom = weather.bottom() + PADDING;
-    let right = (x - 2.0 * style::GRID).max(weather.right()).max(line.right()).max(corner.x + MIN_WIDTH) + PADDING;
+    let legend = draw_legend(canvas, pos2(inside.x, weather.bottom() + style::GRID - 2.0), ghosts, truth);
+    let bottom = legend.map_or(weather.bottom(), |legend| legend.bottom()) + PADDING;
+    let widest = legend.map_or(weather.right(), |legend| legend.right().max(weather.right()));
+    let right = (x - gap).max(widest).max(line.right()).max(corner.x + MIN_WIDTH) + PADDING;
     canvas.glass_at(place, Rect::from_min_max(corner, pos2(right, bottom + 2.0)));
+}
 
+/// Draws what was said last, below the clock.
+pub(super) fn draw_toast(canvas: &Canvas, toast: &Toast, now: Duration) {
     if let Some((text, rgb, said)) = &toast.said {
         let age = now.saturating_sub(*said).as_secs_f32();
         let opacity = ((TOAST_SECONDS - age) / FADE_SECONDS).clamp(0.0, 1.0);
         if opacity > 0.0 {
             let font = style::words(style::MIDDLE);
             let size = vec2(canvas.width(text, &font) + 2.0 * PADDING, 32.0);
-            let rect = Rect::from_min_size(pos2(corner.x, bottom + style::GRID), size);
+            let rect = Rect::from_center_size(canvas.screen.center_top() + vec2(0.0, TOAST_TOP + 16.0), size);
             canvas.glass(rect, opacity);
             let color = palette::faded(*rgb, opacity);
             canvas.block(Rect::from_min_size(rect.min, vec2(2.0, rect.height())), color);
             canvas.text(rect.left_center() + vec2(PADDING, 0.0), Align2::LEFT_CENTER, text, font, color);
         }
     }
+}
+
+/// Draws which outline is whose, if any are drawn. Returns the space taken.
+fn draw_legend(canvas: &Canvas, from: Pos2, ghosts: &[Transport], truth: bool) -> Option<Rect> {
+    let names = ghosts.iter().map(|wire| (wire.name(), palette::wire(*wire)));
+    let server = truth.then_some(("server", palette::TEXT));
+    let font = style::numbers(style::SMALL);
+    let (mut x, mut space) = (from.x, None::<Rect>);
+    // In a small window the colours alone have to do; they are named in the row of keys.
+    let roomy = canvas.screen.width() > ROOMY;
+    for (name, rgb) in names.chain(server) {
+        let name = if roomy || name == "server" { name } else { "" };
+        let color = palette::ink(rgb);
+        let middle = from.y + style::SMALL * 0.5 + 2.0;
+        let nose = [vec2(10.0, 0.0), vec2(0.0, 5.0), vec2(3.0, 0.0), vec2(0.0, -5.0), vec2(10.0, 0.0)];
+        canvas.path(nose.map(|point| pos2(x, middle) + point).to_vec(), Stroke::new(1.25, color));
+        let text = canvas.text(pos2(x + 14.0, from.y), Align2::LEFT_TOP, name, font.clone(), color);
+        space = Some(space.map_or(text, |space| space.union(text)));
+        x = text.right() + style::GRID + 4.0;
+    }
+    space
 }
 
 /// Draws the keys that change the weather; what is not as the network made it stands out. Returns the space taken.
@@ -151,6 +193,10 @@ const PADDING: f32 = style::GRID + 2.0;
 const MIN_WIDTH: f32 = 272.0;
 /// Round trips below this are shown with a decimal.
 const FINE_BELOW_MS: f32 = 9.95;
+/// Points of width from which everything has its name.
+const ROOMY: f32 = 1_000.0;
+/// Below the clock.
+const TOAST_TOP: f32 = 96.0;
 /// How long a toast stays.
 const TOAST_SECONDS: f32 = 4.0;
 const FADE_SECONDS: f32 = 0.6;

@@ -18,7 +18,7 @@ pub(super) fn feed(
     mut events: MessageWriter<EguiInputEvent>,
 ) {
     let Ok(context) = context.single() else { return };
-    if *screen.get() == Screen::InMatch && !panels.pause {
+    if *screen.get() == Screen::InMatch && !panels.pause && !panels.hands {
         return;
     }
     for pad in &pads {

@@ -7,6 +7,7 @@
 //! [`crate::hud`] (where names go), [`crate::sound`] (where the ears are).
 
 use crate::{
+    hud::Panels,
     palette,
     picture::{Happened, Picture, Source},
     settings::Settings,
@@ -38,6 +39,8 @@ pub(crate) struct Eye {
     /// How far the picture still is from where it belongs, after a jump of the ship.
     slip: Vec2,
     lead: Vec2,
+    /// Tiles beyond the map's left and right edge that may be seen because panels are open.
+    open: f32,
     /// 0 to 1; it shakes with the square, so that small blows are felt and large ones noticed.
     trauma: f32,
 }
@@ -101,7 +104,7 @@ pub(super) fn open(mut commands: Commands, adapter: Option<Res<RenderAdapterInfo
 /// Moves the camera.
 pub(super) fn follow(
     picture: Res<Picture>,
-    settings: Res<Settings>,
+    (settings, panels): (Res<Settings>, Res<Panels>),
     time: Res<Time<Real>>,
     window: Single<&Window, With<PrimaryWindow>>,
     camera: Single<(&mut Transform, &mut Projection), With<Camera2d>>,
@@ -133,7 +136,11 @@ pub(super) fn follow(
     if let (Source::Match, Some(map)) = (picture.source, &picture.map) {
         // Beyond the border there is nothing to see: it takes only so much of the screen.
         let (size, half) = (Vec2::new(map.width as f32, map.height as f32), eye.extent(&window) * 0.5);
-        let (low, high) = (half - BORDER_TILES, size - half + BORDER_TILES);
+        // With panels beside it the ship stays in the middle, even at the edge of the map.
+        let open = if panels.beside() { half.x } else { 0.0 };
+        eye.open += (open - eye.open) * ease(SLIP_RATE);
+        let border = Vec2::new(BORDER_TILES.max(eye.open), BORDER_TILES);
+        let (low, high) = (half - border, size - half + border);
         eye.centre = eye.centre.clamp(low.min(size * 0.5), high.max(size * 0.5));
     }
 
@@ -171,6 +178,8 @@ fn blow(event: &Happened, own: Option<SeatId>, centre: Vec2) -> f32 {
     }
 }
 
+/// How far from the middle of the screen the own ship can be, as a share of its height: the lean, and the ship with its arcs.
+pub(crate) const SHIP_SHARE: f32 = (MAX_LEAD_TILES + 1.2) / VIEW_TILES;
 /// Tiles from the bottom to the top of the menu's field: most of the map.
 const MENU_TILES: f32 = 19.0;
 /// The menu's column covers the left of the screen; the field is moved to the right by this.

@@ -8,6 +8,7 @@
 pub(crate) mod camera;
 mod effects;
 mod field;
+mod ghosts;
 mod ink;
 mod rewound;
 mod ships;
@@ -67,6 +68,7 @@ fn draw_actors(
     picture: Res<crate::picture::Picture>,
     trails: Res<ships::Trails>,
     (effects, rewound): (Res<effects::Effects>, Res<rewound::Rewound>),
+    known: ghosts::Known,
     time: Res<Time>,
     layers: Res<Layers>,
     mut meshes: ResMut<Assets<Mesh>>,
@@ -76,6 +78,7 @@ fn draw_actors(
     effects.draw_below(&mut ink);
     ships::draw_trails(&mut ink, &picture, &trails);
     ships::draw_shots(&mut ink, &picture);
+    ghosts::draw(&mut ink, &picture, &known);
     ships::draw(&mut ink, &picture, &effects, time.elapsed_secs());
     rewound.draw(&mut ink);
     effects.draw_above(&mut ink);

@@ -1,0 +1,88 @@
+//! All keys, once: for the overlay and for `--help`'s reader. And the hint that there is such a thing.
+//!
+//! Flow: [`KEYS`] → [`draw`], [`draw_hint`] → [`super::canvas`].
+
+use super::{
+    canvas::Canvas,
+    panel::{self, Dock},
+};
+use crate::{palette, style};
+use bevy_egui::egui::{Align2, pos2, vec2};
+
+/// Groups of keys and what each does. One line each, short enough for a narrow panel.
+const KEYS: [(&str, &[(&str, &str)]); 4] = [
+    (
+        "Fly",
+        &[
+            ("WASD", "thrust"),
+            ("mouse", "aim"),
+            ("left · right", "bolt · rail"),
+            ("Space", "dash"),
+            ("Tab", "scores"),
+            ("Enter", "chat"),
+            ("Esc", "pause, all panels"),
+        ],
+    ),
+    (
+        "Wire",
+        &[
+            ("1 … 5", "udp quic websocket tcp http"),
+            ("0", "the best that works"),
+            ("G", "ghosts of other wires"),
+            ("B", "blind test"),
+        ],
+    ),
+    ("Weather", &[("F5", "bad network, Shift: next"), ("F6 · F7", "hiccup · unplug"), ("K", "weather panel")]),
+    (
+        "See",
+        &[
+            ("N", "net graph"),
+            ("T", "truth: key press to effect"),
+            ("M", "protocol map"),
+            ("J", "netcode switches"),
+            ("L", "guided tour"),
+            ("H", "this help"),
+        ],
+    ),
+];
+
+/// Draws the panel.
+pub(super) fn draw(canvas: &Canvas, dock: &Dock) {
+    let lines: usize = KEYS.iter().map(|(_, keys)| keys.len()).sum();
+    let gaps = (KEYS.len() - 1) as f32 * style::GRID;
+    let row = ((dock.inner_height() - gaps) / lines as f32).clamp(LOWEST_ROW, TALLEST_ROW);
+    let inside = dock.open(canvas, "Keys", "H", row * lines as f32 + gaps);
+    let quiet = palette::ink(palette::QUIET);
+    let what_at = inside.left() + if inside.width() > ROOMY { WHAT } else { WHAT_ALONE };
+    let mut y = inside.top() + row * 0.5;
+    for (group, keys) in KEYS {
+        if inside.width() > ROOMY {
+            canvas.text(pos2(inside.left(), y), Align2::LEFT_CENTER, group, style::strong(style::SMALL), quiet);
+        }
+        for (key, what) in keys {
+            let at = pos2(what_at - style::GRID, y);
+            canvas.text(at, Align2::RIGHT_CENTER, key, style::numbers(style::SMALL), palette::ink(palette::ACCENT));
+            let (at, width) = (pos2(what_at, y), inside.right() - what_at);
+            canvas.elided(at, width, what, style::words(style::SMALL), palette::ink(palette::TEXT));
+            y += row;
+        }
+        y += style::GRID;
+    }
+}
+
+/// Writes in the bottom right corner how to open the panel.
+pub(super) fn draw_hint(canvas: &Canvas) {
+    let at = canvas.screen.right_bottom() - vec2(panel::MARGIN, panel::MARGIN);
+    let quiet = palette::faded(palette::QUIET, 0.9);
+    let word = canvas.text(at, Align2::RIGHT_BOTTOM, "help", style::words(style::SMALL), quiet);
+    panel::key_cap(canvas, pos2(word.left() - style::GRID, word.center().y), Align2::RIGHT_CENTER, "H");
+}
+
+/// Wide enough for the names of the groups.
+const ROOMY: f32 = 340.0;
+/// Where the meaning of a key begins without them.
+const WHAT_ALONE: f32 = 14.0 * style::GRID;
+/// Where the meaning of a key begins.
+const WHAT: f32 = 23.0 * style::GRID;
+const LOWEST_ROW: f32 = 16.0;
+const TALLEST_ROW: f32 = 3.0 * style::GRID;

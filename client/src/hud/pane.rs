@@ -1,0 +1,65 @@
+//! A panel that can be clicked, without taking the keyboard from the ship.
+//!
+//! Flow: [`Dock`] → [`pane`] → egui; the mouse over it → [`Panels::pointer`] → [`crate::input`].
+
+use super::{
+    Panels,
+    panel::{CAP, Dock, HEAD, PADDING},
+};
+use crate::{palette, style};
+use bevy_egui::egui::{
+    Align, Align2, Area, Context, CornerRadius, Id, Layout, Margin, Painter, Rect, Response, RichText, ScrollArea,
+    Sense, Stroke, StrokeKind, Ui, Vec2, style::ScrollStyle, vec2,
+};
+
+/// Shows a panel in `dock`; what does not fit is scrolled. `add` is told whether to mark the first thing to press.
+pub(super) fn pane(
+    context: &Context,
+    dock: &Dock,
+    title: &str,
+    key: &str,
+    panels: &mut Panels,
+    add: impl FnOnce(&mut Ui, bool),
+) {
+    let fresh = std::mem::take(&mut panels.fresh) && panels.hands;
+    let shown = Area::new(Id::new(title)).fixed_pos(dock.room.min).show(context, |ui| {
+        style::glass().inner_margin(Margin::symmetric(PADDING as i8, 0)).show(ui, |ui| {
+            // The edge takes a point on each side.
+            let width = dock.inner_width() - 2.0;
+            ui.set_width(width);
+            ui.spacing_mut().item_spacing.y = 0.0;
+            ui.allocate_ui_with_layout(vec2(width, HEAD), Layout::left_to_right(Align::Center), |ui| {
+                ui.set_height(HEAD);
+                ui.label(RichText::new(title).font(style::strong(style::MIDDLE)));
+                ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                    let (rect, _) = ui.allocate_exact_size(Vec2::splat(CAP), Sense::hover());
+                    key_cap(ui.painter(), rect, key);
+                });
+            });
+            let height = dock.inner_height();
+            ui.spacing_mut().scroll = ScrollStyle::floating();
+            ScrollArea::vertical().max_height(height).show(ui, |ui| add(ui, fresh));
+            ui.add_space(PADDING);
+        });
+    });
+    touch(context, &shown.response, panels);
+}
+
+/// Draws a key as it looks on a keyboard.
+pub(super) fn key_cap(painter: &Painter, rect: Rect, key: &str) {
+    let edge = Stroke::new(1.0, palette::ink(palette::QUIET));
+    painter.rect(rect, CornerRadius::same(3), palette::ink(palette::RIM), edge, StrokeKind::Inside);
+    let color = palette::ink(palette::TEXT);
+    painter.text(rect.center(), Align2::CENTER_CENTER, key, style::numbers(style::SMALL), color);
+}
+
+/// Notes whether the mouse is on what was shown; and without hands nothing there keeps the keyboard, since Space and Enter fly.
+pub(super) fn touch(context: &Context, shown: &Response, panels: &mut Panels) {
+    let over = context.pointer_hover_pos().is_some_and(|at| shown.rect.contains(at));
+    panels.pointer |= over || context.egui_is_using_pointer();
+    if !panels.take_input()
+        && let Some(focused) = context.memory(|memory| memory.focused())
+    {
+        context.memory_mut(|memory| memory.surrender_focus(focused));
+    }
+}
