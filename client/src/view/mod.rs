@@ -67,8 +67,7 @@ fn open_layers(
 fn draw_actors(
     picture: Res<crate::picture::Picture>,
     trails: Res<ships::Trails>,
-    (effects, rewound): (Res<effects::Effects>, Res<rewound::Rewound>),
-    known: ghosts::Known,
+    (effects, rewound, known): (Res<effects::Effects>, Res<rewound::Rewound>, ghosts::Known),
     time: Res<Time>,
     layers: Res<Layers>,
     mut meshes: ResMut<Assets<Mesh>>,
