@@ -47,7 +47,9 @@ fn every_wire_tells_what_it_is_like() {
         assert!((70..400).contains(&ms(wire.round_trip)), "{wire:?}");
         assert!((30..800).contains(&ms(wire.picture_age)), "{wire:?}");
         assert!((80..800).contains(&ms(wire.effect)), "{wire:?}");
-        assert!(wire.stall < Duration::from_secs(2) && wire.loss < 0.5, "{wire:?}");
+        // What a call cannot bring because the one before is still under way is lost to it.
+        let most = if wire.transport == Transport::Http { 0.9 } else { 0.5 };
+        assert!(wire.stall < Duration::from_secs(2) && wire.loss < most, "{wire:?}");
         assert!(wire.margin.is_some() && wire.wire_bytes.0 > 1_000 && wire.wire_bytes.1 > 1_000, "{wire:?}");
     }
     let truth = crew.people[0].pilot.player.truth().expect("a driving wire");
