@@ -9,7 +9,7 @@ use bevy::prelude::Resource;
 use clap::{Parser, error::ErrorKind};
 use protocol::{RoomId, Transport};
 use std::{path::PathBuf, process::ExitCode, time::Duration};
-use transport::Weather;
+use transport::{HttpMode, Weather, WireOptions};
 
 /// Crosswire: a fast top-down arena in which the wire can be switched in the middle of a match.
 #[derive(Parser, Resource, Clone, Debug)]
@@ -21,9 +21,15 @@ pub(crate) struct Args {
     /// Name that others see: 2 to 16 letters, digits, spaces, `_`, `-` or `.`.
     #[arg(long, value_parser = name)]
     pub(crate) name: Option<String>,
-    /// Wire to play on: auto, udp, quic or websocket.
+    /// Wire to play on: auto, udp, quic, websocket, tcp or http.
     #[arg(long, value_name = "WIRE", default_value = "auto", value_parser = wire)]
     pub(crate) transport: Wire,
+    /// On tcp, leave Nagle's algorithm on at both ends, to feel what it costs.
+    #[arg(long)]
+    pub(crate) nagle: bool,
+    /// On http, ask for news at this interval instead of waiting for it, 10 to 500 ms.
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(10..=500))]
+    pub(crate) http_poll: Option<u64>,
     /// Room to join at once.
     #[arg(long, value_name = "ID")]
     pub(crate) room: Option<u32>,
@@ -72,6 +78,15 @@ impl Args {
         })
     }
 
+    /// Returns what was chosen about single wires.
+    pub(crate) const fn wire_options(&self) -> WireOptions {
+        let http = match self.http_poll {
+            Some(interval) => HttpMode::Poll(Duration::from_millis(interval)),
+            None => HttpMode::LongPoll,
+        };
+        WireOptions { nagle: self.nagle, http }
+    }
+
     /// Returns the room to join without the menu, if there is one; none inside for any.
     pub(crate) fn at_once(&self) -> Option<Option<RoomId>> {
         (self.quick || self.room.is_some()).then(|| self.room.map(RoomId))
@@ -105,5 +120,5 @@ const WRONG_ARGUMENTS: u8 = 2;
 
 const KEYS: &str = "\
 Keys: WASD or arrows fly, mouse aims, left button bolt, right button rail, Space or Shift dash,
-F1 udp, F2 quic, F3 websocket, F5 bad network (Shift+F5: another kind), F6 hiccup, F7 unplug,
+1 udp, 2 quic, 3 websocket, 4 tcp, 5 http, 0 the best that works (F1 to F3 too), F5 bad network (Shift+F5: another kind), F6 hiccup, F7 unplug,
 Tab scores, Enter chat, Esc pause. Gamepads work too.";

@@ -7,7 +7,7 @@
 
 use crate::{
     hud::Panels,
-    links::SwitchWire,
+    links::{BestWire, SwitchWire},
     picture::{FrameSystems, Picture, Source},
     state::Screen,
     view::camera::Eye,
@@ -145,14 +145,30 @@ fn sample(
     }
 }
 
-/// F1, F2 and F3 change the wire, whatever else is open.
-fn choose_wire(keys: Res<ButtonInput<KeyCode>>, mut wanted: MessageWriter<SwitchWire>) {
-    for (key, transport) in [KeyCode::F1, KeyCode::F2, KeyCode::F3].into_iter().zip(Transport::WIRES) {
+/// The digits change the wire, 0 takes the best that works. F1, F2 and F3 do it too, even for somebody who types.
+fn choose_wire(
+    keys: Res<ButtonInput<KeyCode>>,
+    panels: Res<Panels>,
+    mut wanted: MessageWriter<SwitchWire>,
+    mut best: MessageWriter<BestWire>,
+) {
+    let typing = panels.take_input();
+    let digits = DIGITS.into_iter().zip(Transport::WIRES).filter(|_| !typing);
+    for (key, transport) in digits.chain(F_KEYS.into_iter().zip(Transport::WIRES)) {
         if keys.just_pressed(key) {
             wanted.write(SwitchWire(transport));
         }
     }
+    if !typing && keys.just_pressed(KeyCode::Digit0) {
+        best.write(BestWire);
+    }
 }
+
+/// One per wire, in the order of [`Transport::WIRES`].
+const DIGITS: [KeyCode; Transport::WIRES.len()] =
+    [KeyCode::Digit1, KeyCode::Digit2, KeyCode::Digit3, KeyCode::Digit4, KeyCode::Digit5];
+/// The first three wires, for hands that are used to it.
+const F_KEYS: [KeyCode; 3] = [KeyCode::F1, KeyCode::F2, KeyCode::F3];
 
 /// The autopilot flies as well as a practised player.
 const AUTOPILOT_SKILL: f32 = 0.8;

@@ -26,7 +26,7 @@ pub(crate) struct LinksPlugin;
 impl Plugin for LinksPlugin {
     fn build(&self, app: &mut App) {
         app.init_resource::<Leaving>();
-        app.add_message::<Told>().add_message::<LeaveMatch>().add_message::<SwitchWire>();
+        app.add_message::<Told>().add_message::<LeaveMatch>().add_message::<SwitchWire>().add_message::<BestWire>();
         app.add_systems(
             Update,
             (enter, receive.run_if(resource_exists::<Match>)).chain().in_set(FrameSystems::Receive),
@@ -63,6 +63,10 @@ pub(crate) struct LeaveMatch;
 #[derive(Message)]
 pub(crate) struct SwitchWire(pub(crate) Transport);
 
+/// Please drive on the best wire that works.
+#[derive(Message)]
+pub(crate) struct BestWire;
+
 fn enter(
     mut granted: MessageReader<SeatGranted>,
     mut commands: Commands,
@@ -87,6 +91,7 @@ fn enter(
         maps,
         wire: seat.wire,
         first: settings.worked_on(&settings.server),
+        options: args.wire_options(),
         weather: sky.station(),
     };
     let player = Player::join(lobby.runtime(), entry, Instant::now());
@@ -166,7 +171,10 @@ fn fly(
     }
 }
 
-fn switch(mut wanted: MessageReader<SwitchWire>, mut the_match: ResMut<Match>) {
+fn switch(mut wanted: MessageReader<SwitchWire>, mut best: MessageReader<BestWire>, mut the_match: ResMut<Match>) {
+    if best.read().last().is_some() {
+        the_match.player.auto(Instant::now());
+    }
     if let Some(SwitchWire(transport)) = wanted.read().last() {
         the_match.player.switch(*transport, Instant::now());
     }

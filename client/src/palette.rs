@@ -60,6 +60,8 @@ pub(crate) const fn wire(transport: Transport) -> Rgb {
         Transport::Udp => [0x56, 0xB4, 0xE9],
         Transport::Quic => [0x2E, 0xD3, 0xA0],
         Transport::Websocket => [0xE6, 0x9F, 0x00],
+        Transport::Tcp => [0xF0, 0xE4, 0x42],
+        Transport::Http => [0xD5, 0x5E, 0x00],
         Transport::Memory => [0x9A, 0xA4, 0xB2],
     }
 }

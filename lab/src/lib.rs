@@ -15,3 +15,4 @@ pub mod swarm;
 pub mod switch;
 pub mod tun;
 pub mod unplug;
+pub mod wires;

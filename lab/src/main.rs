@@ -1,9 +1,9 @@
 //! `lab`: the bench. Every tool here flies with the very sessions and transports that the client uses.
 //!
-//! Flow: command line → [`swarm`], [`switch`], [`unplug`], [`rail`], [`race`] → [`report`].
+//! Flow: command line → [`swarm`], [`switch`], [`unplug`], [`rail`], [`race`], [`storm`], [`tun`] → [`report`].
 
 use clap::{Parser, Subcommand};
-use lab::{race, rail, storm, swarm, switch, unplug};
+use lab::{race, rail, storm, swarm, switch, tun, unplug};
 use std::process::ExitCode;
 
 /// Crosswire's bench: measures and tortures a running server.
@@ -28,6 +28,8 @@ enum Tool {
     Rail(rail::Options),
     /// Throws random and mutated bytes at every port while honest players play, and checks that nobody notices.
     Storm(storm::Options),
+    /// Opens a real link with weather on it, for the kernel's own TCP (Linux, root).
+    Tun(tun::Options),
 }
 
 fn main() -> ExitCode {
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         Tool::Unplug(options) => unplug::run(&options),
         Tool::Rail(options) => rail::run(&options),
         Tool::Storm(options) => storm::run(&options),
+        Tool::Tun(options) => tun::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

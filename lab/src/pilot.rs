@@ -8,6 +8,7 @@ use protocol::ids::RoomId;
 use protocol::lobby::{Guest, NewRoom, RoomInfo};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
+use transport::WireOptions;
 use transport::lobby::{LobbyClient, LobbyError};
 use transport::maps::MapShelf;
 use transport::player::{Entry, Player, PlayerEvent};
@@ -36,13 +37,21 @@ pub struct Field {
     pub lobby: LobbyClient,
     /// The maps on this machine.
     pub maps: MapShelf,
+    /// What is chosen about single wires.
+    pub options: WireOptions,
     /// The weather between here and the server; none for the network as it is.
     pub weather: Option<WeatherStation>,
 }
 
 impl Field {
     fn calm(runtime: &Handle, lobby: &LobbyClient, maps: &MapShelf) -> Self {
-        Self { runtime: runtime.clone(), lobby: lobby.clone(), maps: maps.clone(), weather: None }
+        Self {
+            runtime: runtime.clone(),
+            lobby: lobby.clone(),
+            maps: maps.clone(),
+            options: WireOptions::default(),
+            weather: None,
+        }
     }
 
     /// Seats a new guest called `name` in `room`.
@@ -73,7 +82,7 @@ impl Field {
     ) -> Result<Pilot, LobbyError> {
         let grant = self.lobby.take_seat(&guest, room).await?;
         let (lobby, maps, weather) = (self.lobby.clone(), self.maps.clone(), self.weather.clone());
-        let entry = Entry { lobby, guest, grant, maps, wire, first: None, weather };
+        let entry = Entry { lobby, guest, grant, maps, wire, first: None, options: self.options, weather };
         Ok(Pilot { player: Player::join(&self.runtime, entry, Instant::now()), bot: Bot::new(seed, SKILL) })
     }
 }

@@ -16,6 +16,7 @@ use protocol::Transport;
 use protocol::lobby::NewRoom;
 use serde::Serialize;
 use std::time::{Duration, Instant};
+use transport::WireOptions;
 use transport::lobby::{LobbyClient, LobbyError};
 use transport::maps::{MapShelf, assets_dir};
 use transport::weather::{Weather, WeatherStation};
@@ -101,7 +102,8 @@ pub fn shoot(options: &Options) -> Result<Outcome, String> {
         transport::runtime::runtime().map_err(|error| format!("Cannot start the network threads: {error}."))?;
     let lobby = LobbyClient::new(&options.server)?;
     let maps = MapShelf::open(&assets_dir(None)?)?;
-    let field = Field { runtime: runtime.handle().clone(), lobby, maps, weather: None };
+    let field =
+        Field { runtime: runtime.handle().clone(), lobby, maps, options: WireOptions::default(), weather: None };
     let mut outcome = Outcome::default();
     if !options.json {
         println!(

@@ -40,8 +40,16 @@ const WAKING: Duration = Duration::from_secs(3);
 /// How long the honest fly on after the storm: what was held back may still do harm.
 const AFTERMATH: Duration = Duration::from_secs(1);
 /// Throwers that take seats: one identity each, so that they never hold more seats than this.
-const ATTACKERS: [&str; 6] =
-    ["Storm udp", "Storm quic", "Storm websocket", "Storm sealed", "Storm words u", "Storm words q"];
+const ATTACKERS: [&str; 3 + Transport::WIRES.len()] = [
+    "Storm sealed",
+    "Storm words u",
+    "Storm words q",
+    "Storm udp",
+    "Storm quic",
+    "Storm websocket",
+    "Storm tcp",
+    "Storm http",
+];
 /// Time for the throwers to end after the storm.
 const LAST_THROWS: Duration = Duration::from_secs(5);
 
@@ -249,7 +257,8 @@ async fn endpoints(lobby: &LobbyClient, passes: &[Pass]) -> Result<Endpoints, St
     let grant = lobby.take_seat(&pass.guest, pass.room).await.map_err(|error| error.to_string())?;
     let endpoints = grant.endpoints;
     on_this_machine(&endpoints.websocket.url)?;
-    let here = [endpoints.udp.addr, endpoints.quic.addr].iter().all(|addr| addr.ip().to_canonical().is_loopback());
+    let Endpoints { udp, quic, tcp, .. } = &endpoints;
+    let here = [udp.addr, quic.addr, tcp.addr].iter().all(|addr| addr.ip().to_canonical().is_loopback());
     here.then_some(endpoints).ok_or_else(|| elsewhere(lobby.base()))
 }
 
@@ -326,13 +335,13 @@ fn start(storm: &Arc<Storm>, passes: Vec<Pass>, players: spoof::Players) -> Thro
     let mut tasks = tokio::task::JoinSet::new();
     for (index, pass) in passes.into_iter().enumerate() {
         match index {
-            0..=2 => {
-                let link = links::over(Arc::clone(storm), Transport::WIRES[index], pass);
+            0 => thread(Box::new(move |storm| sealed::throw(storm, &pass))),
+            1 => thread(Box::new(move |storm| datagrams::at_udp(storm, &pass))),
+            2 => thread(Box::new(move |storm| datagrams::at_quic(storm, &pass))),
+            _ => {
+                let link = links::over(Arc::clone(storm), Transport::WIRES[index - 3], pass);
                 tasks.spawn_on(link, &storm.runtime);
             }
-            3 => thread(Box::new(move |storm| sealed::throw(storm, &pass))),
-            4 => thread(Box::new(move |storm| datagrams::at_udp(storm, &pass))),
-            _ => thread(Box::new(move |storm| datagrams::at_quic(storm, &pass))),
         }
     }
     Throwers { threads, tasks, runtime: storm.runtime.clone() }

@@ -5,6 +5,7 @@
 use crate::changing::Changing;
 use crate::pilot::{Field, Pilot, STEP, places, wait_step};
 use crate::report::{Percentiles, Times};
+use crate::wires::WireArgs;
 use clap::{Args, ValueEnum};
 use game::view::PhaseKind;
 use protocol::Transport;
@@ -35,6 +36,10 @@ pub enum Wires {
     Quic,
     /// WebSocket.
     Websocket,
+    /// Bare TCP.
+    Tcp,
+    /// HTTP calls.
+    Http,
     /// All of them, in turn.
     Mixed,
 }
@@ -45,6 +50,8 @@ impl Wires {
             Self::Udp => Transport::Udp,
             Self::Quic => Transport::Quic,
             Self::Websocket => Transport::Websocket,
+            Self::Tcp => Transport::Tcp,
+            Self::Http => Transport::Http,
             Self::Mixed => Transport::WIRES[index % Transport::WIRES.len()],
         }
     }
@@ -75,6 +82,9 @@ pub struct Options {
     /// Let the weather change every so many seconds, through every named kind.
     #[arg(long, value_name = "S", value_parser = clap::value_parser!(u32).range(1..=3_600))]
     pub changing: Option<u32>,
+    /// What is chosen about single wires.
+    #[command(flatten)]
+    pub wires: WireArgs,
     /// Print one JSON object instead of a table.
     #[arg(long)]
     pub json: bool,
@@ -151,7 +161,7 @@ pub fn fly(options: &Options) -> Result<Outcome, String> {
     let maps = MapShelf::open(&assets_dir(None)?)?;
     let mut flock = Flock::default();
     let weather = options.weather.or(options.changing.map(|_| Weather::CALM)).map(WeatherStation::new);
-    let field = Field { runtime: runtime.handle().clone(), lobby, maps, weather };
+    let field = Field { runtime: runtime.handle().clone(), lobby, maps, options: options.wires.options(), weather };
     runtime.block_on(join_all(options, &field, &mut flock))?;
     flock.settle();
     let changing = field.weather.clone().zip(options.changing);

@@ -7,6 +7,7 @@
 
 use crate::pilot::{Field, Pilot, places, wait_step};
 use crate::report::{Percentiles, Times};
+use crate::wires::WireArgs;
 use clap::Args;
 use protocol::Transport;
 use protocol::wire::event::ServerEvent;
@@ -18,11 +19,27 @@ use transport::maps::{MapShelf, assets_dir};
 use transport::player::PlayerEvent;
 use transport::weather::{Weather, WeatherStation};
 
-/// The wires in an order that goes once through every ordered pair.
-const TOUR: [Transport; 6] = {
-    use Transport::{Quic, Udp, Websocket};
-    [Quic, Websocket, Udp, Websocket, Quic, Udp]
+/// The wires in an order that goes once through every ordered pair, round and round, beginning behind the first wire.
+const TOUR: [Transport; PAIRS] = {
+    let wires = Transport::WIRES;
+    // From each wire to each later one and back, the last one excepted: from there it goes on to the next wire's turn.
+    let mut tour = [wires[0]; PAIRS];
+    let (mut at, mut one) = (0, 0);
+    while one < wires.len() {
+        let mut other = one + 1;
+        while other < wires.len() {
+            // The player is on the first wire already, so all is one stop earlier.
+            tour[(at + PAIRS - 1) % PAIRS] = wires[one];
+            tour[at] = wires[other];
+            at += 2;
+            other += 1;
+        }
+        one += 1;
+    }
+    tour
 };
+/// Ordered pairs of different wires.
+const PAIRS: usize = Transport::WIRES.len() * (Transport::WIRES.len() - 1);
 /// How long a change may take before it counts as failed.
 const SWITCH_DEADLINE: Duration = Duration::from_secs(5);
 /// How long after a change its gap is still looked for: the old link's grace.
@@ -48,6 +65,9 @@ pub struct Options {
     /// `delay=40,jitter=8,loss=5,burst=3,reorder=1,dup=0,rate=0,seed=7`.
     #[arg(long, value_name = "WEATHER")]
     pub weather: Option<Weather>,
+    /// What is chosen about single wires.
+    #[command(flatten)]
+    pub wires: WireArgs,
     /// Print one JSON object instead of a table.
     #[arg(long)]
     pub json: bool,
@@ -116,8 +136,13 @@ pub fn fly(options: &Options) -> Result<Outcome, String> {
         transport::runtime::runtime().map_err(|error| format!("Cannot start the network threads: {error}."))?;
     let lobby = LobbyClient::new(&options.server)?;
     let maps = MapShelf::open(&assets_dir(None)?)?;
-    let field =
-        Field { runtime: runtime.handle().clone(), lobby, maps, weather: options.weather.map(WeatherStation::new) };
+    let field = Field {
+        runtime: runtime.handle().clone(),
+        lobby,
+        maps,
+        options: options.wires.options(),
+        weather: options.weather.map(WeatherStation::new),
+    };
     let pilot = runtime.block_on(async {
         let rooms = places(&field.lobby, None, 1).await?;
         let room = rooms.first().copied().unwrap_or_default();
@@ -338,4 +363,19 @@ fn print_table(o: &Outcome) {
     }
     let all = o.snapshot_gap_ms;
     println!("  {:<20} {:>5} {:>8.1} {:>8.1} {:>8.1}", "all", "", all.p50, all.p99, all.max);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn the_tour_goes_once_through_every_ordered_pair() {
+        let from = [Transport::WIRES[0]].into_iter().chain(TOUR);
+        let pairs: BTreeSet<_> = from.zip(TOUR).collect();
+        assert_eq!(pairs.len(), PAIRS);
+        assert!(pairs.iter().all(|(from, to)| from != to));
+        assert_eq!(TOUR.last(), Transport::WIRES.first(), "the next round begins where the first did");
+    }
 }

@@ -7,6 +7,7 @@
 
 use crate::pilot::{Field, Pilot, places, wait_step};
 use crate::report::{Percentiles, Times};
+use crate::wires::WireArgs;
 use clap::Args;
 use protocol::Transport;
 use serde::Serialize;
@@ -44,6 +45,9 @@ pub struct Options {
     /// Weather on the way: a name (calm, lan, home, mobile, hotel, train, satellite, bad) or settings.
     #[arg(long, value_name = "WEATHER")]
     pub weather: Option<Weather>,
+    /// What is chosen about single wires.
+    #[command(flatten)]
+    pub wires: WireArgs,
     /// Print one JSON object instead of a table.
     #[arg(long)]
     pub json: bool,
@@ -93,6 +97,7 @@ fn fly(options: &Options) -> Result<Outcome, String> {
         runtime: runtime.handle().clone(),
         lobby: LobbyClient::new(&options.server)?,
         maps: MapShelf::open(&assets_dir(None)?)?,
+        options: options.wires.options(),
         weather: Some(station.clone()),
     };
     let pilot = runtime.block_on(async {

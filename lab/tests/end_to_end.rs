@@ -54,7 +54,7 @@ fn swarm_is_served(server: &Server, wire: &str) {
 fn a_swarm_is_served_over_every_wire() {
     let _turn = alone();
     let server = Server::start(&ROOMY);
-    for wire in ["udp", "quic", "websocket", "mixed"] {
+    for wire in Transport::WIRES.map(Transport::name).into_iter().chain(["mixed"]) {
         swarm_is_served(&server, wire);
     }
     let crew = Crew::new(&server);
@@ -66,12 +66,12 @@ fn a_swarm_is_served_over_every_wire() {
 fn changing_wires_over_every_ordered_pair_loses_and_doubles_nothing() {
     let _turn = alone();
     let server = Server::start(&ROOMY);
-    let seen = lab(&["switch", "--server", &server.url(), "--seconds", "8", "--every", "0.7", "--json"]);
+    let seen = lab(&["switch", "--server", &server.url(), "--seconds", "17", "--every", "0.7", "--json"]);
     for nothing in ["failed", "reliable_lost", "reliable_doubled", "decode_errors"] {
         assert_eq!(number(&seen, nothing), 0.0, "{nothing}: {seen}");
     }
     let pairs = seen["pairs"].as_object().expect("pairs");
-    assert_eq!(pairs.len(), 6, "{seen}");
+    assert_eq!(pairs.len(), Transport::WIRES.len() * (Transport::WIRES.len() - 1), "{seen}");
     assert!(pairs.values().all(|pair| number(pair, "switches") >= 1.0), "{seen}");
 }
 
@@ -173,11 +173,12 @@ fn a_swarm_that_is_killed_leaves_the_others_alone() {
         .spawn()
         .expect("the swarm can be started");
     let people = |p: &common::Someone| p.pilot.player.roster().values().filter(|member| !member.bot).count();
-    crew.fly_until(Duration::from_secs(8), "swarm in the room", |crew| people(&crew[0]) == 9);
+    let all = 6 + Transport::WIRES.len();
+    crew.fly_until(Duration::from_secs(8), "swarm in the room", |crew| people(&crew[0]) == all);
     crew.fly(Duration::from_millis(500));
     swarm.kill().expect("our own child");
     swarm.wait().expect("our own child");
-    // TCP tells at once that the two on a WebSocket are gone; the others fall silent.
+    // TCP tells at once that those on a WebSocket and on bare TCP are gone; the others fall silent.
     let away = |p: &common::Someone| p.pilot.player.roster().values().filter(|member| member.away).count();
     crew.fly_until(Duration::from_secs(3), "word that two are away", |crew| away(&crew[0]) >= 2);
     crew.fly(Duration::from_secs(1));
@@ -193,7 +194,7 @@ fn the_health_page_is_sane() {
     crew.fly(Duration::from_millis(2_500));
     let health = crew.runtime.block_on(server.lobby().health()).expect("it is well");
     assert_eq!((health.status.as_str(), health.protocol), ("ok", PROTOCOL_VERSION));
-    assert_eq!((health.rooms, health.players), (1, 3));
+    assert_eq!((health.rooms, usize::try_from(health.players)), (1, Ok(Transport::WIRES.len())));
     let mut links: Vec<_> = health.links.iter().filter(|(_, count)| *count > 0).copied().collect();
     links.sort();
     assert_eq!(links, Transport::WIRES.map(|wire| (wire, 1)).to_vec());
@@ -253,12 +254,15 @@ fn help_is_there_without_a_display_and_without_a_network() {
 #[test]
 fn a_port_that_is_taken_is_told_in_a_sentence() {
     let server = Server::start(&[]);
-    let (http, udp, quic) = (server.address("http"), server.address("udp"), server.address("quic"));
+    let [http, udp, quic, tcp] = ["http", "udp", "quic", "tcp"].map(|socket| server.address(socket));
     let any = "127.0.0.1:0";
-    refused_in_a_sentence("server", &["--http", &http, "--udp", any, "--quic", any], &http);
-    for (udp, quic, taken) in [(udp.as_str(), any, &udp), (any, quic.as_str(), &quic)] {
+    refused_in_a_sentence("server", &["--http", &http, "--udp", any, "--quic", any, "--tcp", any], &http);
+    for (socket, taken) in [("--udp", &udp), ("--quic", &quic), ("--tcp", &tcp)] {
         let (_, port) = taken.rsplit_once(':').expect("a port");
-        refused_in_a_sentence("server", &["--http", any, "--udp", udp, "--quic", quic], port);
+        let mut arguments = vec!["--http", any, "--udp", any, "--quic", any, "--tcp", any];
+        let at = arguments.iter().position(|argument| *argument == socket).expect("it is among them");
+        arguments[at + 1] = taken;
+        refused_in_a_sentence("server", &arguments, port);
     }
 }
 
@@ -273,7 +277,18 @@ fn a_server_that_is_not_there_is_told_in_a_sentence() {
     refused_in_a_sentence("server", &["--assets", "/nowhere"], "/nowhere");
     refused_in_a_sentence(
         "server",
-        &["--http", "127.0.0.1:0", "--udp", "127.0.0.1:0", "--quic", "127.0.0.1:0", "--map", "none"],
+        &[
+            "--http",
+            "127.0.0.1:0",
+            "--udp",
+            "127.0.0.1:0",
+            "--quic",
+            "127.0.0.1:0",
+            "--tcp",
+            "127.0.0.1:0",
+            "--map",
+            "none",
+        ],
         "none",
     );
 }

@@ -56,6 +56,14 @@ fn restless(passed: Duration) -> Command {
     Command { thrust, buttons: if dash { Buttons::DASH } else { Buttons::default() }, ..Command::default() }
 }
 
+/// Thrust where there is room.
+fn towards_the_middle(player: &mut Player) -> Command {
+    let [x, y] = player.view().and_then(|view| view.own).expect("a ship").1.pos.tiles();
+    let map = player.map().expect("a map");
+    let axis = |at: f32, size: i32| if at * 2.0 < size as f32 { 127 } else { -127 };
+    Command { thrust: [axis(x, map.width), axis(y, map.height)], ..Command::default() }
+}
+
 #[test]
 fn corrections_are_rare_and_small_in_bad_weather_over_every_wire() {
     let _turn = alone();
@@ -103,9 +111,9 @@ fn a_key_moves_the_ship_in_the_next_frame_over_every_wire() {
         for netcode in [Netcode::default(), naive] {
             crew.people[0].pilot.player.set_netcode(netcode);
             // At rest first; then the key goes down, and frames are counted until the ship that is drawn moves.
-            fly(&mut crew, Duration::from_secs(4), |_| Command::default(), |player, now| drop(player.scene(now)));
+            fly(&mut crew, Duration::from_secs(6), |_| Command::default(), |player, now| drop(player.scene(now)));
             let (mut frames, mut rest) = (None, None);
-            let key = Command { thrust: [127, 0], ..Command::default() };
+            let key = towards_the_middle(&mut crew.people[0].pilot.player);
             let mut count = 0;
             fly(
                 &mut crew,

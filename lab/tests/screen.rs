@@ -118,3 +118,13 @@ fn the_client_plays_over_quic_and_shows_it() {
 fn the_client_plays_over_websocket_and_shows_it() {
     play_over("websocket", [0xE6, 0x9F, 0x00]);
 }
+
+#[test]
+fn the_client_plays_over_tcp_and_shows_it() {
+    play_over("tcp", [0xF0, 0xE4, 0x42]);
+}
+
+#[test]
+fn the_client_plays_over_http_and_shows_it() {
+    play_over("http", [0xD5, 0x5E, 0x00]);
+}

@@ -13,6 +13,7 @@
 use crate::ids::{Epoch, PlayerId, RoomId, SessionId, Transport};
 use crate::limits::{CLOCK_LEEWAY, GRANT_LIFETIME};
 use crate::names::valid_name;
+use crate::wire::hello::Shadow;
 use crate::wire::plain;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
@@ -172,26 +173,20 @@ impl ResumeKey {
         self.mac(&[b"crosswire attach", &session.0.to_le_bytes(), &epoch.0.to_le_bytes(), &[transport.code()]])
     }
 
-    /// Returns the proof that the holder of this key wants a link of `transport` to carry the match along: the `number`th such wish.
-    pub fn prove_shadow(&self, session: SessionId, epoch: Epoch, number: u32, transport: Transport) -> [u8; 32] {
-        self.shadow_mac(session, epoch, number, transport).finalize().into_bytes().into()
+    /// Returns the proof that the holder of this key has said `shadow` on a link of `transport`, its own `key_proof` aside.
+    pub fn prove_shadow(&self, shadow: &Shadow, transport: Transport) -> [u8; 32] {
+        self.shadow_mac(shadow, transport).finalize().into_bytes().into()
     }
 
-    /// Returns whether `proof` is that of [`Self::prove_shadow`], in constant time.
-    pub fn verify_shadow(
-        &self,
-        session: SessionId,
-        epoch: Epoch,
-        number: u32,
-        transport: Transport,
-        proof: &[u8; 32],
-    ) -> bool {
-        self.shadow_mac(session, epoch, number, transport).verify_slice(proof).is_ok()
+    /// Returns whether the `key_proof` of `shadow` was made with this key, in constant time.
+    pub fn verify_shadow(&self, shadow: &Shadow, transport: Transport) -> bool {
+        self.shadow_mac(shadow, transport).verify_slice(&shadow.key_proof).is_ok()
     }
 
-    fn shadow_mac(&self, session: SessionId, epoch: Epoch, number: u32, transport: Transport) -> Hmac<Sha256> {
-        let (session, epoch, number) = (session.0.to_le_bytes(), epoch.0.to_le_bytes(), number.to_le_bytes());
-        self.mac(&[b"crosswire shadow", &session, &epoch, &number, &[transport.code()]])
+    fn shadow_mac(&self, shadow: &Shadow, transport: Transport) -> Hmac<Sha256> {
+        let (session, epoch) = (shadow.session.0.to_le_bytes(), shadow.epoch.0.to_le_bytes());
+        let (number, kind) = (shadow.number.to_le_bytes(), [u8::from(shadow.whole), transport.code()]);
+        self.mac(&[b"crosswire shadow", &session, &epoch, &number, &kind])
     }
 
     fn mac(&self, parts: &[&[u8]]) -> Hmac<Sha256> {

@@ -24,11 +24,18 @@ pub enum Transport {
     Quic,
     /// Binary frames on the lobby's port.
     Websocket,
+    /// Frames with a length on a TCP connection of their own.
+    Tcp,
+    /// Calls to the lobby's port.
+    Http,
 }
 
 impl Transport {
     /// The wires that leave the process, in the order in which keys and tables list them.
-    pub const WIRES: [Self; 3] = [Self::Udp, Self::Quic, Self::Websocket];
+    pub const WIRES: [Self; 5] = [Self::Udp, Self::Quic, Self::Websocket, Self::Tcp, Self::Http];
+    /// The wires that are tried when nobody wishes for one, the best first. `tcp` is not among them: it is `websocket` without a
+    /// way through proxies.
+    pub const RACE: [Self; 4] = [Self::Udp, Self::Quic, Self::Websocket, Self::Http];
 
     /// Returns the name used on screen, in logs, metrics and command lines.
     pub const fn name(self) -> &'static str {
@@ -37,6 +44,8 @@ impl Transport {
             Self::Udp => "udp",
             Self::Quic => "quic",
             Self::Websocket => "websocket",
+            Self::Tcp => "tcp",
+            Self::Http => "http",
         }
     }
 
@@ -47,6 +56,8 @@ impl Transport {
             Self::Udp => 1,
             Self::Quic => 2,
             Self::Websocket => 3,
+            Self::Tcp => 4,
+            Self::Http => 5,
         }
     }
 }
@@ -64,7 +75,7 @@ impl std::str::FromStr for Transport {
         Self::WIRES
             .into_iter()
             .find(|t| t.name() == s)
-            .ok_or_else(|| format!("`{s}` is not one of udp, quic, websocket"))
+            .ok_or_else(|| format!("`{s}` is not one of {}", Self::WIRES.map(Self::name).join(", ")))
     }
 }
 

@@ -30,6 +30,12 @@ pub const SILENCE: Duration = Duration::from_millis(750);
 pub const KEEP_ALIVE: Duration = Duration::from_secs(1);
 /// How long a close may wait until what was sent before it has arrived: a few round trips of the worst link that can be played.
 pub const CLOSE_LINGER: Duration = Duration::from_secs(1);
+/// Longest time that a question over `http` waits for something to say.
+pub const LONG_POLL: Duration = Duration::from_secs(20);
+/// Largest body of a call over `http` and of its answer, bytes: the largest Reliable message, and what waits with it.
+pub const HTTP_BODY_BYTES: usize = 128 * 1024;
+/// Connections of one link over `http` that the server does not count against its address: two, and two that are about to end.
+pub const HTTP_CONNECTIONS: usize = 4;
 /// Violations on one link before it is closed; a peer that is merely unlucky never comes near.
 pub const MAX_VIOLATIONS: u32 = 16;
 
@@ -44,8 +50,11 @@ pub const SEAT_KEPT: Duration = Duration::from_secs(60);
 pub const SWITCH_GRACE: Duration = Duration::from_millis(500);
 /// Links that one session may hold at once: the driving one, the next one, and one that is being drained.
 pub const LINKS_PER_SESSION: usize = 3;
-/// Links that carry one session's match along at once, besides those: one per other kind of wire, and one to spare.
-pub const SHADOWS_PER_SESSION: usize = 6;
+/// Links that carry one session's match along at once, besides those: one per other kind of wire, and [`STRANDS`].
+pub const SHADOWS_PER_SESSION: usize = 8;
+/// Links of the same wire that share the work of the driving one where a stream has stalled: with four in all, the loss of one segment
+/// delays every fourth message.
+pub const STRANDS: usize = 3;
 /// How far ahead of the present epoch an attach may be: every lost attempt uses one up.
 pub const MAX_EPOCH_STEP: u32 = 64;
 /// Reliable messages, and their bytes, that a session holds until they are acknowledged.

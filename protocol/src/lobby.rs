@@ -124,6 +124,10 @@ pub struct Endpoints {
     pub quic: QuicEndpoint,
     /// WebSocket.
     pub websocket: WebsocketEndpoint,
+    /// Bare TCP.
+    pub tcp: TcpEndpoint,
+    /// HTTP calls.
+    pub http: HttpEndpoint,
 }
 
 /// How to reach the server over `udp`.
@@ -151,6 +155,29 @@ pub struct QuicEndpoint {
 pub struct WebsocketEndpoint {
     /// `ws://host:port/v1/link`.
     pub url: String,
+}
+
+/// How to reach the server over `tcp`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TcpEndpoint {
+    /// Address and port to dial.
+    pub addr: SocketAddr,
+}
+
+/// How to reach the server over `http`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HttpEndpoint {
+    /// `http://host:port/v1/link/http`.
+    pub url: String,
+}
+
+/// Answer to `POST /v1/link/http`: a link over `http`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HttpLink {
+    /// Number of the link, below 2⁵³: goes behind the path, as `/v1/link/http/7`.
+    pub link: u64,
+    /// 32 hexadecimal digits, sent as `Authorization: Bearer …` with every call of the link. Secret.
+    pub bearer: String,
 }
 
 /// `GET /healthz`.

@@ -33,7 +33,7 @@ pub const MAX_LEAD: f64 = 15.0;
 
 const HZ: f64 = TICK_HZ as f64;
 /// Seconds on top of what was needed lately: the server's own scheduling must fit in.
-const SAFETY: f64 = 0.004;
+const SAFETY: f64 = 0.006;
 /// Beyond this many ticks of error the clock is stretched more, and by how much per tick, up to [`MOST_STRETCH`].
 const NEAR_TICKS: f64 = 1.5;
 const STRETCH_PER_TICK: f64 = 0.03;

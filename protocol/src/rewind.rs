@@ -143,9 +143,14 @@ impl Rewind {
         self.draw
     }
 
-    /// Forgets what was measured: another link drives, with a snapshot every so many ticks.
-    pub fn path_changed(&mut self, every: u8) {
+    /// Sets that there is a snapshot every so many ticks, and forgets what was measured.
+    pub fn begin(&mut self, every: u8) {
         self.every = f64::from(every.max(1));
+        self.path_changed();
+    }
+
+    /// Forgets what was measured: bundles come over another link from now on.
+    pub fn path_changed(&mut self) {
         (self.least, self.smooth, self.usual) = (Least::default(), None, None);
     }
 

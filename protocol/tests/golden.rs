@@ -107,12 +107,9 @@ fn greetings_are_as_drawn() {
         key_proof: key().advanced(1).prove(SESSION, Epoch(2), Transport::Quic),
         events_seen: 300,
     });
-    let shadow = Hello::Shadow(Shadow {
-        session: SESSION,
-        epoch: Epoch(2),
-        number: 5,
-        key_proof: key().advanced(1).prove_shadow(SESSION, Epoch(2), 5, Transport::Websocket),
-    });
+    let shadow = Shadow { session: SESSION, epoch: Epoch(2), number: 5, whole: false, key_proof: [0; 32] };
+    let key_proof = key().advanced(1).prove_shadow(&shadow, Transport::Websocket);
+    let shadow = Hello::Shadow(Shadow { key_proof, ..shadow });
     for (name, about, hello) in [
         ("hello-shadow", "Hello::Shadow over websocket at epoch 2, number 5", shadow),
         ("hello-join", "Hello::Join with a proof of the four bytes d0 d1 d2 d3", join),
@@ -382,6 +379,9 @@ fn the_document_states_every_limit_and_code() {
         ("MAX_HANDSHAKES", limits::MAX_HANDSHAKES as u64),
         ("LINK_TIMEOUT", ms(limits::LINK_TIMEOUT)),
         ("KEEP_ALIVE", ms(limits::KEEP_ALIVE)),
+        ("LONG_POLL", ms(limits::LONG_POLL)),
+        ("HTTP_BODY_BYTES", limits::HTTP_BODY_BYTES as u64),
+        ("HTTP_CONNECTIONS", limits::HTTP_CONNECTIONS as u64),
         ("MAX_VIOLATIONS", u64::from(limits::MAX_VIOLATIONS)),
         ("INBOUND_PER_SECOND", u64::from(limits::INBOUND_PER_SECOND)),
         ("INBOUND_BURST", u64::from(limits::INBOUND_BURST)),
@@ -389,6 +389,7 @@ fn the_document_states_every_limit_and_code() {
         ("SWITCH_GRACE", ms(limits::SWITCH_GRACE)),
         ("LINKS_PER_SESSION", limits::LINKS_PER_SESSION as u64),
         ("SHADOWS_PER_SESSION", limits::SHADOWS_PER_SESSION as u64),
+        ("STRANDS", limits::STRANDS as u64),
         ("MAX_EPOCH_STEP", u64::from(limits::MAX_EPOCH_STEP)),
         ("OUTBOX_MESSAGES", limits::OUTBOX_MESSAGES as u64),
         ("OUTBOX_BYTES", limits::OUTBOX_BYTES as u64),

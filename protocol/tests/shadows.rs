@@ -5,7 +5,7 @@ mod support;
 
 use bytes::Bytes;
 use protocol::grant::ResumeKey;
-use protocol::limits::SHADOWS_PER_SESSION;
+use protocol::limits::{SHADOWS_PER_SESSION, STRANDS};
 use protocol::session::client::ClientSession;
 use protocol::wire::Kind;
 use protocol::wire::hello::{Hello, Refusal, Shadow, decode_refusal, encode_hello};
@@ -97,8 +97,9 @@ fn a_shadow_cannot_outlive_its_right() {
     let session = world.players[0].id;
     let (_, _, key) = world.room.grant(1, world.now);
     let hello = |epoch, number, key: &ResumeKey| {
-        let key_proof = key.prove_shadow(session, Epoch(epoch), number, Transport::Quic);
-        Bytes::from(encode_hello(&Hello::Shadow(Shadow { session, epoch: Epoch(epoch), number, key_proof })))
+        let shadow = Shadow { session, epoch: Epoch(epoch), number, whole: false, key_proof: [0; 32] };
+        let key_proof = key.prove_shadow(&shadow, Transport::Quic);
+        Bytes::from(encode_hello(&Hello::Shadow(Shadow { key_proof, ..shadow })))
     };
     let mut link = 1_000;
     let mut said = |world: &mut World, hello: &Bytes| {
@@ -128,6 +129,34 @@ fn a_shadow_cannot_outlive_its_right() {
     }
     assert_eq!(refused(&said(&mut world, &hello(1, 80, &key))), None);
     assert_eq!(refused(&said(&mut world, &hello(1, more, &key))), Some(Refusal::KeyUsed), "too far behind");
+}
+
+#[test]
+fn strands_share_the_work_so_that_one_that_stalls_delays_its_share_alone() {
+    let mut world = world(5);
+    world.chatter = 20;
+    let strands: Vec<_> = (0..STRANDS)
+        .map(|_| {
+            let link = world.dial_link(0, Transport::Udp, CALM, CALM);
+            assert!(world.players[0].session.strand(link, Transport::Udp, world.now));
+            link
+        })
+        .collect();
+    world.run(500);
+    assert_eq!(world.players[0].session.strands().count(), STRANDS);
+    // A stalled stream in its purest form: nothing comes over one of four any more.
+    world.cut(strands[1], Duration::from_secs(3_600));
+    world.players[0].longest_gap = Duration::ZERO;
+    let since = world.tick();
+    world.run(4_000);
+    let gap = world.players[0].longest_gap;
+    assert!(gap < Duration::from_millis(70), "one of four snapshots is missing, never two in a row: {gap:?}");
+    let (own, all) = world.seated(0).executed_since(since);
+    assert!(own * 100 >= all * 99, "bundles repeat what the stalled strand did not bring: {own} of {all}");
+    world.chatter = 0;
+    world.run(500);
+    world.assert_plays(0);
+    assert!(world.players[0].shown.is_empty(), "no compact form over strands");
 }
 
 #[test]

@@ -38,11 +38,11 @@ const MAX_HOST_CHARS: usize = 253;
 #[command(
     name = "server",
     version,
-    about = "Hosts Crosswire: rooms with bots, reachable over UDP, QUIC and WebSocket, and an HTTP lobby to find them.",
+    about = "Hosts Crosswire: rooms with bots, reachable over UDP, QUIC, WebSocket, TCP and HTTP, and a lobby to find them.",
     after_help = "An ADDR is IP:PORT, or just a port. Port 0 picks a free one. Stop the server with Ctrl-C."
 )]
 pub struct Config {
-    /// Where the lobby and WebSocket links listen (TCP).
+    /// Where the lobby, WebSocket links and HTTP links listen (TCP).
     #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:8080", value_parser = listen_address)]
     pub http: SocketAddr,
     /// Where UDP links listen.
@@ -51,6 +51,9 @@ pub struct Config {
     /// Where QUIC links listen (UDP).
     #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:5001", value_parser = listen_address)]
     pub quic: SocketAddr,
+    /// Where bare TCP links listen.
+    #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:5002", value_parser = listen_address)]
+    pub tcp: SocketAddr,
     /// Name or IP that players reach this machine by, if it is not the address they connect to (behind a router, for example).
     #[arg(long, value_name = "HOST", value_parser = host_name)]
     pub public_host: Option<String>,
@@ -186,7 +189,7 @@ mod tests {
         Config::command().debug_assert();
         let config = parse("").expect("the defaults are allowed");
         assert_eq!(config.http, "0.0.0.0:8080".parse().expect("an address"));
-        assert_eq!((config.udp.port(), config.quic.port()), (5000, 5001));
+        assert_eq!((config.udp.port(), config.quic.port(), config.tcp.port()), (5000, 5001, 5002));
         assert_eq!((config.seats, config.bots, config.snapshot_hz), (16, 4, 30));
     }
 

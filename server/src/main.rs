@@ -40,7 +40,7 @@ fn serve(config: &Config) -> Result<(), String> {
     let runtime =
         transport::runtime::runtime().map_err(|error| format!("Cannot start the network threads: {error}."))?;
     let lobby = Lobby::bind(config.http)?;
-    let mut wires_config = transport::ServerConfig::new(config.udp, config.quic);
+    let mut wires_config = transport::ServerConfig::new(config.udp, config.quic, config.tcp);
     wires_config.netcode_key = keys.netcode_key();
     let (listeners, transports) =
         transport::server::bind(wires_config, runtime.handle()).map_err(|error| error.to_string())?;
@@ -49,6 +49,7 @@ fn serve(config: &Config) -> Result<(), String> {
         "http": wires.http.to_string(),
         "udp": wires.udp.to_string(),
         "quic": wires.quic.to_string(),
+        "tcp": wires.tcp.to_string(),
     });
 
     let (directory, host) = directory();

@@ -13,7 +13,7 @@ use protocol::lobby::{Endpoints, Grant, Health, RoomInfo, RoomList};
 use server::lobby::{Keys, Limits, Rate};
 use std::io::{Read, Write};
 use std::time::{Duration, Instant, SystemTime};
-use transport::{Link, Offer};
+use transport::{Link, Offer, WireOptions};
 
 /// A limit so short that a test of it is quick, and so long that a busy machine does not reach it by accident.
 const SHORT: Duration = Duration::from_millis(300);
@@ -45,6 +45,8 @@ fn a_player_finds_the_way_to_a_seat() {
     assert_eq!(grant.endpoints.quic.addr, server.listeners.quic_addr);
     assert_eq!(grant.endpoints.quic.certificate_sha256, server.listeners.certificate_sha256);
     assert_eq!(grant.endpoints.websocket.url, format!("ws://{}/v1/link", server.addr));
+    assert_eq!(grant.endpoints.tcp.addr, server.listeners.tcp_addr);
+    assert_eq!(grant.endpoints.http.url, format!("http://{}/v1/link/http", server.addr));
 
     let path = format!("/v1/sessions/{}/endpoints", grant.session.0);
     let fresh = server.post(&path, Some(&guest.secret), "{}");
@@ -300,12 +302,7 @@ fn a_grant_opens_a_link_over_every_wire() {
     let mut server = Server::start();
     let guest = server.guest("Ripley");
     let grant: Grant = server.post("/v1/rooms/1/seats", Some(&guest.secret), "").json();
-    let Endpoints { udp, quic, websocket } = grant.endpoints;
-    let offers = [
-        Offer::Udp { token: udp.token, server: Some(udp.addr) },
-        Offer::Quic { addr: quic.addr, certificate_sha256: quic.certificate_sha256 },
-        Offer::Websocket { url: websocket.url },
-    ];
+    let offers = Transport::WIRES.map(|wire| Offer::over(wire, grant.endpoints.clone(), WireOptions::default()));
     let mut app = App::new();
     app.add_plugins(server.plugin.take().unwrap());
     let identity = LinkIdentity { player: guest.player, session: grant.session };

@@ -2,7 +2,7 @@
 //!
 //! Peers can make a server see any amount of nonsense, so nonsense is counted, not logged line by line.
 //!
-//! Flow: `udp/server.rs`, `udp/socket.rs`, `quic.rs`, `websocket.rs` -> here -> whoever shows metrics.
+//! Flow: `udp/server.rs`, `udp/socket.rs`, `quic.rs`, `websocket.rs`, `tcp.rs`, `http/` -> here -> whoever shows metrics.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

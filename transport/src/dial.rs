@@ -1,11 +1,15 @@
 //! The client's entrance: an [`Offer`] from the lobby becomes a [`Link`], or a sentence that says why not.
 //!
-//! Flow: grant -> [`Offer`] -> [`dial`] -> `udp/client.rs`, `quic.rs` or `websocket.rs` -> [`Link`].
+//! Flow: grant -> [`Offer`] -> [`dial`] -> `udp/client.rs`, `quic.rs`, `websocket.rs`, `tcp.rs` or `http/client.rs`
+//! -> [`Link`].
 
+use crate::http::HttpMode;
 use crate::link::Link;
 use crate::udp::TokenError;
-use crate::{Timing, quic, udp, websocket};
+use crate::{Timing, http, quic, tcp, udp, websocket};
+use hyper::Uri;
 use protocol::Transport;
+use protocol::lobby::Endpoints;
 use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -32,15 +36,52 @@ pub enum Offer {
         /// `ws://host:port/v1/link`.
         url: String,
     },
+    /// Over `tcp`.
+    Tcp {
+        /// Where to dial.
+        addr: SocketAddr,
+        /// Whether Nagle's algorithm stays on, at both ends: to feel what it costs.
+        nagle: bool,
+    },
+    /// Over `http`.
+    Http {
+        /// `http://host:port/v1/link/http`.
+        url: String,
+        /// How to ask for what the server has.
+        mode: HttpMode,
+    },
+}
+
+/// What a player may choose about a wire besides which one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WireOptions {
+    /// `tcp`: leave Nagle's algorithm on.
+    pub nagle: bool,
+    /// `http`: how to ask for what the server has.
+    pub http: HttpMode,
 }
 
 impl Offer {
+    /// Returns what the lobby's `endpoints` offer over `wire`.
+    pub fn over(wire: Transport, endpoints: Endpoints, options: WireOptions) -> Self {
+        let Endpoints { udp, quic, websocket, tcp, http } = endpoints;
+        match wire {
+            Transport::Udp | Transport::Memory => Self::Udp { token: udp.token, server: Some(udp.addr) },
+            Transport::Quic => Self::Quic { addr: quic.addr, certificate_sha256: quic.certificate_sha256 },
+            Transport::Websocket => Self::Websocket { url: websocket.url },
+            Transport::Tcp => Self::Tcp { addr: tcp.addr, nagle: options.nagle },
+            Transport::Http => Self::Http { url: http.url, mode: options.http },
+        }
+    }
+
     /// Returns the kind of wire.
     pub fn transport(&self) -> Transport {
         match self {
             Self::Udp { .. } => Transport::Udp,
             Self::Quic { .. } => Transport::Quic,
             Self::Websocket { .. } => Transport::Websocket,
+            Self::Tcp { .. } => Transport::Tcp,
+            Self::Http { .. } => Transport::Http,
         }
     }
 }
@@ -52,6 +93,8 @@ impl fmt::Debug for Offer {
             Self::Udp { server, .. } => write!(f, "Offer(udp, {server:?})"),
             Self::Quic { addr, .. } => write!(f, "Offer(quic, {addr})"),
             Self::Websocket { url } => write!(f, "Offer(websocket, {url})"),
+            Self::Tcp { addr, nagle } => write!(f, "Offer(tcp, {addr}, nagle {nagle})"),
+            Self::Http { url, mode } => write!(f, "Offer(http, {url}, {mode:?})"),
         }
     }
 }
@@ -131,7 +174,7 @@ impl DialError {
     }
 
     pub(crate) fn no_answer(transport: Transport, to: impl fmt::Display, after: Duration) -> Self {
-        let blocked = if transport == Transport::Websocket { "the way there" } else { "UDP" };
+        let blocked = if matches!(transport, Transport::Udp | Transport::Quic) { "UDP" } else { "the way there" };
         Self::NoAnswer { transport, to: to.to_string(), after, blocked }
     }
 
@@ -139,8 +182,8 @@ impl DialError {
     pub(crate) fn towards(self, offer: &Offer) -> Self {
         let there = match offer {
             Offer::Udp { server, .. } => server.map(|server| server.to_string()),
-            Offer::Quic { addr, .. } => Some(addr.to_string()),
-            Offer::Websocket { url } => Some(url.clone()),
+            Offer::Quic { addr, .. } | Offer::Tcp { addr, .. } => Some(addr.to_string()),
+            Offer::Websocket { url } | Offer::Http { url, .. } => Some(url.clone()),
         };
         match (self, there) {
             (Self::Full { transport, .. }, Some(to)) => Self::Full { transport, to },
@@ -175,12 +218,32 @@ pub async fn dial_with(offer: Offer, timing: Timing) -> Result<Link, DialError> 
         Offer::Udp { token, server } => udp::client::dial(&token, server, timing).await,
         Offer::Quic { addr, certificate_sha256 } => quic::dial(addr, certificate_sha256, timing).await,
         Offer::Websocket { url } => websocket::dial(&url, timing).await,
+        Offer::Tcp { addr, nagle } => tcp::dial(addr, nagle, timing).await,
+        Offer::Http { url, mode } => http::dial(&url, mode, timing).await,
     }
+}
+
+/// Returns host, port and path of an address with that scheme.
+pub(crate) fn parts(url: &str, scheme: &str) -> Option<(String, u16, String)> {
+    let uri: Uri = url.parse().ok()?;
+    let host = uri.host().filter(|_| uri.scheme_str() == Some(scheme))?;
+    let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+    let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
+    Some((host, uri.port_u16().unwrap_or(80), path))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_come_apart() {
+        let apart = |host: &str, port, path: &str| Some((host.to_owned(), port, path.to_owned()));
+        assert_eq!(parts("ws://example.org:8080/v1/link", "ws"), apart("example.org", 8080, "/v1/link"));
+        assert_eq!(parts("http://[::1]/v1/link?x=1", "http"), apart("::1", 80, "/v1/link?x=1"));
+        assert_eq!(parts("http://example.org/", "ws"), None);
+        assert_eq!(parts("nonsense", "ws"), None);
+    }
 
     #[test]
     fn errors_are_sentences_with_a_next_step() {

@@ -31,7 +31,7 @@ pub(crate) enum Frame {
     Message(Bytes),
 }
 
-/// A length beyond every limit. The stream cannot be read any further.
+/// A length beyond the limit. The stream cannot be read any further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Oversize;
 
@@ -53,12 +53,29 @@ pub(crate) fn encode(stream: &mut BytesMut, message: &Bytes) {
 }
 
 /// Puts messages together again. Holds at most one message and the piece that completed it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Decoder {
     waiting: BytesMut,
+    limit: usize,
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Self::with_limit(limits::MAX_RELIABLE_BYTES)
+    }
 }
 
 impl Decoder {
+    /// Returns a decoder of messages of up to `limit` bytes.
+    pub(crate) fn with_limit(limit: usize) -> Self {
+        Self { waiting: BytesMut::new(), limit }
+    }
+
+    /// Returns whether nothing waits for its rest.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     /// Appends what came next on the stream.
     pub(crate) fn push(&mut self, piece: &[u8]) {
         self.waiting.extend_from_slice(piece);
@@ -73,7 +90,7 @@ impl Decoder {
             return Ok(Some(Frame::Goodbye(reason_of(length.to_le_bytes()[0]))));
         }
         let length = usize::try_from(length).map_err(|_| Oversize)?;
-        if length > limits::MAX_RELIABLE_BYTES {
+        if length > self.limit {
             return Err(Oversize);
         }
         if self.waiting.len() < length.saturating_add(HEADER_BYTES) {

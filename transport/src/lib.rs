@@ -7,15 +7,17 @@
 //! | `udp` | pieces in renet's ordered channel | netcode payload of its own | Latest: no | netcode | connect token |
 //! | `quic` | one stream, length before each message | DATAGRAM frame | Latest: no | TLS 1.3, pinned | none |
 //! | `websocket` | binary frame, byte 0 | binary frame, byte 1 | both | nothing | none |
+//! | `tcp` | frame, kind 0 | frame, kind 1 | both | nothing | none |
+//! | `http` | in a body, numbered | in a body | both, and each call waits for the one before | nothing | none; a bearer after it |
 //! | `memory` | queue | slot | none | nothing | none |
 //!
 //! To add one: a file that moves bytes between a socket and a [`Driver`], a variant of [`Offer`] and of
-//! [`protocol::Transport`], a line in [`dial_with`] and one in `server.rs`. The conformance suite (`tests/conformance.rs`)
+//! [`protocol::Transport`], a line in `dial.rs`, one in `server.rs` and one in `weather/station.rs`. The conformance suite (`tests/conformance.rs`)
 //! is the contract. Start with [`memory`], which is the shortest.
 //!
 //! On a server, let logs of `renetcode` be off: it reports every stranger's nonsense as an error of ours.
 //!
-//! Flow: session <-> [`Link`] <-> `link/driver.rs` <-> `udp`, `quic`, `websocket`, `memory` <-> sockets. Clients start at
+//! Flow: session <-> [`Link`] <-> `link/driver.rs` <-> `udp`, `quic`, `websocket`, `tcp`, `http`, `memory` <-> sockets. Clients start at
 //! [`dial`], servers at [`server::bind`].
 //!
 //! [`Lane::Reliable`]: protocol::Lane::Reliable
@@ -35,6 +37,8 @@ mod counters;
 mod dial;
 mod frames;
 pub mod guard;
+pub mod http;
+mod lanes;
 pub mod link;
 pub mod lobby;
 pub mod maps;
@@ -43,14 +47,18 @@ pub mod player;
 mod quic;
 pub mod runtime;
 pub mod server;
+mod stream;
+mod tcp;
 mod timing;
 pub mod udp;
 pub mod weather;
 pub mod websocket;
 
 pub use counters::Counters;
-pub use dial::{DialError, Offer, dial, dial_with};
+pub use dial::{DialError, Offer, WireOptions, dial, dial_with};
+pub use http::HttpMode;
 pub use link::{Closed, Driver, Identity, Inbound, Link, LinkStats, Lost, SendError, Traffic, link_pair};
 pub use server::{BindError, LinkClosed, LinkSender, LinkSystems, Listeners, ServerConfig, TransportsPlugin};
+pub use stream::tune_tcp;
 pub use timing::Timing;
 pub use weather::{Weather, WeatherStation};

@@ -4,14 +4,14 @@
 //! knows what to hand out. The plugin then spawns an entity for each link that was accepted, whichever thread accepted it,
 //! and says once when it has ended. Sessions see only links.
 //!
-//! Flow: `main` -> [`bind`] -> [`TransportsPlugin`]: `quic.rs`, `websocket.rs` -> [`LinkSender`] -> [`admit`] -> entity;
+//! Flow: `main` -> [`bind`] -> [`TransportsPlugin`]: `quic.rs`, `tcp.rs`, `websocket.rs` -> [`LinkSender`] -> [`admit`] -> entity;
 //! `udp/server.rs` spawns its own; [`announce`] -> [`LinkClosed`] -> sessions.
 
 use crate::counters::Counters;
 use crate::link::{Closed, Link};
 use crate::quic::{self, Certificate};
 use crate::udp::server::UdpHost;
-use crate::{Timing, udp};
+use crate::{Timing, tcp, udp};
 use bevy::app::{App, Plugin, PostUpdate, PreUpdate};
 use bevy::ecs::entity::Entity;
 use bevy::ecs::event::EntityEvent;
@@ -29,6 +29,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::AbortHandle;
 
 /// When the transports run.
 #[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -56,6 +57,8 @@ pub struct ServerConfig {
     pub udp: SocketAddr,
     /// Address of the `quic` transport.
     pub quic: SocketAddr,
+    /// Address of the `tcp` transport.
+    pub tcp: SocketAddr,
     /// Addresses that may stand in connect tokens, besides the one that is bound: those under which players see us.
     pub udp_public: Vec<SocketAddr>,
     /// The key with which the lobby seals connect tokens.
@@ -66,16 +69,19 @@ pub struct ServerConfig {
 
 impl ServerConfig {
     /// Returns a configuration with a new key and the usual patience.
-    pub fn new(udp: SocketAddr, quic: SocketAddr) -> Self {
-        Self { udp, quic, udp_public: Vec::new(), netcode_key: rand::random(), timing: Timing::default() }
+    pub fn new(udp: SocketAddr, quic: SocketAddr, tcp: SocketAddr) -> Self {
+        Self { udp, quic, tcp, udp_public: Vec::new(), netcode_key: rand::random(), timing: Timing::default() }
     }
 }
 
 impl fmt::Debug for ServerConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The key must not reach a log.
-        let Self { udp, quic, udp_public, timing, .. } = self;
-        write!(f, "ServerConfig {{ udp: {udp}, quic: {quic}, udp_public: {udp_public:?}, timing: {timing:?} }}")
+        let Self { udp, quic, tcp, udp_public, timing, .. } = self;
+        write!(
+            f,
+            "ServerConfig {{ udp: {udp}, quic: {quic}, tcp: {tcp}, udp_public: {udp_public:?}, timing: {timing:?} }}"
+        )
     }
 }
 
@@ -87,16 +93,32 @@ pub enum BindError {
     #[error("No certificate could be made: {0}.")]
     Certificate(String),
     /// Another program has the port, most likely another server.
-    #[error("Port {} (UDP) on {} is taken by another program. Stop it or choose another port.", .0.port(), .0.ip())]
-    PortTaken(SocketAddr),
+    #[error("Port {} ({kind}) on {} is taken by another program. Stop it or choose another port.", .address.port(), .address.ip())]
+    PortTaken {
+        /// Where.
+        address: SocketAddr,
+        /// `UDP` or `TCP`.
+        kind: &'static str,
+    },
     /// Anything else that the operating system says.
-    #[error("The server cannot listen on {address} (UDP): {error}.")]
+    #[error("The server cannot listen on {address} ({kind}): {error}.")]
     Socket {
         /// Where.
         address: SocketAddr,
+        /// `UDP` or `TCP`.
+        kind: &'static str,
         /// What it says.
         error: io::Error,
     },
+}
+
+impl BindError {
+    fn from_io(address: SocketAddr, kind: &'static str, error: io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::AddrInUse => Self::PortTaken { address, kind },
+            _ => Self::Socket { address, kind, error },
+        }
+    }
 }
 
 /// What was bound, for the lobby: everything that goes into an offer.
@@ -106,6 +128,8 @@ pub struct Listeners {
     pub udp_addr: SocketAddr,
     /// Address of the `quic` transport, with its port.
     pub quic_addr: SocketAddr,
+    /// Address of the `tcp` transport, with its port.
+    pub tcp_addr: SocketAddr,
     /// SHA-256 of the `quic` certificate.
     pub certificate_sha256: [u8; 32],
     /// Takes links that are accepted elsewhere: the upgrades on the lobby's port.
@@ -162,7 +186,7 @@ const EASY_HANDSHAKES: usize = 32;
 /// Opens the sockets and starts to accept on `runtime`. Add the plugin to the server's app.
 pub fn bind(config: ServerConfig, runtime: &Handle) -> Result<(Listeners, TransportsPlugin), BindError> {
     let _inside = runtime.enter();
-    let ServerConfig { udp, quic, udp_public: mut public, netcode_key, timing } = config;
+    let ServerConfig { udp, quic, tcp, udp_public: mut public, netcode_key, timing } = config;
     let counters = Arc::new(Counters::default());
     let (sender, arrivals) = mpsc::channel(limits::MAX_HANDSHAKES);
     let links = LinkSender {
@@ -177,16 +201,22 @@ pub fn bind(config: ServerConfig, runtime: &Handle) -> Result<(Listeners, Transp
         public.push(udp_addr);
     }
     let host = UdpHost::new(udp_socket, public, netcode_key, timing, counters, runtime)
-        .map_err(|error| BindError::Socket { address: udp, error })?;
+        .map_err(|error| BindError::from_io(udp, "UDP", error))?;
 
     let (quic_socket, quic_addr) = open(quic)?;
     let certificate = Certificate::generate().map_err(|error| BindError::Certificate(error.to_string()))?;
     let certificate_sha256 = certificate.sha256;
     let endpoint = quic::listen(quic_socket, certificate, links.clone(), timing)
-        .map_err(|error| BindError::Socket { address: quic, error })?;
+        .map_err(|error| BindError::from_io(quic, "UDP", error))?;
 
-    let bound = Bound { host, quic: QuicHost { endpoint }, arrivals: Arrivals { links: arrivals } };
-    let listeners = Listeners { udp_addr, quic_addr, certificate_sha256, links };
+    let tcp_failed = |error| BindError::from_io(tcp, "TCP", error);
+    let tcp_socket = tcp::bind(tcp).map_err(tcp_failed)?;
+    let tcp_addr = tcp_socket.local_addr().map_err(tcp_failed)?;
+    let accepting = tcp::listen(tcp_socket, links.clone(), timing).map_err(tcp_failed)?;
+
+    let bound =
+        Bound { host, quic: QuicHost { endpoint }, tcp: TcpHost { accepting }, arrivals: Arrivals { links: arrivals } };
+    let listeners = Listeners { udp_addr, quic_addr, tcp_addr, certificate_sha256, links };
     Ok((listeners, TransportsPlugin { bound: Mutex::new(Some(bound)) }))
 }
 
@@ -195,10 +225,7 @@ fn open(address: SocketAddr) -> Result<(std::net::UdpSocket, SocketAddr), BindEr
         let bound = socket.local_addr()?;
         Ok((socket, bound))
     });
-    socket.map_err(|error| match error.kind() {
-        ErrorKind::AddrInUse => BindError::PortTaken(address),
-        _ => BindError::Socket { address, error },
-    })
+    socket.map_err(|error| BindError::from_io(address, "UDP", error))
 }
 
 /// All transports of a server. Made by [`bind`]; belongs to one app.
@@ -211,6 +238,7 @@ pub struct TransportsPlugin {
 struct Bound {
     host: UdpHost,
     quic: QuicHost,
+    tcp: TcpHost,
     arrivals: Arrivals,
 }
 
@@ -231,6 +259,18 @@ impl Drop for QuicHost {
     }
 }
 
+/// Stops to accept with the app.
+#[derive(Resource)]
+struct TcpHost {
+    accepting: AbortHandle,
+}
+
+impl Drop for TcpHost {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
 /// Marks a link whose end has been announced.
 #[derive(Component)]
 struct Announced;
@@ -246,6 +286,7 @@ impl Plugin for TransportsPlugin {
             .insert_resource(udp::server::renet())
             .insert_resource(bound.host)
             .insert_resource(bound.quic)
+            .insert_resource(bound.tcp)
             .insert_resource(bound.arrivals)
             .add_systems(
                 PreUpdate,

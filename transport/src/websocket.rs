@@ -15,10 +15,12 @@
 
 mod upgrade;
 
+pub(crate) use upgrade::origin_ok;
 pub use upgrade::{Refusal, upgrade_response};
 
 use crate::link::{Closed, Driver, Link, Lost, link_pair};
 use crate::server::LinkSender;
+use crate::stream::{OVERHEAD, Pulse, discard, linger, tune_tcp};
 use crate::{DialError, Timing, frames};
 use bytes::{BufMut, Bytes, BytesMut};
 use futures_util::stream::{SplitSink, SplitStream};
@@ -27,12 +29,10 @@ use protocol::{CloseReason, Lane, Transport, limits};
 use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use std::time::Instant;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
@@ -54,31 +54,8 @@ const MAX_FRAME: usize = limits::MAX_RELIABLE_BYTES + 1;
 const READ_BUFFER: usize = 8 * 1024;
 /// What tungstenite may hold unwritten: one frame and the answers to pings.
 const WRITE_BUFFER: usize = MAX_FRAME + 4 * 1024;
-/// The kernel's send buffer, bytes. Whatever is in it can no longer be replaced by something newer.
-const SEND_BUFFER: usize = 32 * 1024;
-/// The kernel's receive buffer, bytes. Left to itself it grows to megabytes for a session that does not read.
-const RECEIVE_BUFFER: usize = 128 * 1024;
-/// Unsent bytes above which the kernel does not ask for more.
-const UNSENT: u32 = 8 * 1024;
-/// Headers of a TCP segment, bytes: IPv4's 20, TCP's 20 and its timestamps.
-const OVERHEAD: usize = 52;
-/// Reads of up to 4 KiB that are thrown away after a violation, so that its reason arrives: a few messages' worth.
-const DISCARDS: usize = 64;
-/// How often silence is looked for.
-const WATCH_PAUSE: Duration = Duration::from_millis(200);
 /// The violation that has a close code of its own.
 const TEXT_FRAME: &str = "a text frame, where only binary ones belong";
-
-/// Sets up a TCP connection for a game: call it right after `accept` or `connect`.
-pub fn tune_tcp(stream: &TcpStream) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    let socket = socket2::SockRef::from(stream);
-    socket.set_send_buffer_size(SEND_BUFFER)?;
-    socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
-    #[cfg(any(target_os = "android", target_os = "linux"))]
-    socket.set_tcp_notsent_lowat(UNSENT)?;
-    Ok(())
-}
 
 /// Opens a link at a `ws://` address.
 pub(crate) async fn dial(url: &str, timing: Timing) -> Result<Link, DialError> {
@@ -133,40 +110,6 @@ fn config() -> WebSocketConfig {
         .max_frame_size(Some(MAX_FRAME))
 }
 
-/// What reader, writer and watch tell each other.
-struct Pulse {
-    start: Instant,
-    /// When something last came, or when we last let anything come; microseconds since the start.
-    heard: AtomicU64,
-    /// When the write in progress began; zero if there is none.
-    writing: AtomicU64,
-    /// Whether we do not read, because the session does not.
-    waiting: AtomicBool,
-}
-
-impl Pulse {
-    fn new() -> Self {
-        Self {
-            start: Instant::now(),
-            heard: AtomicU64::new(0),
-            writing: AtomicU64::new(0),
-            waiting: AtomicBool::new(false),
-        }
-    }
-
-    fn now(&self) -> u64 {
-        u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX).max(1)
-    }
-
-    fn hear(&self) {
-        self.heard.store(self.now(), Ordering::Relaxed);
-    }
-
-    fn since(&self, moment: u64) -> Duration {
-        Duration::from_micros(self.now().saturating_sub(moment))
-    }
-}
-
 /// Moves bytes until the link ends.
 async fn drive<S>(stream: WebSocketStream<S>, driver: Driver, timing: Timing)
 where
@@ -177,7 +120,7 @@ where
     let end = tokio::select! {
         end = read(&driver, &mut stream, &pulse) => end,
         end = write(&driver, &mut sink, &pulse, &timing) => end,
-        lost = watch(&pulse, &timing) => Closed::Lost(lost),
+        lost = pulse.watch(&timing) => Closed::Lost(lost),
         reason = linger(&driver, &timing) => Closed::ByUs(reason),
     };
     debug!("{:?} over websocket ended: {end}", driver.id());
@@ -191,21 +134,8 @@ where
     // After a close of the peer this flushes the answer; after one of ours it does nothing.
     let _ = timeout(timing.linger, sink.send(close_frame(said))).await;
     let _ = timeout(timing.linger, sink.close()).await;
-    // A socket that is closed with bytes unread resets the connection, and the reset overtakes our reason.
     if let (Closed::Violation(_), Ok(stream)) = (end, sink.reunite(stream)) {
         let _ = timeout(timing.linger, discard(stream.into_inner())).await;
-    }
-}
-
-/// Reads and forgets, until the other end is done or has sent too much.
-async fn discard<S: AsyncRead + Unpin>(mut stream: S) {
-    let mut scratch = [0; 4 * 1024];
-    for _ in 0..DISCARDS {
-        let mut buffer = ReadBuf::new(&mut scratch);
-        let read = std::future::poll_fn(|context| Pin::new(&mut stream).poll_read(context, &mut buffer)).await;
-        if read.is_err() || buffer.filled().is_empty() {
-            return;
-        }
     }
 }
 
@@ -214,13 +144,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     loop {
-        if !driver.has_room() {
-            // Whoever does not read must not be sent to: TCP's window then fills, and the peer waits.
-            pulse.waiting.store(true, Ordering::Relaxed);
-            driver.room().await;
-            pulse.hear();
-            pulse.waiting.store(false, Ordering::Relaxed);
-        }
+        pulse.wait_for_room(driver).await;
         let message = match stream.next().await {
             Some(Ok(message)) => message,
             Some(Err(error)) => return failed(&error),
@@ -272,42 +196,18 @@ where
             _ = ping.tick() => Message::Ping(Bytes::copy_from_slice(&pulse.now().to_le_bytes())),
         };
         let length = message.len();
-        pulse.writing.store(pulse.now(), Ordering::Relaxed);
+        pulse.begin_write();
         if sink.send(message).await.is_err() {
             // The reader finds out why.
             return pending().await;
         }
-        pulse.writing.store(0, Ordering::Relaxed);
+        pulse.end_write();
         driver.add_wire(0, length.saturating_add(frame_header(length)).saturating_add(OVERHEAD));
     }
     let reason = driver.closing().await;
     let _ = sink.send(close_frame(close_code(reason))).await;
     // The reader sees the answer.
     pending().await
-}
-
-/// Returns when nothing has come, or nothing could be written, for too long.
-async fn watch(pulse: &Pulse, timing: &Timing) -> Lost {
-    loop {
-        sleep(WATCH_PAUSE).await;
-        let silent = pulse.since(pulse.heard.load(Ordering::Relaxed)) > timing.silence;
-        if silent && !pulse.waiting.load(Ordering::Relaxed) {
-            return Lost::TimedOut;
-        }
-        let writing = pulse.writing.load(Ordering::Relaxed);
-        if writing > 0 && pulse.since(writing) > timing.silence {
-            return Lost::SlowReader;
-        }
-    }
-}
-
-/// Returns when a close that was asked for has taken long enough, or at once if it is in a hurry.
-async fn linger(driver: &Driver, timing: &Timing) -> CloseReason {
-    let reason = driver.closing().await;
-    if !driver.hurried() {
-        sleep(timing.linger).await;
-    }
-    reason
 }
 
 fn frame(lane: u8, message: &Bytes) -> Message {

@@ -37,6 +37,14 @@ conformance! {
         bounds_a_slow_reader, counts_what_it_carries, stamps_arrivals, sends_the_newest,
         notices_a_client_that_died, notices_a_server_that_died, survives_garbage, gives_up_a_silent_server, takes_many_at_once,
         stops_in_order, stays_open_in_silence;
+    tcp: echoes_on_both_lanes, keeps_order, carries_the_largest_messages, tells_why_it_closes, keeps_its_promises_before_it_closes,
+        bounds_a_slow_reader, counts_what_it_carries, stamps_arrivals, sends_the_newest,
+        notices_a_client_that_died, notices_a_server_that_died, survives_garbage, gives_up_a_silent_server, takes_many_at_once,
+        stops_in_order, stays_open_in_silence;
+    http: echoes_on_both_lanes, keeps_order, carries_the_largest_messages, tells_why_it_closes, keeps_its_promises_before_it_closes,
+        bounds_a_slow_reader, counts_what_it_carries, stamps_arrivals, sends_the_newest,
+        notices_a_client_that_died, notices_a_server_that_died, survives_garbage, gives_up_a_silent_server, takes_many_at_once,
+        stops_in_order, stays_open_in_silence;
 }
 
 fn named(name: &str) -> Transport {
@@ -278,14 +286,15 @@ fn survives_garbage(transport: Transport) {
     for n in 0..400_usize {
         let garbage: Vec<u8> = (0..(n * 13) % 1_500).map(|_| noise()).collect();
         match transport {
-            Transport::Websocket => {
-                let mut tcp = std::net::TcpStream::connect(rig.http).unwrap();
-                let _ = tcp.write_all(&garbage);
-            }
-            _ => {
+            Transport::Udp | Transport::Quic => {
                 let to = if transport == Transport::Udp { rig.listeners.udp_addr } else { rig.listeners.quic_addr };
                 let socket = std::net::UdpSocket::bind(any_port()).unwrap();
                 socket.send_to(&garbage, to).unwrap();
+            }
+            _ => {
+                let to = if transport == Transport::Tcp { rig.listeners.tcp_addr } else { rig.http };
+                let mut tcp = std::net::TcpStream::connect(to).unwrap();
+                let _ = tcp.write_all(&garbage);
             }
         }
     }
@@ -305,6 +314,10 @@ fn gives_up_a_silent_server(transport: Transport) {
         Offer::Udp { token, .. } => Offer::Udp { token, server: udp.local_addr().ok() },
         Offer::Quic { certificate_sha256, .. } => Offer::Quic { addr: udp.local_addr().unwrap(), certificate_sha256 },
         Offer::Websocket { .. } => Offer::Websocket { url: format!("ws://{}/v1/link", tcp.local_addr().unwrap()) },
+        Offer::Http { mode, .. } => {
+            Offer::Http { url: format!("http://{}/v1/link/http", tcp.local_addr().unwrap()), mode }
+        }
+        Offer::Tcp { nagle, .. } => Offer::Tcp { addr: tcp.local_addr().unwrap(), nagle },
     };
     let patience = transport::Timing { handshake: Duration::from_millis(300), ..timing() };
     let started = Instant::now();
@@ -387,6 +400,6 @@ fn stops_in_order(transport: Transport) {
     assert_eq!(told.ends.load(Ordering::Relaxed), 5, "each end is announced once");
 
     let (runtime, listeners) = rig.stop_app();
-    let config = transport::ServerConfig::new(listeners.udp_addr, listeners.quic_addr);
+    let config = transport::ServerConfig::new(listeners.udp_addr, listeners.quic_addr, listeners.tcp_addr);
     eventually("the ports are free again", SOON, || transport::server::bind(config.clone(), runtime.handle()).ok());
 }

@@ -9,12 +9,13 @@ use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use protocol::{Lane, Transport, limits};
 use renetcode::{ClientAuthentication, ConnectToken, NetcodeClient};
+use std::io::{ErrorKind, Read, Write};
 use std::sync::atomic::Ordering;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use support::{IDENTITY, KEY, Rig, SOON, any_port, eventually, receive, timing};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use transport::{BindError, Closed, DialError, Link, Offer, ServerConfig, Timing, udp};
+use transport::{BindError, Closed, DialError, Link, Lost, Offer, ServerConfig, Timing, udp};
 
 fn dial(rig: &Rig, offer: Offer) -> Result<Link, DialError> {
     let impatient = Timing { handshake: Duration::from_millis(600), ..timing() };
@@ -277,6 +278,76 @@ fn a_text_frame_ends_a_websocket_link_with_the_right_code() {
     }
 }
 
+/// Connects to the `tcp` port, says `words` and returns what comes back until the end.
+fn say_over_tcp(rig: &Rig, words: &[u8]) -> Vec<u8> {
+    let mut stream = std::net::TcpStream::connect(rig.listeners.tcp_addr).unwrap();
+    stream.set_read_timeout(Some(SOON)).unwrap();
+    stream.write_all(words).unwrap();
+    let mut heard = Vec::new();
+    let mut piece = [0; 1_024];
+    loop {
+        match stream.read(&mut piece) {
+            Ok(0) => return heard,
+            Ok(length) => heard.extend_from_slice(&piece[..length]),
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => return heard,
+            Err(error) => panic!("the server keeps the connection open: {error}"),
+        }
+    }
+}
+
+#[test]
+fn a_tcp_client_that_speaks_something_else_is_shown_out_without_a_word() {
+    let rig = Rig::new(Transport::Tcp);
+    for hello in [&b"GET / HTTP/1.1\r\n\r\n"[..], b"CWT2\0", b"CWT1\x02", b"CWT1\xFF", b"cwt1\0"] {
+        assert_eq!(say_over_tcp(&rig, hello), b"", "{hello:?}");
+    }
+    // One that dribbles, or says nothing, runs out of time.
+    for hello in [&b""[..], b"CWT"] {
+        let began = Instant::now();
+        assert_eq!(say_over_tcp(&rig, hello), b"");
+        assert!(began.elapsed() < rig.timing.handshake + Duration::from_secs(1));
+    }
+    assert_eq!(rig.listeners.links.counters().handshakes_failed.load(Ordering::Relaxed), 7);
+    rig.pair();
+}
+
+#[test]
+fn frames_that_nobody_sends_end_a_tcp_link_with_the_reason() {
+    let rig = Rig::new(Transport::Tcp);
+    let frame = |length: u32, rest: &[u8]| [&length.to_le_bytes(), rest].concat();
+    let too_long = [vec![1], vec![0; limits::MAX_LATEST_BYTES + 1]].concat();
+    for wrong in [
+        frame(0, &[]),
+        frame(limits::MAX_RELIABLE_BYTES as u32 + 2, &[]),
+        frame(0xFFFF_FEFF, &[]),
+        frame(2, &[4, 0]),
+        frame(3, &[2, 0, 0]),
+        frame(too_long.len() as u32, &too_long),
+    ] {
+        let heard = say_over_tcp(&rig, &[b"CWT1\0", wrong.as_slice()].concat());
+        assert!(heard.starts_with(b"CWT1\0"), "{heard:?}");
+        assert!(heard.ends_with(&[4, 0xFF, 0xFF, 0xFF]), "{wrong:?}: a goodbye with the reason, not {heard:?}");
+        let server = rig.accept();
+        let end = eventually("the link ends", SOON, || server.closed());
+        assert!(matches!(end, Closed::Violation(_)), "{end:?}");
+    }
+}
+
+#[test]
+fn a_tcp_frame_that_dribbles_in_is_given_up_and_holds_nobody_else() {
+    let rig = Rig::new(Transport::Tcp);
+    let mut stream = std::net::TcpStream::connect(rig.listeners.tcp_addr).unwrap();
+    stream.write_all(b"CWT1\0").unwrap();
+    stream.write_all(&60_000_u32.to_le_bytes()).unwrap();
+    let half = rig.accept();
+    let (client, server) = rig.pair();
+    client.send(Lane::Reliable, Bytes::from_static(b"unmoved")).unwrap();
+    receive(&server);
+    let end = eventually("silence is noticed", rig.timing.silence + SOON, || half.closed());
+    assert_eq!(end, Closed::Lost(Lost::TimedOut));
+    assert_eq!(half.stats().queued_bytes, 0);
+}
+
 #[test]
 fn the_wrong_door_is_named() {
     let rig = Rig::new(Transport::Websocket);
@@ -291,9 +362,9 @@ fn the_wrong_door_is_named() {
 #[test]
 fn a_taken_port_is_one_sentence() {
     let rig = Rig::new(Transport::Udp);
-    let config = ServerConfig::new(rig.listeners.udp_addr, any_port());
+    let config = ServerConfig::new(rig.listeners.udp_addr, any_port(), any_port());
     let Err(error) = transport::server::bind(config, rig.runtime.handle()) else { panic!("the port is taken") };
-    assert!(matches!(error, BindError::PortTaken(_)), "{error:?}");
+    assert!(matches!(error, BindError::PortTaken { .. }), "{error:?}");
     assert!(error.to_string().contains("is taken by another program"), "{error}");
 }
 

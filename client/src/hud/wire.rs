@@ -58,7 +58,7 @@ pub(super) fn draw(canvas: &Canvas, status: &Status, sky: &Sky, toast: &Toast, n
         let key = canvas.text(
             pos2(x, y),
             Align2::LEFT_TOP,
-            &format!("F{} ", index + 1),
+            &format!("{} ", index + 1),
             font.clone(),
             palette::ink(palette::QUIET),
         );

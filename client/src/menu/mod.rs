@@ -198,29 +198,37 @@ fn who_and_where(ui: &mut Ui, settings: &mut ResMut<Settings>) -> bool {
         ui.label(rule.font(style::words(style::SMALL)).color(palette::ink(palette::ALARM)));
     }
     ui.label(style::quiet("Wire"));
-    let choices = [None].into_iter().chain(Transport::WIRES.map(Some));
-    ui.columns(1 + Transport::WIRES.len(), |columns| {
-        for (ui, choice) in columns.iter_mut().zip(choices) {
-            ui.spacing_mut().button_padding.x = 4.0;
-            let rgb = choice.map_or(palette::TEXT, palette::wire);
-            let chosen = draft.wire == choice;
-            let name = choice.map_or("auto", Transport::name);
-            let text = RichText::new(name).font(style::numbers(style::SMALL)).color(palette::ink(rgb));
-            let size = vec2(ui.available_width(), style::TARGET - style::GRID);
-            let response = ui.add_sized(size, Button::new(text).wrap_mode(egui::TextWrapMode::Extend));
-            if chosen {
-                let line = response.rect.bottom() - 3.0;
-                let room = response.rect.shrink2(vec2(style::GRID, 0.0));
-                ui.painter().hline(room.x_range(), line, Stroke::new(2.0, palette::ink(rgb)));
+    let choices: Vec<_> = [None].into_iter().chain(Transport::WIRES.map(Some)).collect();
+    for row in choices.chunks(WIRES_PER_ROW) {
+        ui.columns(WIRES_PER_ROW, |columns| {
+            for (ui, choice) in columns.iter_mut().zip(row) {
+                choose_wire(ui, *choice, &mut draft.wire);
             }
-            if response.clicked() {
-                draft.wire = choice;
-            }
-        }
-    });
+        });
+    }
     settings.set_if_neq(draft);
     enter
 }
+
+fn choose_wire(ui: &mut Ui, choice: Option<Transport>, wire: &mut Option<Transport>) {
+    ui.spacing_mut().button_padding.x = 4.0;
+    let rgb = choice.map_or(palette::TEXT, palette::wire);
+    let name = choice.map_or("auto", Transport::name);
+    let text = RichText::new(name).font(style::numbers(style::SMALL)).color(palette::ink(rgb));
+    let size = vec2(ui.available_width(), style::TARGET - style::GRID);
+    let response = ui.add_sized(size, Button::new(text).wrap_mode(egui::TextWrapMode::Extend));
+    if *wire == choice {
+        let line = response.rect.bottom() - 3.0;
+        let room = response.rect.shrink2(vec2(style::GRID, 0.0));
+        ui.painter().hline(room.x_range(), line, Stroke::new(2.0, palette::ink(rgb)));
+    }
+    if response.clicked() {
+        *wire = choice;
+    }
+}
+
+/// Choices of wire side by side: a name needs this much room.
+const WIRES_PER_ROW: usize = 3;
 
 /// Width of the column's inside.
 const COLUMN: f32 = 448.0;

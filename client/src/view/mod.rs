@@ -67,8 +67,7 @@ fn open_layers(
 fn draw_actors(
     picture: Res<crate::picture::Picture>,
     trails: Res<ships::Trails>,
-    effects: Res<effects::Effects>,
-    rewound: Res<rewound::Rewound>,
+    (effects, rewound): (Res<effects::Effects>, Res<rewound::Rewound>),
     time: Res<Time>,
     layers: Res<Layers>,
     mut meshes: ResMut<Assets<Mesh>>,

@@ -34,7 +34,7 @@ impl Host {
         let assets = assets_dir(None)?;
         let number = |n: u64| n.to_string();
         let mut child = Command::new(&program)
-            .args(["--http", &any, "--udp", &any, "--quic", &any])
+            .args(["--http", &any, "--udp", &any, "--quic", &any, "--tcp", &any])
             .args(["--bots", &number(u64::from(options.bots)), "--seed", &number(options.seed)])
             .args(["--snapshot-hz", &number(u64::from(options.snapshot_hz))])
             .args(["--match-seconds", MATCH_SECONDS, "--score-limit", SCORE_LIMIT, "--seats", "32"])

@@ -12,6 +12,7 @@ use crate::tun::{Inside, Side, Tunnel};
 use protocol::Transport;
 use std::time::Duration;
 use tokio::runtime::Runtime;
+use transport::WireOptions;
 use transport::lobby::LobbyClient;
 use transport::maps::{MapShelf, assets_dir};
 use transport::player::Player;
@@ -126,8 +127,13 @@ impl Place {
         seed: u64,
         weather: Option<WeatherStation>,
     ) -> Result<Player, String> {
-        let field =
-            Field { runtime: runtime.handle().clone(), lobby: self.lobby.clone(), maps: self.maps.clone(), weather };
+        let field = Field {
+            runtime: runtime.handle().clone(),
+            lobby: self.lobby.clone(),
+            maps: self.maps.clone(),
+            options: WireOptions::default(),
+            weather,
+        };
         let joined = runtime.block_on(async {
             let room = places(&field.lobby, None, 1).await?.into_iter().next();
             field.join(room.unwrap_or_default(), name, Some(wire), seed).await

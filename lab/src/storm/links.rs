@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
-use transport::{Link, Offer, dial};
+use transport::{Link, Offer, WireOptions, dial};
 
 /// Time between two links of one wire.
 const PAUSE: Duration = Duration::from_millis(70);
@@ -70,7 +70,12 @@ pub(super) async fn over(storm: Arc<Storm>, wire: Transport, pass: Pass) {
         let manner = nonsense.one_of(&MANNERS);
         if let Some(grant) = storm.grant(&pass).await {
             let script = script(&mut nonsense, manner, &grant);
-            visits.spawn(visit(Arc::clone(&storm), offer(wire, grant), manner, script));
+            visits.spawn(visit(
+                Arc::clone(&storm),
+                Offer::over(wire, grant.endpoints, WireOptions::default()),
+                manner,
+                script,
+            ));
         }
         if visits.len() >= AT_ONCE {
             visits.join_next().await;
@@ -78,19 +83,6 @@ pub(super) async fn over(storm: Arc<Storm>, wire: Transport, pass: Pass) {
         sleep(PAUSE).await;
     }
     while visits.join_next().await.is_some() {}
-}
-
-fn offer(wire: Transport, grant: Grant) -> Offer {
-    let endpoints = grant.endpoints;
-    match wire {
-        Transport::Quic => {
-            Offer::Quic { addr: endpoints.quic.addr, certificate_sha256: endpoints.quic.certificate_sha256 }
-        }
-        Transport::Websocket => Offer::Websocket { url: endpoints.websocket.url },
-        Transport::Udp | Transport::Memory => {
-            Offer::Udp { token: endpoints.udp.token, server: Some(endpoints.udp.addr) }
-        }
-    }
 }
 
 /// Writes down everything that will be said, so that it depends on the seed and the grant alone.
@@ -119,7 +111,8 @@ fn script(nonsense: &mut Nonsense, manner: Manner, grant: &Grant) -> Vec<(Lane, 
 async fn visit(storm: Arc<Storm>, offer: Offer, manner: Manner, script: Vec<(Lane, Vec<u8>)>) {
     let port = match offer.transport() {
         Transport::Quic => Port::Quic,
-        Transport::Websocket => Port::Http,
+        Transport::Websocket | Transport::Http => Port::Http,
+        Transport::Tcp => Port::Tcp,
         Transport::Udp | Transport::Memory => Port::Udp,
     };
     let link = dial(offer).await;

@@ -14,8 +14,10 @@ pub enum Port {
     Udp,
     /// The `quic` transport.
     Quic,
-    /// The lobby and the `websocket` transport.
+    /// The lobby and the `websocket` and `http` transports.
     Http,
+    /// The `tcp` transport.
+    Tcp,
     /// The players' own sockets, in the server's name.
     Players,
 }

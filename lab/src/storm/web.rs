@@ -181,7 +181,15 @@ fn frame(first: u8, claimed: u64, body: &[u8]) -> Vec<u8> {
 }
 
 fn json_request(storm: &Storm, nonsense: &mut Nonsense) -> Vec<u8> {
-    let paths = ["/v1/guests", "/v1/rooms", "/v1/rooms/1/seats", "/v1/rooms/-1/seats", "/v1/sessions/7/endpoints"];
+    let paths = [
+        "/v1/guests",
+        "/v1/rooms",
+        "/v1/rooms/1/seats",
+        "/v1/rooms/-1/seats",
+        "/v1/sessions/7/endpoints",
+        "/v1/link/http",
+        "/v1/link/http/7",
+    ];
     let path = nonsense.one_of(&paths);
     let body = match nonsense.below(6) {
         0 => "[".repeat(3_000).into_bytes(),

@@ -4,7 +4,7 @@
 
 use super::{Side, Traffic};
 use crate::report::Percentiles;
-use std::net::IpAddr;
+use std::net::{IpAddr, TcpStream};
 use std::process::{Child, Command};
 use tokio::runtime::Runtime;
 use transport::weather::{Direction, Weather};
@@ -50,6 +50,14 @@ impl Tunnel {
     /// # Errors
     /// None.
     pub fn spawn(&self, _side: Side, _command: &mut Command) -> Result<Child, String> {
+        match *self {}
+    }
+
+    /// Cannot be called.
+    ///
+    /// # Errors
+    /// None.
+    pub fn pace(&self, _stream: &TcpStream, _name: Option<&str>) -> Result<String, String> {
         match *self {}
     }
 

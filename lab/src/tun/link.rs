@@ -20,7 +20,7 @@ use super::{Side, Traffic};
 use crate::report::Percentiles;
 use std::io;
 use std::marker::PhantomData;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command};
 use std::sync::{Arc, Mutex};
@@ -113,6 +113,20 @@ impl Tunnel {
     pub fn spawn(&self, side: Side, command: &mut Command) -> Result<Child, String> {
         let _inside = self.enter(side)?;
         command.spawn().map_err(|error| format!("{}: {error}", command.get_program().to_string_lossy()))
+    }
+
+    /// Chooses who paces a connection (`reno`, `cubic`, `bbr`), if anybody is named, and returns who does.
+    ///
+    /// # Errors
+    /// A sentence: the kernel does not have that one, or this is no TCP connection of the link.
+    pub fn pace(&self, stream: &TcpStream, name: Option<&str>) -> Result<String, String> {
+        let socket = socket2::SockRef::from(stream);
+        if let Some(name) = name {
+            let set = socket.set_tcp_congestion(name.as_bytes());
+            set.map_err(|error| format!("This kernel does not pace connections with `{name}`: {error}."))?;
+        }
+        let name = socket.tcp_congestion().map_err(|error| refusal(&error))?;
+        Ok(String::from_utf8_lossy(&name).trim_end_matches('\0').to_owned())
     }
 
     /// Returns the address of one end.

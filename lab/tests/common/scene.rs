@@ -11,7 +11,7 @@ use protocol::wire::snapshot::Header;
 use protocol::{CloseReason, Lane, Transport};
 use std::time::{Duration, Instant};
 use transport::lobby::LobbyClient;
-use transport::{Closed, Link, Offer, dial};
+use transport::{Closed, Link, Offer, WireOptions, dial};
 
 /// How long an answer may take.
 pub(crate) const ANSWER: Duration = Duration::from_secs(5);
@@ -54,14 +54,7 @@ impl Scene {
 
     /// Opens a link as a client does.
     pub(crate) fn dial(&self, wire: Transport, grant: &Grant) -> Link {
-        let endpoints = grant.endpoints.clone();
-        let offer = match wire {
-            Transport::Quic => {
-                Offer::Quic { addr: endpoints.quic.addr, certificate_sha256: endpoints.quic.certificate_sha256 }
-            }
-            Transport::Websocket => Offer::Websocket { url: endpoints.websocket.url },
-            _ => Offer::Udp { token: endpoints.udp.token, server: Some(endpoints.udp.addr) },
-        };
+        let offer = Offer::over(wire, grant.endpoints.clone(), WireOptions::default());
         self.wait(dial(offer)).unwrap_or_else(|error| panic!("{error}"))
     }
 

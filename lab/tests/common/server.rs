@@ -85,7 +85,7 @@ impl Server {
     /// Starts a server with free ports and waits until it is ready.
     pub(crate) fn start(arguments: &[&str]) -> Self {
         let mut child = command("server")
-            .args(["--http", ANY_PORT, "--udp", ANY_PORT, "--quic", ANY_PORT])
+            .args(["--http", ANY_PORT, "--udp", ANY_PORT, "--quic", ANY_PORT, "--tcp", ANY_PORT])
             .args(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -116,7 +116,7 @@ impl Server {
         server
     }
 
-    /// Returns the address of one of its sockets: `http`, `udp` or `quic`.
+    /// Returns the address of one of its sockets: `http`, `udp`, `quic` or `tcp`.
     pub(crate) fn address(&self, socket: &str) -> String {
         self.ready[socket].as_str().unwrap_or_else(|| panic!("no {socket} in {}", self.ready)).to_owned()
     }

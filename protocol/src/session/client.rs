@@ -96,9 +96,12 @@ enum Stage {
     /// Has asked to carry the match along.
     Asking {
         until: Instant,
+        whole: bool,
     },
     /// Carries the match along.
     Shadow,
+    /// Carries its share of the driving link's snapshots and commands.
+    Strand,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -117,6 +120,8 @@ pub struct ClientSession {
     tried: Epoch,
     /// Number of the last link that asked to carry the match along.
     asked: u32,
+    /// Bundles sent.
+    turn: usize,
     links: BTreeMap<LinkId, Attached>,
     born: Instant,
     recent: VecDeque<(Tick, Command)>,
@@ -142,6 +147,7 @@ impl ClientSession {
             first_key: key,
             tried: Epoch(0),
             asked: 0,
+            turn: 0,
             links: BTreeMap::new(),
             born: now,
             recent: VecDeque::new(),
@@ -178,16 +184,26 @@ impl ClientSession {
     /// Asks on a fresh link to carry the match along, in the compact form. Returns whether a link drives, without which that is not
     /// possible.
     pub fn shadow(&mut self, link: LinkId, transport: Transport, now: Instant) -> bool {
+        self.ask(link, transport, false, now)
+    }
+
+    /// Asks on a fresh link of the driving wire to share its work. Returns whether a link drives.
+    pub fn strand(&mut self, link: LinkId, transport: Transport, now: Instant) -> bool {
+        self.ask(link, transport, true, now)
+    }
+
+    fn ask(&mut self, link: LinkId, transport: Transport, whole: bool, now: Instant) -> bool {
         let epoch = self.epoch();
         if epoch == Epoch(0) {
             return false;
         }
         self.asked = self.asked.saturating_add(1);
         let key = self.first_key.advanced(epoch.0.saturating_sub(1));
-        let key_proof = key.prove_shadow(self.id, epoch, self.asked, transport);
-        let hello = Hello::Shadow(Shadow { session: self.id, epoch, number: self.asked, key_proof });
+        let mut shadow = Shadow { session: self.id, epoch, number: self.asked, whole, key_proof: [0; 32] };
+        shadow.key_proof = key.prove_shadow(&shadow, transport);
+        let hello = Hello::Shadow(shadow);
         let until = now.checked_add(HANDSHAKE_DEADLINE).unwrap_or(now);
-        self.links.insert(link, Attached { transport, epoch: Epoch(0), stage: Stage::Asking { until } });
+        self.links.insert(link, Attached { transport, epoch: Epoch(0), stage: Stage::Asking { until, whole } });
         self.transmit(link, Lane::Reliable, encode_hello(&hello).into());
         true
     }
@@ -264,7 +280,8 @@ impl ClientSession {
             return Err(PeerError::Unexpected);
         }
         if let Some(attached) = self.links.get_mut(&link) {
-            attached.stage = Stage::Shadow;
+            let whole = matches!(attached.stage, Stage::Asking { whole: true, .. });
+            attached.stage = if whole { Stage::Strand } else { Stage::Shadow };
         }
         Ok(())
     }
@@ -379,7 +396,11 @@ impl ClientSession {
             shown: self.claims().unwrap_or_default(),
             commands: self.recent.iter().take(count).map(|(_, command)| *command).collect(),
         };
-        self.transmit(link, Lane::Latest, bundle.encode().into());
+        let strands = self.strands().map(|(link, _)| link).collect::<Vec<_>>();
+        let all: Vec<LinkId> = std::iter::once(link).chain(strands).collect();
+        self.turn = self.turn.wrapping_add(1);
+        let carrier = self.turn.checked_rem(all.len()).and_then(|at| all.get(at)).copied().unwrap_or(link);
+        self.transmit(carrier, Lane::Latest, bundle.encode().into());
         let shadow: Bytes = ShadowCommands { newest, stamp: bundle.stamp }.encode().into();
         let shadows: Vec<_> = self.links.iter().filter(|(_, l)| l.stage == Stage::Shadow).map(|(id, _)| *id).collect();
         shadows.into_iter().for_each(|link| self.transmit(link, Lane::Latest, shadow.clone()));
@@ -469,9 +490,20 @@ impl ClientSession {
         self.links.values().find(|l| l.stage == Stage::Driving).map_or(Epoch(0), |l| l.epoch)
     }
 
-    /// Returns the links that carry the match along, and those that have asked to.
+    /// Returns the links that carry whole snapshots in turn with the driving one.
+    pub fn strands(&self) -> impl Iterator<Item = (LinkId, Transport)> + '_ {
+        self.links.iter().filter(|(_, l)| l.stage == Stage::Strand).map(|(link, l)| (*link, l.transport))
+    }
+
+    /// Returns whether `link` is a strand, or has asked to become one.
+    pub fn is_strand(&self, link: LinkId) -> bool {
+        let stage = self.links.get(&link).map(|l| l.stage);
+        matches!(stage, Some(Stage::Strand | Stage::Asking { whole: true, .. }))
+    }
+
+    /// Returns the links that carry the match along in the compact form, and those that have asked to.
     pub fn shadow_links(&self) -> impl Iterator<Item = (LinkId, Transport)> + '_ {
-        let shadows = |l: &Attached| matches!(l.stage, Stage::Asking { .. } | Stage::Shadow);
+        let shadows = |l: &Attached| matches!(l.stage, Stage::Asking { whole: false, .. } | Stage::Shadow);
         self.links.iter().filter(move |(_, l)| shadows(l)).map(|(link, l)| (*link, l.transport))
     }
 
@@ -501,8 +533,8 @@ impl Attached {
             Stage::Greeting { until }
             | Stage::Welcomed { until }
             | Stage::Draining { until }
-            | Stage::Asking { until } => Some(until),
-            Stage::Driving | Stage::Shadow => None,
+            | Stage::Asking { until, .. } => Some(until),
+            Stage::Driving | Stage::Shadow | Stage::Strand => None,
         }
     }
 }

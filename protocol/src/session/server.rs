@@ -185,7 +185,7 @@ impl ServerSession {
         }
         self.arriving = true;
         self.arrives_by = None;
-        self.rewind.path_changed(facts.snapshot_every);
+        self.rewind.begin(facts.snapshot_every);
         if self.away_since.take().is_some() {
             self.events.push_back(SessionEvent::Back);
         }
@@ -219,11 +219,11 @@ impl ServerSession {
         shadow: &Shadow,
         facts: &RoomFacts,
     ) -> Result<(), Refusal> {
-        let (epoch, number) = (shadow.epoch, shadow.number);
-        if epoch != self.epoch || !self.key.verify_shadow(self.id, epoch, number, transport, &shadow.key_proof) {
+        let ours = shadow.session == self.id && shadow.epoch == self.epoch;
+        if !ours || !self.key.verify_shadow(shadow, transport) {
             return Err(Refusal::KeyUsed);
         }
-        self.shadows.add(link, number)?;
+        self.shadows.add(link, shadow.number, shadow.whole)?;
         self.welcome(link, facts);
         Ok(())
     }
@@ -302,6 +302,7 @@ impl ServerSession {
     fn take_bundle(&mut self, link: LinkId, bundle: &Bundle, arrived: Instant, beat: Beat) {
         if self.arriving && self.driving.is_some_and(|(driving, _)| driving == link) {
             self.arriving = false;
+            self.rewind.path_changed();
             let until = arrived.checked_add(SWITCH_GRACE);
             self.older.iter_mut().for_each(|(_, _, closes)| *closes = closes.or(until));
         }
@@ -356,7 +357,8 @@ impl ServerSession {
         {
             self.transmits.push_back(Transmit { link: *before, lane: Lane::Latest, bytes: bytes.clone() });
         }
-        self.transmit(driving, Lane::Latest, bytes);
+        let carrier = self.shadows.in_turn(driving);
+        self.transmit(carrier, Lane::Latest, bytes);
         let own = full.own.filter(|(_, ship)| ship.alive()).map(|(_, ship)| ship.pos);
         self.transmits.extend(self.shadows.show(full.tick, own, now));
     }

@@ -4,6 +4,9 @@
 //! own ship was, and by how much the command beat its tick. So both ends know what each wire would have felt like, at the cost of a
 //! few bytes, and a shadow can take over the drive at once, because it is open already.
 //!
+//! A *strand* is such a link over the wire that drives: whole snapshots travel over it, in turn with the driving link, so that a stream
+//! which waits for a lost segment delays only its share of them.
+//!
 //! Flow: link → [`Shadows::heard`]; `session::server` → [`Shadows::show`] → link.
 
 use super::Transmit;
@@ -46,6 +49,7 @@ impl Answer {
 #[derive(Clone, Copy, Debug)]
 struct Shadow {
     link: LinkId,
+    whole: bool,
     newest: Tick,
     answer: Answer,
 }
@@ -57,6 +61,8 @@ pub(super) struct Shadows {
     /// Highest number of a wish that was granted, and which of the 64 up to it were.
     highest: u32,
     granted: u64,
+    /// Snapshots that were sent whole.
+    turn: usize,
 }
 
 impl Shadows {
@@ -64,7 +70,7 @@ impl Shadows {
     ///
     /// # Errors
     /// [`Refusal::KeyUsed`] if it was granted before or is 64 or more behind, [`Refusal::TooManyLinks`].
-    pub(super) fn add(&mut self, link: LinkId, number: u32) -> Result<(), Refusal> {
+    pub(super) fn add(&mut self, link: LinkId, number: u32, whole: bool) -> Result<(), Refusal> {
         let (highest, granted) = match number.checked_sub(self.highest) {
             Some(ahead) => (number, self.granted.checked_shl(ahead).unwrap_or(0)),
             None => (self.highest, self.granted),
@@ -77,7 +83,7 @@ impl Shadows {
             return Err(Refusal::TooManyLinks);
         }
         (self.highest, self.granted) = (highest, granted | bit);
-        self.links.push(Shadow { link, newest: Tick(0), answer: Answer::default() });
+        self.links.push(Shadow { link, whole, newest: Tick(0), answer: Answer::default() });
         Ok(())
     }
 
@@ -96,6 +102,14 @@ impl Shadows {
         self.links.iter().map(|shadow| shadow.link)
     }
 
+    /// Returns over which link the next whole snapshot goes: `driving` and the strands take turns.
+    pub(super) fn in_turn(&mut self, driving: LinkId) -> LinkId {
+        let strands = self.links.iter().filter(|shadow| shadow.whole).map(|shadow| shadow.link);
+        let all: Vec<LinkId> = std::iter::once(driving).chain(strands).collect();
+        self.turn = self.turn.wrapping_add(1);
+        self.turn.checked_rem(all.len()).and_then(|at| all.get(at)).copied().unwrap_or(driving)
+    }
+
     /// Takes in what came over `link`. Returns whether it is one of them.
     pub(super) fn heard(&mut self, link: LinkId, commands: ShadowCommands, arrived: Instant, beat: Beat) -> bool {
         let Some(shadow) = self.links.iter_mut().find(|shadow| shadow.link == link) else { return false };
@@ -107,9 +121,9 @@ impl Shadows {
         true
     }
 
-    /// Returns what every one of them is to be told about `tick`, at whose end the own ship was at `own`.
+    /// Returns what every one of them that is no strand is to be told about `tick`, at whose end the own ship was at `own`.
     pub(super) fn show(&mut self, tick: Tick, own: Option<Point>, now: Instant) -> impl Iterator<Item = Transmit> + '_ {
-        self.links.iter_mut().map(move |shadow| Transmit {
+        self.links.iter_mut().filter(|shadow| !shadow.whole).map(move |shadow| Transmit {
             link: shadow.link,
             lane: Lane::Latest,
             bytes: ShadowSnapshot { tick, echo: shadow.answer.take(now), own }.encode().into(),

@@ -29,7 +29,7 @@ pub enum Hello {
     },
     /// I am here already: let this link drive my session.
     Resume(Resume),
-    /// I am here already: let this link carry my match along, in the compact form, while another drives.
+    /// I am here already: let this link carry my match along while another drives, in the compact form or as a strand.
     Shadow(Shadow),
 }
 
@@ -55,6 +55,8 @@ pub struct Shadow {
     pub epoch: Epoch,
     /// Counts such hellos of this session from 1; each is good once.
     pub number: u32,
+    /// It is a *strand*: whole snapshots travel over it, in turn with the driving link. One stalled stream then delays only its share.
+    pub whole: bool,
     /// See [`crate::grant::ResumeKey::prove_shadow`].
     pub key_proof: [u8; 32],
 }

@@ -3,11 +3,14 @@
 //! Flow: `support::world` → [`Player::handle`] → session → [`Player::frame`] → [`Player::session`]'s transmits.
 
 use super::oracle::{Flights, moved};
+use super::room::SNAPSHOT_EVERY;
 use game::{Bot, Command, Map, Phase, Tick};
 use protocol::clock::Clock;
 use protocol::grant::ResumeKey;
+use protocol::interpolate::Interpolator;
 use protocol::pacing::Pacer;
 use protocol::predict::{Outcome, Predictor};
+use protocol::scene::{Scene, compose};
 use protocol::session::PeerError;
 use protocol::session::client::{ClientSession, SessionEvent};
 use protocol::wire::event::{ClientEvent, ServerEvent};
@@ -29,6 +32,9 @@ pub(crate) struct Outcomes {
     pub(crate) demanded: u32,
 }
 
+/// Chooses the command of a tick by what is to be seen.
+pub(crate) type Hand = Box<dyn FnMut(&Scene, Tick) -> Command>;
+
 /// One client.
 pub(crate) struct Player {
     pub(crate) id: SessionId,
@@ -36,6 +42,11 @@ pub(crate) struct Player {
     pub(crate) clock: Clock,
     pub(crate) pacer: Pacer,
     pub(crate) predictor: Predictor,
+    pub(crate) interpolator: Interpolator,
+    /// Somebody else at the stick, who looks at the scene; none for the bot.
+    pub(crate) hand: Option<Hand>,
+    /// What is said of the picture of the others in place of the truth, given its tick and that of the newest command.
+    pub(crate) lie: Option<fn(f64, Tick) -> f64>,
     pub(crate) outcomes: Outcomes,
     /// Number of the last line that came from the server, and of the last one that was told to it.
     pub(crate) heard: u32,
@@ -74,6 +85,9 @@ impl Player {
             clock: Clock::new(now),
             pacer: Pacer::default(),
             predictor: Predictor::default(),
+            interpolator: Interpolator::default(),
+            hand: None,
+            lie: None,
             outcomes: Outcomes::default(),
             heard: 0,
             told: 0,
@@ -168,17 +182,26 @@ impl Player {
 
     /// One frame: flies what is due and queues it.
     pub(crate) fn frame(&mut self, now: Instant) {
-        let mut flew = false;
+        let shown = self.interpolator.advance(&self.clock, SNAPSHOT_EVERY as u8, now);
+        let own_tick = self.pacer.phase().unwrap_or(shown);
+        let own_pos = self.predictor.position(0.0, 0.0);
+        let scene = compose(self.session.snapshots(), shown, &self.predictor, own_pos, own_tick);
+        let mut newest = None;
         while let Some(tick) = self.pacer.due(&self.clock, now) {
             let view = self.session.snapshots().newest().cloned();
-            let command = view.map_or_else(Command::default, |view| self.bot.fly(&view, &self.map));
+            let command = match (&mut self.hand, &scene, view) {
+                (Some(hand), Some(scene), _) => hand(scene, tick),
+                (None, _, Some(view)) => self.bot.fly(&view, &self.map),
+                _ => Command::default(),
+            };
             self.note(tick, command);
             self.predictor.fly(tick, command, &self.map);
             self.session.fly(tick, command);
-            flew = true;
+            newest = Some(tick);
         }
-        if flew {
+        if let Some(newest) = newest {
             self.session.repeat(self.pacer.repetitions());
+            self.session.shows(self.lie.map_or(shown, |lie| lie(shown, newest)));
             self.session.send_commands(now);
         }
     }

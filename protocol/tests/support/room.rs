@@ -56,8 +56,8 @@ pub(crate) struct Room {
 }
 
 impl Room {
-    pub(crate) fn new(map: Arc<Map>, bots: u8, seed: u64, now: Instant) -> Self {
-        let mut arena = Arena::new(map, Rules { match_ticks: 1_200, score_limit: 0 }, seed);
+    pub(crate) fn new(map: Arc<Map>, rules: Rules, bots: u8, seed: u64, now: Instant) -> Self {
+        let mut arena = Arena::new(map, rules, seed);
         let bots: Vec<_> = (0..bots).map(|n| (SeatId(FIRST_BOT + n), Bot::new(seed ^ u64::from(n), 0.6))).collect();
         bots.iter().for_each(|(seat, _)| arena.join(*seat));
         Self {
@@ -187,6 +187,7 @@ impl Room {
             let command = seated.session.command(next);
             let own = seated.session.commands().executed() > executed;
             commands.set(seat, command);
+            commands.set_behind(seat, seated.session.behind(next));
             before.insert(seat, (command, own, *self.arena.ship(seat).unwrap()));
         }
         self.arena.step(&commands, &mut Vec::new());
@@ -220,6 +221,9 @@ impl Room {
                     SessionEvent::Client(ClientEvent::Chat(line)) => {
                         assert_eq!(line, (seated.heard + 1).to_string(), "events from the client, once and in order");
                         seated.heard += 1;
+                    }
+                    SessionEvent::Client(ClientEvent::Rewind { compensate, draw }) => {
+                        seated.session.set_rewind(compensate, draw);
                     }
                     other => seated.reports.push(other),
                 }

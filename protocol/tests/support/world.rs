@@ -9,12 +9,13 @@ use super::link::{End, Weather, Wire};
 use super::player::Player;
 use super::room::Room;
 use super::shipped;
-use game::Tick;
 use game::checksum::Fnv;
 use game::rng::Rng;
+use game::{Map, Rules, Tick};
 use protocol::limits::{LINKS_PER_SESSION, SHADOWS_PER_SESSION};
 use protocol::{Lane, LinkId, Transport};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const STEP: Duration = Duration::from_millis(1);
@@ -39,12 +40,17 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// Returns a room on the map `map` with `bots` bots, and nobody else.
+    /// Returns a room on the shipped map `map` with `bots` bots, and nobody else.
     pub(crate) fn new(map: &str, bots: u8, seed: u64) -> Self {
+        Self::with(shipped(map), Rules { match_ticks: 1_200, score_limit: 0 }, bots, seed)
+    }
+
+    /// Returns a room on `map` with these rules and `bots` bots, and nobody else.
+    pub(crate) fn with(map: Arc<Map>, rules: Rules, bots: u8, seed: u64) -> Self {
         let now = Instant::now();
         Self {
             now,
-            room: Room::new(shipped(map), bots, seed, now),
+            room: Room::new(map, rules, bots, seed, now),
             players: Vec::new(),
             wires: BTreeMap::new(),
             rng: Rng::new(seed),
@@ -67,9 +73,7 @@ impl World {
 
     /// Opens a link and lets the client greet on it.
     pub(crate) fn dial(&mut self, player: usize, transport: Transport, up: Weather, down: Weather) -> LinkId {
-        let link = LinkId(self.next_link);
-        self.next_link += 1;
-        self.wires.insert(link, Wire::new(player, transport, up, down, self.now));
+        let link = self.dial_link(player, transport, up, down);
         self.players[player].session.attach(link, transport, self.now);
         self.collect();
         link
@@ -77,11 +81,17 @@ impl World {
 
     /// Opens a link that shall carry the match along.
     pub(crate) fn dial_shadow(&mut self, player: usize, transport: Transport, up: Weather, down: Weather) -> LinkId {
+        let link = self.dial_link(player, transport, up, down);
+        assert!(self.players[player].session.shadow(link, transport, self.now), "no link drives");
+        self.collect();
+        link
+    }
+
+    /// Opens a link and says nothing on it.
+    pub(crate) fn dial_link(&mut self, player: usize, transport: Transport, up: Weather, down: Weather) -> LinkId {
         let link = LinkId(self.next_link);
         self.next_link += 1;
         self.wires.insert(link, Wire::new(player, transport, up, down, self.now));
-        assert!(self.players[player].session.shadow(link, transport, self.now), "no link drives");
-        self.collect();
         link
     }
 

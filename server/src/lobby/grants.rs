@@ -14,7 +14,7 @@ use crate::config::PublicHost;
 use protocol::grant::{LinkIdentity, Proof, ResumeKey, Sealer, UnixMillis};
 use protocol::ids::{RoomId, SessionId};
 use protocol::limits::GRANT_LIFETIME;
-use protocol::lobby::{Endpoints, Grant, QuicEndpoint, UdpEndpoint, WebsocketEndpoint};
+use protocol::lobby::{Endpoints, Grant, HttpEndpoint, QuicEndpoint, TcpEndpoint, UdpEndpoint, WebsocketEndpoint};
 use std::net::{IpAddr, SocketAddr};
 use std::time::SystemTime;
 use transport::udp::connect_token;
@@ -23,12 +23,14 @@ use transport::{Listeners, Timing};
 /// Where this server's wires end, and how to reach them from outside.
 #[derive(Clone, Debug)]
 pub struct Wires {
-    /// Where the lobby and its WebSocket links listen.
+    /// Where the lobby and its WebSocket and HTTP links listen.
     pub http: SocketAddr,
     /// Where the UDP socket is bound.
     pub udp: SocketAddr,
     /// Where the QUIC socket is bound.
     pub quic: SocketAddr,
+    /// Where the TCP socket is bound.
+    pub tcp: SocketAddr,
     /// SHA-256 of the QUIC certificate.
     pub certificate_sha256: [u8; 32],
     /// The name that players reach this machine by, if the operator gave one.
@@ -38,8 +40,8 @@ pub struct Wires {
 impl Wires {
     /// Returns the wires of a server whose lobby has the address `http`.
     pub fn new(http: SocketAddr, listeners: &Listeners, public_host: Option<PublicHost>) -> Self {
-        let Listeners { udp_addr, quic_addr, certificate_sha256, .. } = *listeners;
-        Self { http, udp: udp_addr, quic: quic_addr, certificate_sha256, public_host }
+        let Listeners { udp_addr, quic_addr, tcp_addr, certificate_sha256, .. } = *listeners;
+        Self { http, udp: udp_addr, quic: quic_addr, tcp: tcp_addr, certificate_sha256, public_host }
     }
 }
 
@@ -81,7 +83,7 @@ impl Granter {
 
     /// Returns where to dial, with a netcode token for one link of `identity`. Whether the session is theirs, the room decides.
     pub(super) fn endpoints(&self, identity: LinkIdentity, local: IpAddr) -> Result<Endpoints, Refusal> {
-        let Wires { http, udp, quic, certificate_sha256, .. } = self.wires;
+        let Wires { http, udp, quic, tcp, certificate_sha256, .. } = self.wires;
         let Self { netcode_key, timing, .. } = self;
         let minted = connect_token(netcode_key, &[udp], &identity.to_user_data(), timing);
         let token = minted.map_err(|error| {
@@ -96,6 +98,8 @@ impl Granter {
             udp: UdpEndpoint { addr: (self.reachable(udp.ip(), local), udp.port()).into(), token },
             quic: QuicEndpoint { addr: (self.reachable(quic.ip(), local), quic.port()).into(), certificate_sha256 },
             websocket: WebsocketEndpoint { url: format!("ws://{name}:{}/v1/link", http.port()) },
+            http: HttpEndpoint { url: format!("http://{name}:{}{}", http.port(), transport::http::PATH) },
+            tcp: TcpEndpoint { addr: (self.reachable(tcp.ip(), local), tcp.port()).into() },
         })
     }
 
@@ -136,6 +140,7 @@ mod tests {
             http: addr("0.0.0.0:8080"),
             udp: addr("0.0.0.0:5000"),
             quic: addr("192.0.2.7:5001"),
+            tcp: addr("0.0.0.0:5002"),
             certificate_sha256: [9; 32],
             public_host: None,
         }
@@ -153,6 +158,8 @@ mod tests {
         assert_eq!(found.udp.addr, addr("10.0.0.3:5000"));
         assert_eq!(found.quic.addr, addr("192.0.2.7:5001"), "bound to one address, so nowhere else");
         assert_eq!(found.websocket.url, "ws://10.0.0.3:8080/v1/link");
+        assert_eq!(found.tcp.addr, addr("10.0.0.3:5002"));
+        assert_eq!(found.http.url, "http://10.0.0.3:8080/v1/link/http");
         let found = endpoints(Wires { http: addr("[::]:8080"), udp: addr("[::]:5000"), ..wires() }, "2001:db8::5");
         assert_eq!(found.udp.addr, addr("[2001:db8::5]:5000"));
         assert_eq!(found.websocket.url, "ws://[2001:db8::5]:8080/v1/link");

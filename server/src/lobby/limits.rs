@@ -37,9 +37,9 @@ pub struct Limits {
     pub head: Duration,
     /// Time for the body of a request and its answer.
     pub request: Duration,
-    /// Life of a connection that never becomes a link, however busy: somebody who does not read answers is gone then, too.
+    /// Life of a connection that never becomes a link and carries none, however busy: somebody who does not read answers is gone then, too.
     pub connection_life: Duration,
-    /// Connections in all. One that has become a link no longer counts here.
+    /// Connections in all. One that has become a link, or carries one, no longer counts here.
     pub connections: usize,
     /// Connections of one address; the machine itself is exempt, so that a local swarm can join.
     pub connections_per_address: usize,

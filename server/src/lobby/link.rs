@@ -1,18 +1,20 @@
-//! `GET /v1/link`: turns an HTTP connection into a WebSocket link.
+//! `/v1/link`: turns an HTTP connection into a WebSocket link, or serves the calls of an `http` link.
 //!
 //! Nobody is asked who they are here: the first message of a link says so, as on every other wire, and never a URL. Whether
 //! the request may become a link at all, and that no other site's web page is behind it, the transport checks.
 //!
-//! Flow: [`super::routes`] → here → [`super::serve`] (after the answer) → `transport::websocket`.
+//! Flow: [`super::routes`] → here → [`super::serve`] (after the answer) → `transport::websocket`; or → `transport::http`.
 
-use super::problem::Refusal;
-use super::routes::Shared;
+use super::limits::WRITE_COST;
+use super::problem::{Number, Refusal};
+use super::routes::{Shared, pay};
 use super::serve::{Connection, Handover};
-use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use axum::{Extension, Json};
+use protocol::lobby::HttpLink;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use transport::websocket::upgrade_response;
@@ -33,4 +35,42 @@ pub(super) async fn upgrade(
     };
     connection.hand_over(Handover { upgrade: hyper::upgrade::on(&mut request), handshake });
     Ok(response.map(|()| Body::empty()))
+}
+
+/// `POST /v1/link/http`: opens a link whose bytes travel in calls.
+pub(super) async fn open_http(
+    State(shared): State<Arc<Shared>>,
+    Extension(connection): Extension<Connection>,
+    request: Request,
+) -> Result<(StatusCode, Json<HttpLink>), Refusal> {
+    let opened = shared.http.open(&request, connection.remote).map_err(|refusal| match refusal.status {
+        StatusCode::FORBIDDEN => Refusal::ForeignOrigin,
+        _ => Refusal::RoomsBusy,
+    })?;
+    Ok((StatusCode::CREATED, Json(opened)))
+}
+
+/// `/v1/link/http/{link}`: a call of such a link. One that shows the link's bearer is limited by the link, all others pay.
+pub(super) async fn http(
+    State(shared): State<Arc<Shared>>,
+    Extension(connection): Extension<Connection>,
+    link: Result<Number<u64>, Refusal>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let visit = link.and_then(|Number(link)| {
+        shared.http.visit(link, request.headers()).map_err(|refusal| match refusal.status {
+            StatusCode::NOT_FOUND => Refusal::LinkUnknown,
+            _ => Refusal::LinkForeign,
+        })
+    });
+    match visit {
+        Ok(visit) => {
+            connection.belongs_to(&visit);
+            Ok(visit.serve(request).await.map(Body::new))
+        }
+        Err(refusal) => {
+            pay(&shared.requests, connection.remote.ip(), WRITE_COST)?;
+            Err(refusal)
+        }
+    }
 }

@@ -43,6 +43,12 @@ pub(super) enum Refusal {
     /// No body was expected.
     #[error("This request takes no content. Is your game up to date?")]
     NoBodyExpected,
+    /// The link of a call has ended, or never was.
+    #[error("This connection is over. Start the game to play.")]
+    LinkUnknown,
+    /// A call without the bearer of its link.
+    #[error("This is somebody else's connection. Start the game to play.")]
+    LinkForeign,
     /// There is nothing at this path.
     #[error("There is nothing at this address. Check it for typing mistakes.")]
     NotFound,
@@ -88,6 +94,8 @@ impl Refusal {
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "Server error"),
             Self::Invalid(_) | Self::NoBodyExpected => (StatusCode::UNPROCESSABLE_ENTITY, "Value not allowed"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "Wrong method"),
+            Self::LinkUnknown => (StatusCode::NOT_FOUND, "Unknown link"),
+            Self::LinkForeign => (StatusCode::UNAUTHORIZED, "Foreign link"),
             Self::NotFound => (StatusCode::NOT_FOUND, "Not found"),
             Self::NotJson => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Wrong content type"),
             Self::RoomFull(_) => (StatusCode::CONFLICT, "Room full"),
@@ -111,7 +119,9 @@ impl IntoResponse for Refusal {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         match self {
             Self::TooOften(wait) => drop(headers.insert(header::RETRY_AFTER, seconds(wait).into())),
-            Self::Unauthorized => drop(headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
+            Self::Unauthorized | Self::LinkForeign => {
+                drop(headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
+            }
             Self::UpgradeRequired => drop(headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"))),
             _ => {}
         }

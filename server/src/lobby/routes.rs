@@ -9,9 +9,13 @@
 //! POST /v1/rooms/{room}/seats              -> Grant      201   bearer
 //! POST /v1/sessions/{id}/endpoints         -> Endpoints  200   bearer
 //! GET  /v1/link                            -> WebSocket
+//! POST /v1/link/http                       -> HttpLink   201
+//! POST /v1/link/http/{link}                -> what was seen         the link's bearer
+//! GET  /v1/link/http/{link}                -> what there is         the link's bearer
 //! ```
 //!
-//! The order of checks is: account of the address, path and method, bearer, body, values. Handlers do no more than that: what a
+//! The order of checks is: account of the address, path and method, bearer, body, values; for the calls of a link its bearer comes
+//! first, because nobody else pays for those who play. Handlers do no more than that: what a
 //! room is, the rooms know.
 //!
 //! Flow: [`super::serve`] → here → [`super::auth`], [`crate::directory`], [`super::grants`], [`super::link`].
@@ -30,7 +34,7 @@ use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{Html, Response};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use axum::{Extension, Json, Router};
 use protocol::grant::LinkIdentity;
 use protocol::ids::{PlayerId, RoomId, SessionId};
@@ -48,7 +52,9 @@ use transport::LinkSender;
 const PAGE: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Crosswire</title>\
     <h1>Crosswire</h1><p>A game server is running here. To join, start the Crosswire game and enter the address of this page.\
     </p></html>\n";
-/// Sent with every answer (OWASP REST security): nothing here is to be cached, framed, sniffed or run.
+/// Where a link over `http` is called.
+const LINK_CALLS: &str = "/v1/link/http/{link}";
+/// Sent with every answer but those of links (OWASP REST security): nothing here is to be cached, framed, sniffed or run.
 const SECURITY_HEADERS: [(HeaderName, HeaderValue); 4] = [
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),
@@ -63,7 +69,8 @@ pub(super) struct Shared {
     directory: Directory,
     granter: Granter,
     limits: Limits,
-    requests: Mutex<RateLimiter>,
+    pub(super) http: transport::http::Host,
+    pub(super) requests: Mutex<RateLimiter>,
     rooms: Mutex<RateLimiter>,
 }
 
@@ -73,7 +80,8 @@ impl Shared {
         let granter = Granter::new(&keys, wires);
         let requests = RateLimiter::new(limits.requests, limits.local_requests, limits::COUNTED_ADDRESSES);
         let rooms = RateLimiter::new(limits.rooms, limits.local_rooms, limits::COUNTED_ADDRESSES);
-        Self { keys, links, directory, granter, limits, requests: requests.into(), rooms: rooms.into() }
+        let http = transport::http::Host::new(links.clone());
+        Self { keys, links, http, directory, granter, limits, requests: requests.into(), rooms: rooms.into() }
     }
 }
 
@@ -87,12 +95,15 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/rooms/{room}/seats", post(new_seat))
         .route("/v1/sessions/{session}/endpoints", post(new_endpoints))
         .route("/v1/link", get(link::upgrade))
+        .route(transport::http::PATH, post(link::open_http))
         .fallback(|| async { Refusal::NotFound })
         .method_not_allowed_fallback(|| async { Refusal::MethodNotAllowed })
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(from_fn_with_state(shared.clone(), deadline))
         .layer(from_fn_with_state(shared.clone(), account))
         .layer(from_fn(security_headers))
+        // Behind the layers: calls of links have limits of their own.
+        .route(LINK_CALLS, any(link::http))
         .with_state(shared)
 }
 
@@ -215,7 +226,7 @@ async fn security_headers(request: Request, next: Next) -> Response {
     response
 }
 
-fn pay(accounts: &Mutex<RateLimiter>, peer: IpAddr, cost: f64) -> Result<(), Refusal> {
+pub(super) fn pay(accounts: &Mutex<RateLimiter>, peer: IpAddr, cost: f64) -> Result<(), Refusal> {
     let mut accounts = accounts.lock().unwrap_or_else(PoisonError::into_inner);
     accounts.pay(peer, cost, Instant::now()).map_err(Refusal::TooOften)
 }

@@ -21,12 +21,13 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
-use transport::{LinkSender, websocket};
+use transport::http::{Held, Visit};
+use transport::{LinkSender, tune_tcp, websocket};
 
 /// What a request can know about the connection that it came in on.
 #[derive(Clone, Debug)]
@@ -36,7 +37,14 @@ pub(super) struct Connection {
     /// The address of ours that they have reached.
     pub local: SocketAddr,
     handover: Arc<Mutex<Option<Handover>>>,
+    /// The place that it takes; none once it belongs to a link.
+    place: Arc<Mutex<Option<Place>>>,
+    /// The `http` link whose calls come in on it.
+    link: Arc<Mutex<Option<Held>>>,
 }
+
+/// A place among all connections, and among those of an address.
+type Place = (OwnedSemaphorePermit, Counted);
 
 /// A connection that is about to become a link.
 #[derive(Debug)]
@@ -50,12 +58,35 @@ pub(super) struct Handover {
 impl Connection {
     /// Asks the connection's task to make a link of what follows the answer.
     pub(super) fn hand_over(&self, handover: Handover) {
-        *self.handover.lock().unwrap_or_else(PoisonError::into_inner) = Some(handover);
+        *locked(&self.handover) = Some(handover);
+    }
+
+    /// Notes that this connection carries calls of a link: then it counts as one, and lives for as long.
+    pub(super) fn belongs_to(&self, visit: &Visit) {
+        let mut link = locked(&self.link);
+        if link.as_ref().is_none_or(|link| !link.lives()) {
+            *link = visit.hold();
+            if link.is_some() {
+                self.leave_place();
+            }
+        }
+    }
+
+    fn is_of_a_link(&self) -> bool {
+        locked(&self.link).as_ref().is_some_and(Held::lives)
+    }
+
+    fn leave_place(&self) {
+        drop(locked(&self.place).take());
     }
 
     fn take_handover(&self) -> Option<Handover> {
-        self.handover.lock().unwrap_or_else(PoisonError::into_inner).take()
+        locked(&self.handover).take()
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Accepts and serves until `stop` turns true or its sender is gone; then lets open requests finish for [`GRACE`].
@@ -109,21 +140,17 @@ struct Server {
 
 impl Server {
     /// Serves one connection to its end. `place` is given back when it stops speaking HTTP.
-    async fn connection(
-        self: Arc<Self>,
-        stream: TcpStream,
-        remote: SocketAddr,
-        place: (OwnedSemaphorePermit, Counted),
-    ) {
+    async fn connection(self: Arc<Self>, stream: TcpStream, remote: SocketAddr, place: Place) {
         let Ok(local) = stream.local_addr() else { return };
-        if let Err(error) = websocket::tune_tcp(&stream) {
+        if let Err(error) = tune_tcp(&stream) {
             tracing::debug!("{remote}: {error}");
         }
-        let connection = Connection { remote, local, handover: Arc::default() };
+        let place = Arc::new(Mutex::new(Some(place)));
+        let connection = Connection { remote, local, handover: Arc::default(), place, link: Arc::default() };
         if let Err(error) = self.http(stream, &connection).await {
             tracing::debug!("{remote}: {error}");
         }
-        drop(place);
+        connection.leave_place();
         let Some(Handover { upgrade, handshake }) = connection.take_handover() else { return };
         let upgraded = timeout(UPGRADE_DEADLINE, upgrade).await;
         drop(handshake);
@@ -145,10 +172,14 @@ impl Server {
         http.max_headers(MAX_HEADERS);
         let mut serving = pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
         let mut stop = self.stop.clone();
-        tokio::select! {
-            served = serving.as_mut() => return served,
-            () = sleep(self.limits.connection_life) => {}
-            () = asked(&mut stop) => {}
+        loop {
+            tokio::select! {
+                served = serving.as_mut() => return served,
+                () = sleep(self.limits.connection_life) => if !connection.is_of_a_link() {
+                    break;
+                },
+                () = asked(&mut stop) => break,
+            }
         }
         serving.as_mut().graceful_shutdown();
         timeout(GRACE, serving).await.unwrap_or(Ok(()))

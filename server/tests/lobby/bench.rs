@@ -70,7 +70,7 @@ impl Server {
         let lobby = Lobby::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let addr = lobby.local_addr();
         let free = || "127.0.0.1:0".parse().unwrap();
-        let config = ServerConfig { netcode_key: keys.netcode_key(), ..ServerConfig::new(free(), free()) };
+        let config = ServerConfig { netcode_key: keys.netcode_key(), ..ServerConfig::new(free(), free(), free()) };
         let (listeners, plugin) = transport::server::bind(config, runtime.handle()).unwrap();
         let wires = Wires::new(addr, &listeners, None);
         let links = listeners.links.clone();

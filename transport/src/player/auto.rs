@@ -31,9 +31,10 @@ pub(super) struct Auto {
     moved_up: Option<Instant>,
 }
 
-/// Returns all wires, the best first, but `first` before them.
+/// Returns the wires that are raced, the best first, but `first` before them if it is one of them.
 pub(super) fn order(first: Option<Transport>) -> Vec<Transport> {
-    let others = Transport::WIRES.into_iter().filter(|wire| Some(*wire) != first);
+    let first = first.filter(|wire| Transport::RACE.contains(wire));
+    let others = Transport::RACE.into_iter().filter(|wire| Some(*wire) != first);
     first.into_iter().chain(others).collect()
 }
 
@@ -50,7 +51,7 @@ impl Auto {
 
     /// Returns the wires that are better than `driving`, if it is time to try them.
     pub(super) fn better(&mut self, driving: Transport, now: Instant) -> Option<Vec<Transport>> {
-        let better: Vec<_> = Transport::WIRES.into_iter().take_while(|wire| *wire != driving).collect();
+        let better: Vec<_> = Transport::RACE.into_iter().take_while(|wire| *wire != driving).collect();
         if !self.on || self.moving_up || better.is_empty() || self.next.is_none_or(|next| next > now) {
             return None;
         }
@@ -101,7 +102,7 @@ impl Player {
         let free = !self.dialing.is_busy() && !self.session.is_attaching() && self.retry_at.is_none_or(|at| at <= now);
         if silent && free {
             self.failing_over = true;
-            let others = Transport::WIRES.into_iter().filter(|wire| *wire != driving);
+            let others = Transport::RACE.into_iter().filter(|wire| *wire != driving);
             let wires: Vec<_> = others.chain([driving]).collect();
             self.dialing.begin(&wires, now);
         }
@@ -114,7 +115,7 @@ impl Player {
             self.end("The connection was lost and could not be made again. Check the network, then join again.".into());
         } else if !self.dialing.is_busy() && !self.session.is_attaching() && self.retry_at.is_some_and(|at| at <= now) {
             self.retry_at = now.checked_add(RETRY_EVERY);
-            self.dialing.begin(&Transport::WIRES, now);
+            self.dialing.begin(&Transport::RACE, now);
         }
     }
 
@@ -167,9 +168,10 @@ mod tests {
 
     #[test]
     fn the_wire_that_worked_last_is_tried_first() {
-        assert_eq!(order(None), Transport::WIRES);
+        assert_eq!(order(None), Transport::RACE);
+        assert_eq!(order(Some(Transport::Tcp)), Transport::RACE, "only on request");
         let order = order(Some(WEBSOCKET));
-        assert_eq!((order[0], order[1], order.len()), (WEBSOCKET, UDP, Transport::WIRES.len()));
+        assert_eq!((order[0], order[1], order.len()), (WEBSOCKET, UDP, Transport::RACE.len()));
     }
 
     #[test]

@@ -9,7 +9,7 @@
 //! [`Dialing::poll`].
 
 use crate::lobby::LobbyClient;
-use crate::{Link, Offer, Timing, WeatherStation, dial};
+use crate::{Link, Offer, Timing, WeatherStation, WireOptions, dial};
 use protocol::limits::HANDSHAKE_DEADLINE;
 use protocol::lobby::{Endpoints, Guest};
 use protocol::{SessionId, Transport};
@@ -33,6 +33,8 @@ pub(super) struct Dialing {
     guest: Guest,
     session: SessionId,
     endpoints: Endpoints,
+    /// What the player has chosen about single wires.
+    options: WireOptions,
     /// What the links pass through on their way.
     weather: Option<WeatherStation>,
     /// The connect token of the grant is good for one link only.
@@ -53,6 +55,7 @@ impl Dialing {
         guest: Guest,
         session: SessionId,
         endpoints: Endpoints,
+        options: WireOptions,
         weather: Option<WeatherStation>,
     ) -> Self {
         Self {
@@ -61,6 +64,7 @@ impl Dialing {
             guest,
             session,
             endpoints,
+            options,
             weather,
             token_fresh: true,
             running: Vec::new(),
@@ -127,7 +131,7 @@ impl Dialing {
     pub(super) fn dial(&mut self, wire: Transport) -> oneshot::Receiver<Dialled> {
         let fresh = wire != Transport::Udp || std::mem::take(&mut self.token_fresh);
         let (lobby, guest, session) = (self.lobby.clone(), self.guest.clone(), self.session);
-        let weather = self.weather.clone();
+        let (weather, options) = (self.weather.clone(), self.options);
         let known = fresh.then(|| self.endpoints.clone());
         let (done, answer) = oneshot::channel();
         self.runtime.spawn(async move {
@@ -137,7 +141,7 @@ impl Dialing {
             };
             let link = match endpoints {
                 Ok(endpoints) => {
-                    let offer = offer(wire, endpoints);
+                    let offer = Offer::over(wire, endpoints, options);
                     let link = match weather {
                         Some(station) => station.dial(offer, Timing::default()).await,
                         None => dial(offer).await,
@@ -186,17 +190,5 @@ impl Dialing {
     /// Returns the wire that was started last.
     pub(super) fn wire(&self) -> Option<Transport> {
         self.running.last().map(|(wire, _)| *wire)
-    }
-}
-
-fn offer(wire: Transport, endpoints: Endpoints) -> Offer {
-    match wire {
-        Transport::Udp | Transport::Memory => {
-            Offer::Udp { token: endpoints.udp.token, server: Some(endpoints.udp.addr) }
-        }
-        Transport::Quic => {
-            Offer::Quic { addr: endpoints.quic.addr, certificate_sha256: endpoints.quic.certificate_sha256 }
-        }
-        Transport::Websocket => Offer::Websocket { url: endpoints.websocket.url },
     }
 }

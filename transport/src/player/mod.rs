@@ -21,6 +21,7 @@ mod netcode;
 mod rewind;
 mod shadows;
 mod status;
+mod strands;
 mod wires;
 
 pub use netcode::Netcode;
@@ -29,7 +30,7 @@ pub use wires::{Role, Truth, WireReport};
 
 use crate::lobby::LobbyClient;
 use crate::maps::MapShelf;
-use crate::{Closed, Link, WeatherStation};
+use crate::{Closed, Link, WeatherStation, WireOptions};
 use auto::Auto;
 use dialing::Dialing;
 use game::tick::TICK_SECONDS;
@@ -52,6 +53,7 @@ use shadows::Shadows;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use strands::Strands;
 use tokio::runtime::Handle;
 use tracing::debug;
 use wires::{Flights, Gauge, News};
@@ -109,6 +111,8 @@ pub struct Entry {
     pub wire: Option<Transport>,
     /// The wire that *auto* tries first: the one that drove the last time, see [`Player::worked`]. None to begin with the best.
     pub first: Option<Transport>,
+    /// What is chosen about single wires.
+    pub options: WireOptions,
     /// The weather that every link of this player passes through; none for the network as it is.
     pub weather: Option<WeatherStation>,
 }
@@ -122,6 +126,7 @@ pub struct Player {
     /// What each link is like.
     gauges: BTreeMap<LinkId, Gauge>,
     shadows: Shadows,
+    strands: Strands,
     flights: Flights,
     leaving: Vec<(Link, Instant)>,
     /// What links that are gone have moved.
@@ -161,9 +166,10 @@ pub struct Player {
 impl Player {
     /// Begins to take a seat.
     pub fn join(runtime: &Handle, entry: Entry, now: Instant) -> Self {
-        let Entry { lobby, guest, grant, maps, wire, first, weather } = entry;
+        let Entry { lobby, guest, grant, maps, wire, first, options, weather } = entry;
         let session = ClientSession::new(grant.session, grant.proof, ResumeKey(grant.resume_key), now);
-        let mut dialing = Dialing::new(runtime.clone(), lobby, guest, grant.session, grant.endpoints, weather);
+        let Grant { session: id, endpoints, .. } = grant;
+        let mut dialing = Dialing::new(runtime.clone(), lobby, guest, id, endpoints, options, weather);
         dialing.begin(&wire.map_or_else(|| auto::order(first), |wire| vec![wire]), now);
         Self {
             maps,
@@ -172,6 +178,7 @@ impl Player {
             links: BTreeMap::new(),
             gauges: BTreeMap::new(),
             shadows: Shadows::default(),
+            strands: Strands::default(),
             flights: Flights::default(),
             leaving: Vec::new(),
             closed_wire_bytes: (0, 0),
@@ -219,6 +226,7 @@ impl Player {
         self.come_back(now);
         self.move_up(now);
         self.cast_shadows(now);
+        self.twine(now);
         while let Some(close) = self.session.poll_close() {
             if let Some(link) = self.links.remove(&close.link) {
                 self.say_goodbye(link, close.reason, now);

@@ -28,11 +28,13 @@ pub struct Netcode {
     pub interpolation: bool,
     /// The server judges the rail by what its shooter saw.
     pub compensation: bool,
+    /// A `websocket` that stalls gets strands: more links that share its work.
+    pub strands: bool,
 }
 
 impl Default for Netcode {
     fn default() -> Self {
-        Self { pacing: true, prediction: true, smoothing: true, interpolation: true, compensation: true }
+        Self { pacing: true, prediction: true, smoothing: true, interpolation: true, compensation: true, strands: true }
     }
 }
 

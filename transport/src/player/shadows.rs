@@ -88,8 +88,9 @@ impl Player {
         }
     }
 
+    /// Returns whether `link` carries the match along, in the compact form or as a strand.
     pub(super) fn is_shadow(&self, link: LinkId) -> bool {
-        self.session.shadow_links().any(|(shadow, _)| shadow == link)
+        self.session.is_strand(link) || self.session.shadow_links().any(|(shadow, _)| shadow == link)
     }
 
     pub(super) fn end_shadow(&mut self, link: LinkId, now: Instant) {
@@ -130,8 +131,9 @@ impl Player {
         let driving = self.session.driving().map(|(link, wire)| (link, wire, Role::Driving));
         let shadows = self.session.shadow_links().map(|(link, wire)| (link, wire, Role::Shadow));
         let report = |(id, wire, role): (LinkId, Transport, Role)| {
-            let stats = self.links.get(&id)?.stats();
-            let bytes = (stats.wire_in, stats.wire_out);
+            let strands = self.session.strands().map(|(strand, _)| strand).filter(|_| role == Role::Driving);
+            let stats = std::iter::once(id).chain(strands).filter_map(|id| Some(self.links.get(&id)?.stats()));
+            let bytes = stats.fold((0, 0), |(inward, outward), s| (inward + s.wire_in, outward + s.wire_out));
             let gauge = self.gauges.get(&id).cloned().unwrap_or_default();
             Some(gauge.report((wire, role), bytes, self.snapshot_every, &self.clock, now))
         };

@@ -14,6 +14,17 @@ pub enum Direction {
     Down,
 }
 
+impl Direction {
+    /// Returns the other one.
+    #[must_use]
+    pub const fn against(self) -> Self {
+        match self {
+            Self::Up => Self::Down,
+            Self::Down => Self::Up,
+        }
+    }
+}
+
 /// Everything that decides about a packet that enters now.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sky {

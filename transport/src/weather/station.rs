@@ -13,6 +13,7 @@ use super::dice::mix_seeds;
 use super::later;
 use super::relay;
 use super::sky::{Direction, Sky};
+use crate::dial::parts;
 use crate::udp::first_address;
 use crate::{DialError, Link, Offer, Timing, dial_with};
 use protocol::Transport;
@@ -20,7 +21,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
-use tokio_tungstenite::tungstenite::http::Uri;
 
 /// What the weather has done over one wire, both directions together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -160,9 +160,18 @@ impl WeatherStation {
                 *addr = relay::udp(self.clone(), Transport::Quic, *addr).await.map_err(DialError::Local)?;
             }
             Offer::Websocket { url } => {
-                let Some((host, port, path)) = parts(url) else { return Ok(routed) };
+                let Some((host, port, path)) = parts(url, "ws") else { return Ok(routed) };
                 let relay = relay::tcp(self.clone(), Transport::Websocket, host, port);
                 *url = format!("ws://{}{path}", relay.await.map_err(DialError::Local)?);
+            }
+            Offer::Tcp { addr, .. } => {
+                let relay = relay::tcp(self.clone(), Transport::Tcp, addr.ip().to_string(), addr.port());
+                *addr = relay.await.map_err(DialError::Local)?;
+            }
+            Offer::Http { url, .. } => {
+                let Some((host, port, path)) = parts(url, "http") else { return Ok(routed) };
+                let relay = relay::tcp_connections(self.clone(), Transport::Http, host, port);
+                *url = format!("http://{}{path}", relay.await.map_err(DialError::Local)?);
             }
         }
         Ok(routed)
@@ -210,27 +219,9 @@ fn chosen(wire: Option<Transport>) -> Vec<Transport> {
     wire.map_or_else(|| Transport::WIRES.to_vec(), |wire| vec![wire])
 }
 
-/// Returns host, port and path of a `ws://` address.
-fn parts(url: &str) -> Option<(String, u16, String)> {
-    let uri: Uri = url.parse().ok()?;
-    let host = uri.host().filter(|_| uri.scheme_str() == Some("ws"))?;
-    let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-    let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
-    Some((host, uri.port_u16().unwrap_or(80), path))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn addresses_come_apart() {
-        let apart = |host: &str, port, path: &str| Some((host.to_owned(), port, path.to_owned()));
-        assert_eq!(parts("ws://example.org:8080/v1/link"), apart("example.org", 8080, "/v1/link"));
-        assert_eq!(parts("ws://[::1]/v1/link?x=1"), apart("::1", 80, "/v1/link?x=1"));
-        assert_eq!(parts("http://example.org/"), None);
-        assert_eq!(parts("nonsense"), None);
-    }
 
     #[test]
     fn every_link_has_its_own_weather_and_the_same_number_the_same() {

@@ -7,28 +7,37 @@
 //! - A segment is lost when one sent later is acknowledged and a reordering window has passed: a quarter of the shortest round trip,
 //!   or none once three later ones have arrived or repeats are under way (RACK, RFC 8985; before it three duplicate
 //!   acknowledgements, RFC 5681 and 6675). That costs about a round trip and the time until the next segment.
+//! - While that is mended, a congestion window limits what may be on its way (`stream/window.rs`). What has to wait for it is put
+//!   together into segments as large as they may be, and so is what is repeated, with what follows it.
 //! - If nothing follows, the last segment is repeated after two round trips as a probe, plus 200 ms if it is the only one (tail
 //!   loss probe, RFC 8985).
-//! - Else after the retransmission timeout, srtt + max(200 ms, 4 rttvar) (RFC 6298 with Linux's floor), doubled each time. Until one
-//!   repeat is acknowledged, new data waits.
-//! - Repeats can be lost like everything else. With the cable out all are, and after plugging in the next repeat has to be waited for.
+//! - Else after the retransmission timeout, srtt + max(200 ms, 4 rttvar) (RFC 6298 with Linux's floor), doubled each time.
+//! - Each segment that arrives is acknowledged at once. Acknowledgements meet the weather of the way back; the next one heals the
+//!   loss of one. Repeats can be lost like everything else. With the cable out all are, and after plugging in the next repeat has to
+//!   be waited for.
 //! - A connection is opened by one packet each way, repeated after 1 s, 2 s, 4 s.
 //!
-//! Where the model ends: there is no congestion window (a game sends less than any window; bulk is only held by `rate`),
-//! acknowledgements take the way back's plain delay and are never lost (they are cumulative, the next one heals it), there are no
-//! delayed acknowledgements, and what the kernel would merge into one segment while it waits stays apart. A line with a limited rate
-//! does not drop what it cannot take at once: the relay stops reading.
+//! Where the model ends: there is no congestion window as long as nothing is lost (a game sends less than any window; bulk is only
+//! held by `rate`), and there are no delayed acknowledgements. A line with a limited rate does not drop what it cannot take at once:
+//! the relay stops reading. `docs/WEATHER.md` puts the model beside a kernel.
 //!
-//! Flow: socket -> `relay/tcp.rs` -> [`Stream::send`] -> [`Stream::poll`] -> socket.
+//! Flow: socket -> `relay/tcp.rs` -> [`Stream::send`] -> `stream/sender.rs` -> [`Stream::poll`] -> socket.
 
+mod sender;
+mod trips;
+mod window;
+
+use super::dice::mix_seeds;
 use super::later;
 use super::path::{Path, QUEUE};
 use super::sky::{Direction, Sky};
 use super::station::Counts;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use std::cmp::Reverse;
-use std::collections::VecDeque;
+use std::collections::{BinaryHeap, VecDeque};
 use std::time::{Duration, Instant};
+use trips::Trips;
+use window::Window;
 
 /// Payload of one segment, bytes: an Ethernet frame less the headers of IP and TCP, and room for what tunnels add.
 pub const MSS: usize = 1_400;
@@ -38,19 +47,15 @@ pub const MAX_HELD_BYTES: usize = 256 * 1024;
 const MAX_SEGMENTS: usize = 2_048;
 /// Headers of a segment, bytes: IPv4's 20, TCP's 20 and its timestamps.
 const OVERHEAD: usize = 52;
-/// Linux's floor for the part of the timeout that is not the round trip, and what a lone probe waits for a late acknowledgement.
-const MIN_RTO: Duration = Duration::from_millis(200);
-/// The longest timeout.
-const MAX_RTO: Duration = Duration::from_secs(120);
-/// Later segments whose arrival leaves no doubt that an earlier one is lost.
-const DUPLICATES: usize = 3;
+/// Keeps the chance of acknowledgements apart from that of segments the other way.
+const ACKNOWLEDGEMENTS: u64 = 0xACC;
 
 /// A byte stream on its way in one direction.
 #[derive(Debug)]
 pub struct Stream {
     path: Path,
-    /// What an acknowledgement takes.
-    back: Duration,
+    /// The way of the acknowledgements.
+    back: Path,
     /// Everything that was not acknowledged up to here.
     segments: VecDeque<Segment>,
     /// How many of them, from the front, were handed out.
@@ -59,7 +64,11 @@ pub struct Stream {
     sent: usize,
     entered: u64,
     held_bytes: usize,
+    /// Copies of segments, and acknowledgements.
+    flying: BinaryHeap<Reverse<Flying>>,
+    flown: u64,
     trips: Trips,
+    window: Window,
     /// The segment sent last among those acknowledged, and its round trip.
     rack: Option<(Order, Duration)>,
     timer: Option<(Instant, Timer)>,
@@ -85,11 +94,26 @@ struct Segment {
     resent: u32,
     /// When the first copy to make it arrives.
     arrives: Option<Instant>,
-    /// When the sender hears of that, and when it had sent that copy.
-    news: Option<(Instant, Instant)>,
     acked: bool,
+    /// The sender believes so, and has not repeated it yet.
+    lost: bool,
     /// When it counts as lost, if nothing is heard before.
     suspect: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Flying {
+    due: Instant,
+    number: u64,
+    what: Flight,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Flight {
+    /// A copy of a segment.
+    Copy,
+    /// The word that everything has arrived that did by then.
+    Acknowledgement(Instant),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,59 +124,27 @@ enum Timer {
 
 #[derive(Clone, Copy, Debug)]
 enum Event {
-    Acked(usize),
+    Lands,
     Suspect(usize),
     Timer(Timer),
 }
 
-/// Measured round trips (RFC 6298).
-#[derive(Clone, Copy, Debug)]
-struct Trips {
-    smoothed: Duration,
-    deviation: Duration,
-    shortest: Duration,
-}
-
-impl Trips {
-    fn new(first: Duration) -> Self {
-        Self { smoothed: first, deviation: half(first), shortest: first }
-    }
-
-    fn add(&mut self, trip: Duration) {
-        let weigh =
-            |old: Duration, new: Duration, weight: f64| old.mul_f64(1.0 - weight).saturating_add(new.mul_f64(weight));
-        self.deviation = weigh(self.deviation, self.smoothed.abs_diff(trip), 0.25);
-        self.smoothed = weigh(self.smoothed, trip, 0.125);
-        self.shortest = self.shortest.min(trip);
-    }
-
-    fn timeout(&self, backoff: u32) -> Duration {
-        let once = self.smoothed.saturating_add(self.deviation.saturating_mul(4).max(MIN_RTO));
-        once.saturating_mul(1_u32.checked_shl(backoff).unwrap_or(u32::MAX)).min(MAX_RTO)
-    }
-
-    fn probe(&self, alone: bool) -> Duration {
-        self.smoothed.saturating_mul(2).saturating_add(if alone { MIN_RTO } else { Duration::ZERO })
-    }
-}
-
-fn half(time: Duration) -> Duration {
-    time.mul_f64(0.5)
-}
-
 impl Stream {
-    /// Makes one direction of a connection that opens at `now`; `back` is what an acknowledgement takes.
-    pub fn new(now: Instant, seed: u64, direction: Direction, sky: Sky, back: Duration) -> Self {
-        let first = sky.delay(now).saturating_add(back);
+    /// Makes one direction of a connection that opens at `now`; `back` is the sky over the other one.
+    pub fn new(now: Instant, seed: u64, direction: Direction, sky: Sky, back: Sky) -> Self {
+        let first = sky.delay(now).saturating_add(back.delay(now));
         Self {
             path: Path::new(seed, direction, sky),
-            back,
+            back: Path::new(mix_seeds(seed, ACKNOWLEDGEMENTS), direction.against(), back),
             segments: VecDeque::new(),
             out: 0,
             sent: 0,
             entered: 0,
             held_bytes: 0,
+            flying: BinaryHeap::new(),
+            flown: 0,
             trips: Trips::new(first),
+            window: Window::OPEN,
             rack: None,
             timer: None,
             backoff: 0,
@@ -163,18 +155,19 @@ impl Stream {
     }
 
     /// Changes the weather from `now` on. Pulling the plug also loses what is on its way, which is then repeated.
-    pub fn set_sky(&mut self, now: Instant, sky: Sky, back: Duration) {
+    pub fn set_sky(&mut self, now: Instant, sky: Sky, back: Sky) {
         self.advance(now);
         if !sky.plugged && self.path.sky().plugged {
             for segment in self.segments.iter_mut().filter(|s| s.arrives.is_some_and(|at| at > now)) {
                 segment.arrives = None;
-                segment.news = None;
                 self.counts.lost = self.counts.lost.saturating_add(1);
             }
+            self.flying.clear();
             self.path.forget();
+            self.back.forget();
         }
         self.path.set_sky(sky);
-        self.back = back;
+        self.back.set_sky(back);
     }
 
     /// Sends the packet that opens a connection or its answer, and returns when it arrives, if it does.
@@ -203,24 +196,34 @@ impl Stream {
     fn enter(&mut self, now: Instant, bytes: Bytes) {
         self.advance(now);
         self.held_bytes = self.held_bytes.saturating_add(bytes.len());
-        self.entered = self.entered.wrapping_add(1);
-        self.segments.push_back(Segment {
-            number: self.entered,
-            bytes,
-            entered: now,
-            sent: now,
-            resent: 0,
-            arrives: None,
-            news: None,
-            acked: false,
-            suspect: None,
-        });
-        if self.backoff == 0 {
-            self.send_waiting(now);
-            if self.timer.is_none_or(|(_, timer)| timer == Timer::Probe) {
-                self.arm(now);
-            }
+        if !self.append(&bytes) {
+            self.entered = self.entered.wrapping_add(1);
+            self.segments.push_back(Segment {
+                number: self.entered,
+                bytes,
+                entered: now,
+                sent: now,
+                resent: 0,
+                arrives: None,
+                acked: false,
+                lost: false,
+                suspect: None,
+            });
         }
+        if self.send_what_may(now) && self.timer.is_none_or(|(_, timer)| timer == Timer::Probe) {
+            self.arm(now);
+        }
+    }
+
+    /// Adds to a segment that waits for its turn. The end of the stream stays by itself.
+    fn append(&mut self, bytes: &Bytes) -> bool {
+        let waits = self.sent < self.segments.len() && !bytes.is_empty();
+        let Some(last) = self.segments.back_mut().filter(|_| waits) else { return false };
+        let fits = last.bytes.len().saturating_add(bytes.len()) <= MSS;
+        if fits {
+            last.bytes = joined(&last.bytes, bytes);
+        }
+        fits
     }
 
     /// Returns the next bytes that have arrived by `now`, in order; none yet, or the empty end. Call until there is none.
@@ -265,150 +268,40 @@ impl Stream {
         std::mem::take(&mut self.counts)
     }
 
-    /// Lets the sender do all that it has to do up to `now`, each thing at its own time.
+    /// Lets both ends do all that they have to do up to `now`, each thing at its own time.
     fn advance(&mut self, now: Instant) {
         while let Some((at, event)) = self.next_event().filter(|(at, _)| *at <= now) {
             match event {
-                Event::Acked(index) => self.acked(at, index),
-                Event::Suspect(index) => self.resend(at, index),
+                Event::Lands => self.land(),
+                Event::Suspect(index) => self.doubt(at, index),
                 Event::Timer(timer) => self.fire(at, timer),
             }
         }
     }
 
-    /// Returns what happens next. Of acknowledgements that come together, those of what was sent first come first.
+    /// Returns what happens next. Of what happens at the same time, what lands comes first, then what is suspected.
     fn next_event(&self) -> Option<(Instant, Event)> {
-        let timer = self.timer.map(|(at, timer)| ((at, None), Event::Timer(timer)));
-        let segments = self.segments.iter().enumerate().flat_map(|(index, segment)| {
-            let news = segment.news.map(|(at, sent)| ((at, Some(Reverse(sent))), Event::Acked(index)));
-            let suspect = segment.suspect.map(|at| ((at, None), Event::Suspect(index)));
-            [news, suspect].into_iter().flatten()
-        });
-        let next = segments.chain(timer).min_by_key(|((at, sent), _)| (*at, Reverse(*sent)));
-        next.map(|((at, _), event)| (at, event))
+        let lands = self.flying.peek().map(|Reverse(flying)| (flying.due, Event::Lands));
+        let suspects = self.segments.iter().take(self.sent).enumerate();
+        let suspects = suspects.filter_map(|(index, segment)| Some((segment.suspect?, Event::Suspect(index))));
+        let timer = self.timer.map(|(at, timer)| (at, Event::Timer(timer)));
+        lands.into_iter().chain(suspects).chain(timer).min_by_key(|(at, _)| *at)
     }
 
-    /// The sender hears that a segment has arrived.
-    fn acked(&mut self, now: Instant, index: usize) {
-        let oldest = self.segments.iter().position(|segment| !segment.acked);
-        let Some(segment) = self.segments.get_mut(index) else { return };
-        let Some((_, sent)) = segment.news.take() else { return };
-        segment.acked = true;
-        segment.suspect = None;
-        let (order, trip) = ((sent, segment.number), now.saturating_duration_since(sent));
-        if segment.resent == 0 {
-            self.trips.add(trip);
-        }
-        if self.rack.is_none_or(|(newest, _)| order > newest) {
-            self.rack = Some((order, trip));
-        }
-        self.backoff = 0;
-        self.send_waiting(now);
-        let advanced = oldest == Some(index);
-        self.probed &= !advanced;
-        let repeated = self.find_lost(now);
-        self.forget_acked();
-        if advanced || repeated {
-            self.arm(now);
-        }
+    fn fly(&mut self, due: Instant, what: Flight) {
+        self.flown = self.flown.wrapping_add(1);
+        self.flying.push(Reverse(Flying { due, number: self.flown, what }));
     }
 
-    /// RACK: repeats what must have arrived by now if it had not been lost. Returns whether there was anything.
-    fn find_lost(&mut self, now: Instant) -> bool {
-        let Some((newest, trip)) = self.rack else { return false };
-        let arrived = self.segments.iter().filter(|segment| segment.acked).count();
-        let window =
-            if arrived >= DUPLICATES || self.is_repeating() { Duration::ZERO } else { half(half(self.trips.shortest)) };
-        let mut lost = Vec::new();
-        for (index, segment) in self.segments.iter_mut().take(self.sent).enumerate() {
-            if segment.acked || (segment.sent, segment.number) >= newest {
-                continue;
+    fn land(&mut self) {
+        let Some(Reverse(Flying { due, what, .. })) = self.flying.pop() else { return };
+        match what {
+            Flight::Copy => {
+                if let Some(arrives) = self.back.pass(due, OVERHEAD).arrives {
+                    self.fly(arrives, Flight::Acknowledgement(due));
+                }
             }
-            let until = later(segment.sent, trip.saturating_add(window));
-            if until <= now {
-                lost.push(index);
-            } else {
-                segment.suspect = Some(until);
-            }
-        }
-        lost.iter().for_each(|index| self.resend(now, *index));
-        !lost.is_empty()
-    }
-
-    fn is_repeating(&self) -> bool {
-        self.segments.iter().any(|segment| !segment.acked && segment.resent > 0)
-    }
-
-    fn fire(&mut self, now: Instant, timer: Timer) {
-        self.timer = None;
-        let unacked = |segment: &Segment| !segment.acked;
-        match timer {
-            Timer::Probe => {
-                self.probed = true;
-                let last = self.segments.iter().take(self.sent).rposition(unacked);
-                last.into_iter().for_each(|index| self.resend(now, index));
-            }
-            Timer::Timeout => {
-                self.backoff = self.backoff.saturating_add(1);
-                self.segments.iter_mut().for_each(|segment| segment.suspect = None);
-                let first = self.segments.iter().take(self.sent).position(unacked);
-                first.into_iter().for_each(|index| self.resend(now, index));
-            }
-        }
-        self.arm(now);
-    }
-
-    /// Sets the timer for what to do if nothing is heard.
-    fn arm(&mut self, now: Instant) {
-        let mut flying = self.segments.iter().take(self.sent).filter(|segment| !segment.acked);
-        let Some(oldest) = flying.next() else {
-            self.timer = None;
-            return;
-        };
-        let alone = flying.next().is_none();
-        let timeout = self.trips.timeout(self.backoff);
-        let orderly = self.backoff == 0 && !self.probed && !self.is_repeating() && !self.has_gap();
-        self.timer = Some(if orderly {
-            let latest = later(oldest.sent, timeout).max(now);
-            (later(now, self.trips.probe(alone)).min(latest), Timer::Probe)
-        } else {
-            (later(now, timeout), Timer::Timeout)
-        });
-    }
-
-    /// Whether something was acknowledged behind something that was not.
-    fn has_gap(&self) -> bool {
-        self.segments.iter().skip_while(|segment| segment.acked).any(|segment| segment.acked)
-    }
-
-    fn send_waiting(&mut self, now: Instant) {
-        while self.sent < self.segments.len() {
-            self.transmit(now, self.sent);
-            self.sent = self.sent.saturating_add(1);
-        }
-    }
-
-    fn resend(&mut self, now: Instant, index: usize) {
-        if let Some(segment) = self.segments.get_mut(index) {
-            segment.resent = segment.resent.saturating_add(1);
-            segment.suspect = None;
-            self.counts.resent = self.counts.resent.saturating_add(1);
-        }
-        self.transmit(now, index);
-    }
-
-    fn transmit(&mut self, now: Instant, index: usize) {
-        let Some(segment) = self.segments.get_mut(index) else { return };
-        let passage = self.path.pass(now, segment.bytes.len().saturating_add(OVERHEAD));
-        segment.sent = now;
-        self.counts.reordered = self.counts.reordered.saturating_add(u64::from(passage.reordered));
-        match passage.arrives {
-            Some(arrives) if segment.arrives.is_none_or(|already| arrives < already) => {
-                segment.arrives = Some(arrives);
-                segment.news = Some((later(arrives, self.back), now));
-            }
-            Some(_) => {}
-            None => self.counts.lost = self.counts.lost.saturating_add(1),
+            Flight::Acknowledgement(said) => self.hear(due, said),
         }
     }
 
@@ -420,4 +313,11 @@ impl Stream {
             self.sent = self.sent.saturating_sub(1);
         }
     }
+}
+
+fn joined(first: &Bytes, second: &Bytes) -> Bytes {
+    let mut both = BytesMut::with_capacity(first.len().saturating_add(second.len()));
+    both.extend_from_slice(first);
+    both.extend_from_slice(second);
+    both.freeze()
 }

@@ -11,7 +11,7 @@ use hyper::http::HeaderValue;
 use hyper::{Method, Request, Response, StatusCode};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-/// Why a request is not upgraded, for the HTTP server to answer with.
+/// Why a request does not become a link, for the HTTP server to answer with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{why}")]
 pub struct Refusal {
@@ -54,8 +54,8 @@ pub fn upgrade_response<B>(request: &Request<B>) -> Result<Response<()>, Refusal
     Ok(response)
 }
 
-/// Whether the page that asks, if it is a page, was served from here.
-fn origin_ok(headers: &HeaderMap) -> bool {
+/// Returns whether the page that asks, if it is a page, was served from here.
+pub(crate) fn origin_ok(headers: &HeaderMap) -> bool {
     let Some(origin) = headers.get(ORIGIN) else { return true };
     let Some((_, authority)) = origin.to_str().ok().and_then(|origin| origin.split_once("://")) else { return false };
     text(headers, &HOST).is_some_and(|host| host.eq_ignore_ascii_case(authority))

@@ -9,7 +9,7 @@ use bevy::ecs::entity::Entity;
 use bevy::ecs::query::With;
 use bevy::ecs::world::World;
 use bytes::Bytes;
-use http_body_util::Empty;
+use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -24,7 +24,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
-use transport::{Inbound, Link, LinkSender, Listeners, Offer, ServerConfig, Timing, udp, websocket};
+use transport::{HttpMode, Inbound, Link, LinkSender, Listeners, Offer, ServerConfig, Timing, http, udp, websocket};
 
 /// The server's key in every test.
 pub(crate) const KEY: [u8; 32] = [42; 32];
@@ -49,6 +49,7 @@ pub(crate) struct Rig {
     pub(crate) runtime: Runtime,
     pub(crate) listeners: Listeners,
     pub(crate) http: SocketAddr,
+    pub(crate) http_mode: HttpMode,
     pub(crate) timing: Timing,
     accepted: mpsc::Receiver<Link>,
     app: Stepped,
@@ -85,7 +86,7 @@ impl Rig {
     ) -> Self {
         let runtime = transport::runtime::runtime().unwrap();
         let timing = timing();
-        let config = ServerConfig { netcode_key: KEY, timing, ..ServerConfig::new(any_port(), any_port()) };
+        let config = ServerConfig { netcode_key: KEY, timing, ..ServerConfig::new(any_port(), any_port(), any_port()) };
         let (listeners, plugin) = transport::server::bind(config, runtime.handle()).unwrap();
         let http = runtime.block_on(serve_http(listeners.links.clone()));
         let stop = Arc::new(AtomicBool::new(false));
@@ -105,7 +106,8 @@ impl Rig {
             }
         });
         let app = Stepped { stop, crash, thread: Some(thread) };
-        Self { transport, runtime, listeners, http, timing, accepted, app }
+        let http_mode = HttpMode::default();
+        Self { transport, runtime, listeners, http, http_mode, timing, accepted, app }
     }
 
     pub(crate) fn offer(&self) -> Offer {
@@ -115,6 +117,8 @@ impl Rig {
                 Offer::Quic { addr: self.listeners.quic_addr, certificate_sha256: self.listeners.certificate_sha256 }
             }
             Transport::Websocket => Offer::Websocket { url: format!("ws://{}{}", self.http, websocket::PATH) },
+            Transport::Tcp => Offer::Tcp { addr: self.listeners.tcp_addr, nagle: false },
+            Transport::Http => Offer::Http { url: format!("http://{}{}", self.http, http::PATH), mode: self.http_mode },
             Transport::Memory => unreachable!("memory is not dialled"),
         }
     }
@@ -174,12 +178,14 @@ fn give_away(world: &mut World, to: &mpsc::Sender<Link>) {
 async fn serve_http(links: LinkSender) -> SocketAddr {
     let listener = TcpListener::bind(any_port()).await.unwrap();
     let address = listener.local_addr().unwrap();
+    let host = http::Host::new(links.clone());
     tokio::spawn(async move {
         loop {
             let Ok((tcp, peer)) = listener.accept().await else { continue };
-            websocket::tune_tcp(&tcp).unwrap();
-            let links = links.clone();
-            let service = service_fn(move |request: Request<Incoming>| upgrade(request, peer, links.clone()));
+            transport::tune_tcp(&tcp).unwrap();
+            let (links, host) = (links.clone(), host.clone());
+            let service =
+                service_fn(move |request: Request<Incoming>| answer(request, peer, links.clone(), host.clone()));
             tokio::spawn(
                 http1::Builder::new()
                     .timer(TokioTimer::new())
@@ -192,12 +198,38 @@ async fn serve_http(links: LinkSender) -> SocketAddr {
     address
 }
 
+async fn answer(
+    request: Request<Incoming>,
+    peer: SocketAddr,
+    links: LinkSender,
+    host: http::Host,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let Some(call) = request.uri().path().strip_prefix(http::PATH) else { return upgrade(request, peer, links).await };
+    let answered = match call.strip_prefix('/') {
+        None => host.open(&request, peer).map(|link| {
+            let json = serde_json::to_vec(&link).unwrap();
+            let mut response = Response::new(Full::new(json.into()));
+            *response.status_mut() = hyper::StatusCode::CREATED;
+            response
+        }),
+        Some(link) => match host.visit(link.parse().unwrap_or(0), request.headers()) {
+            Ok(visit) => Ok(visit.serve(request).await),
+            Err(refusal) => Err(refusal),
+        },
+    };
+    Ok(answered.unwrap_or_else(|refusal| {
+        let mut response = Response::new(Full::default());
+        *response.status_mut() = refusal.status;
+        response
+    }))
+}
+
 async fn upgrade(
     request: Request<Incoming>,
     peer: SocketAddr,
     links: LinkSender,
-) -> Result<Response<Empty<Bytes>>, Infallible> {
-    let mut response = Response::new(Empty::new());
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let mut response = Response::new(Full::default());
     if request.uri().path() != websocket::PATH {
         *response.status_mut() = hyper::StatusCode::NOT_FOUND;
         return Ok(response);
@@ -209,7 +241,7 @@ async fn upgrade(
                     websocket::accept(TokioIo::new(upgraded), peer, &links).await;
                 }
             });
-            Ok(accepted.map(|()| Empty::new()))
+            Ok(accepted.map(|()| Full::default()))
         }
         Err(refusal) => {
             *response.status_mut() = refusal.status;

@@ -38,9 +38,10 @@ fn takes(from: &Link, to: &Link) -> Duration {
     times[7]
 }
 
-fn about(measured: Duration, expected: Duration) {
+/// Fails unless a time is as expected, or longer by less than `patience` and what a busy machine takes.
+fn about(measured: Duration, expected: Duration, patience: Duration) {
     assert!(
-        measured >= expected.saturating_sub(ms(0.1)) && measured < expected + SLACK,
+        measured >= expected.saturating_sub(ms(0.1)) && measured < expected + patience + SLACK,
         "{measured:?}, not {expected:?}"
     );
 }
@@ -51,12 +52,14 @@ fn every_wire_takes_the_delay_of_its_direction_and_changes_act_at_once() {
         let rig = Rig::new(wire);
         let station = station("calm");
         let (client, server) = pair(&rig, &station);
-        about(takes(&client, &server), Duration::ZERO);
+        // A call waits for the answer to the one before: a round trip at most.
+        let patience = |round_trip| if wire == Transport::Http { ms(round_trip) } else { Duration::ZERO };
+        about(takes(&client, &server), Duration::ZERO, patience(0.0));
         station.set("up.delay=30,down.delay=12".parse().unwrap());
-        about(takes(&client, &server), ms(30.0));
-        about(takes(&server, &client), ms(12.0));
+        about(takes(&client, &server), ms(30.0), patience(42.0));
+        about(takes(&server, &client), ms(12.0), patience(42.0));
         station.lag_spike(ms(50.0), SOON);
-        about(takes(&client, &server), ms(80.0));
+        about(takes(&client, &server), ms(80.0), patience(142.0));
         assert!(station.counts(wire).forwarded > 60, "{wire}: {:?}", station.counts(wire));
         assert_eq!(station.counts(wire).lost, 0, "{wire}");
     }
@@ -78,8 +81,9 @@ fn reliable_messages_survive_bad_weather_on_every_wire() {
         }
         let counts = station.counts(wire);
         assert!(counts.lost > 0 && counts.delayed > 0 && counts.reordered > 0, "{wire}: {counts:?}");
-        assert_eq!(wire == Transport::Websocket, counts.duplicated == 0, "{wire}: {counts:?}");
-        assert_eq!(wire == Transport::Websocket, counts.stalled > Duration::ZERO, "{wire}: {counts:?}");
+        let stream = !matches!(wire, Transport::Udp | Transport::Quic);
+        assert_eq!(stream, counts.duplicated == 0, "{wire}: {counts:?}");
+        assert_eq!(stream, counts.stalled > Duration::ZERO, "{wire}: {counts:?}");
     }
 }
 
@@ -90,8 +94,8 @@ fn route(runtime: &tokio::runtime::Runtime, station: &WeatherStation, offer: Off
 fn door(offer: &Offer) -> SocketAddr {
     match offer {
         Offer::Udp { server, .. } => server.unwrap(),
-        Offer::Quic { addr, .. } => *addr,
-        Offer::Websocket { url } => url.split('/').nth(2).unwrap().parse().unwrap(),
+        Offer::Quic { addr, .. } | Offer::Tcp { addr, .. } => *addr,
+        Offer::Websocket { url } | Offer::Http { url, .. } => url.split('/').nth(2).unwrap().parse().unwrap(),
     }
 }
 

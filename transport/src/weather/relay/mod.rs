@@ -3,12 +3,12 @@
 //! One relay serves one link. Its door is a port on this machine that nobody else can reach; it dials the server as the client
 //! would have done. It runs as one task and ends when the link does.
 //!
-//! Flow: `station.rs` -> [`udp`] for renet and QUIC, [`tcp`] for WebSocket -> `datagram.rs`, `stream.rs`.
+//! Flow: `station.rs` -> [`udp`] for renet and QUIC, [`tcp`] for WebSocket and TCP, [`tcp_connections`] for HTTP -> `datagram.rs`, `stream.rs`.
 
 mod tcp;
 mod udp;
 
-pub(super) use tcp::tcp;
+pub(super) use tcp::{tcp, tcp_connections};
 pub(super) use udp::udp;
 
 use protocol::limits;

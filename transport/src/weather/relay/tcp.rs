@@ -1,16 +1,17 @@
-//! The relay of one TCP connection: no byte is dropped, and a bounded number is held.
+//! The relay of TCP connections: no byte is dropped, and a bounded number is held.
 //!
 //! Each direction reads only while its stream wants more, so that a slow reader slows the writer down, as it would without a relay.
 //! The connection is opened with the round trip that TCP takes for it.
 //!
 //! Flow: client's socket <-> [`Stream`] up and down <-> server's socket.
 
+use super::super::dice::mix_seeds;
 use super::super::later;
 use super::super::sky::{Direction, Sky};
 use super::super::station::{Now, WeatherStation};
 use super::super::stream::{MAX_HELD_BYTES, Stream};
 use super::{IDLE, door, until};
-use crate::websocket::tune_tcp;
+use crate::stream::tune_tcp;
 use bytes::{Buf, Bytes};
 use protocol::{Transport, limits};
 use std::collections::VecDeque;
@@ -21,6 +22,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 /// Bytes read at once.
@@ -28,7 +30,7 @@ const READ_CHUNK: usize = 16 * 1024;
 /// How long the first packet of a connection waits for its answer before it is repeated (RFC 6298); then twice as long.
 const FIRST_RTO: Duration = Duration::from_secs(1);
 
-/// Starts a relay to `host` and returns its door.
+/// Starts a relay for one connection to `host` and returns its door.
 pub(in super::super) async fn tcp(
     station: WeatherStation,
     wire: Transport,
@@ -40,22 +42,61 @@ pub(in super::super) async fn tcp(
     tokio::spawn(async move {
         let Ok(Ok((client, _))) = timeout(IDLE, listener.accept()).await else { return };
         drop(listener);
-        // Failing to tune costs freshness, not the connection.
-        let _ = tune_tcp(&client);
-        let connect = timeout(limits::HANDSHAKE_DEADLINE, TcpStream::connect((host.as_str(), port)));
-        let Ok(Ok(server)) = connect.await else {
-            // The client is to learn that nobody is there, not that somebody has said goodbye.
-            let _ = socket2::SockRef::from(&client).set_linger(Some(Duration::ZERO));
-            return;
-        };
-        let _ = tune_tcp(&server);
-        relay(&station, wire, client, server).await;
+        let seed = station.next_seed(wire);
+        serve(station, wire, seed, client, host, port).await;
     });
     Ok(address)
 }
 
-async fn relay(station: &WeatherStation, wire: Transport, client: TcpStream, server: TcpStream) {
-    let seed = station.next_seed(wire);
+/// Starts a relay for all connections of one link to `host`, one after the other or at the same time, and returns its door. It ends
+/// when none has been open for a while.
+pub(in super::super) async fn tcp_connections(
+    station: WeatherStation,
+    wire: Transport,
+    host: String,
+    port: u16,
+) -> io::Result<SocketAddr> {
+    let listener = TcpListener::bind(door()).await?;
+    let address = listener.local_addr()?;
+    tokio::spawn(async move {
+        let seed = station.next_seed(wire);
+        let mut connections = JoinSet::new();
+        for number in 0_u64.. {
+            let client = loop {
+                tokio::select! {
+                    accepted = listener.accept() => match accepted {
+                        Ok((client, _)) => break client,
+                        Err(_) => return,
+                    },
+                    Some(_) = connections.join_next() => {}
+                    () = sleep(IDLE) => if connections.is_empty() {
+                        return;
+                    },
+                }
+            };
+            // The first connection meets what that of another wire meets.
+            let seed = if number == 0 { seed } else { mix_seeds(seed, number) };
+            connections.spawn(serve(station.clone(), wire, seed, client, host.clone(), port));
+        }
+    });
+    Ok(address)
+}
+
+/// Serves one connection to its end.
+async fn serve(station: WeatherStation, wire: Transport, seed: u64, client: TcpStream, host: String, port: u16) {
+    // Failing to tune costs freshness, not the connection.
+    let _ = tune_tcp(&client);
+    let connect = timeout(limits::HANDSHAKE_DEADLINE, TcpStream::connect((host.as_str(), port)));
+    let Ok(Ok(server)) = connect.await else {
+        // The client is to learn that nobody is there, not that somebody has said goodbye.
+        let _ = socket2::SockRef::from(&client).set_linger(Some(Duration::ZERO));
+        return;
+    };
+    let _ = tune_tcp(&server);
+    relay(&station, wire, seed, client, server).await;
+}
+
+async fn relay(station: &WeatherStation, wire: Transport, seed: u64, client: TcpStream, server: TcpStream) {
     let pump = |direction| Pump::new(station, wire, direction, seed);
     let (mut up, mut down) = (pump(Direction::Up), pump(Direction::Down));
     if !open(&mut up, &mut down).await {
@@ -202,11 +243,7 @@ impl Pump {
     }
 }
 
-/// Returns the sky over a direction, and the delay of the other one.
-fn skies(now: &Now, wire: Transport, direction: Direction) -> (Sky, Duration) {
-    let against = match direction {
-        Direction::Up => Direction::Down,
-        Direction::Down => Direction::Up,
-    };
-    (now.sky(wire, direction), now.sky(wire, against).delay(Instant::now()))
+/// Returns the sky over a direction, and that over the other one.
+fn skies(now: &Now, wire: Transport, direction: Direction) -> (Sky, Sky) {
+    (now.sky(wire, direction), now.sky(wire, direction.against()))
 }
