@@ -140,7 +140,14 @@ fn a_key_moves_the_ship_in_the_next_frame_over_every_wire() {
 fn the_netcode_can_be_switched_off_and_on_in_the_middle_of_a_match() {
     let _turn = alone();
     let (_server, mut crew) = alone_over(Transport::Udp, "delay=40".parse().expect("a weather"), &[]);
-    let off = Netcode { pacing: false, prediction: false, smoothing: false, interpolation: false, compensation: false };
+    let off = Netcode {
+        pacing: false,
+        prediction: false,
+        smoothing: false,
+        interpolation: false,
+        compensation: false,
+        strands: false,
+    };
     let mut executed = Vec::new();
     for netcode in [Netcode::default(), off, Netcode::default()] {
         crew.people[0].pilot.player.set_netcode(netcode);

@@ -63,7 +63,6 @@ fn open_layers(
 }
 
 /// Draws everything that acts: effects on the ground, shots, ships, effects in the air.
-#[expect(clippy::too_many_arguments, reason = "a system names all that it touches")]
 fn draw_actors(
     picture: Res<crate::picture::Picture>,
     trails: Res<ships::Trails>,

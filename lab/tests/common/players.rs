@@ -10,6 +10,7 @@ use protocol::wire::event::ServerEvent;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use transport::WeatherStation;
+use transport::WireOptions;
 use transport::lobby::LobbyClient;
 use transport::maps::MapShelf;
 use transport::player::{PlayerEvent, Status};
@@ -114,6 +115,7 @@ impl Crew {
             runtime: self.runtime.handle().clone(),
             lobby: self.lobby.clone(),
             maps: self.maps.clone(),
+            options: WireOptions::default(),
             weather: weather.cloned(),
         };
         let join = field.join_as(guest.clone(), FIRST_ROOM, wire, self.people.len() as u64);
