@@ -155,9 +155,13 @@ pub(super) fn parts(rows: &[&Row]) -> String {
         drawing.text([x.at(from) + 6.0, top + 19.0], "start", "n", "#D7DEEA", &format!("{from:.0}"));
     }
     let mut at = LEFT;
-    for (name, opacity, width) in
-        [("wait", 0.35, 66.0), ("up and its tick", 1.0, 148.0), ("back down", 0.65, 104.0), ("interpolation", 0.2, 0.0)]
-    {
+    for (name, opacity, width) in [
+        ("wait", 0.35, 62.0),
+        ("way up", 1.0, 78.0),
+        ("wait for its tick", 0.5, 158.0),
+        ("way down", 0.75, 94.0),
+        ("drawn", 0.2, 0.0),
+    ] {
         drawing.bar([at, foot + 34.0], [12.0, 12.0], "#9AA4B2", opacity);
         drawing.text([at + 17.0, foot + 44.0], "start", "n", FAINT, name);
         at += width;
