@@ -15,7 +15,7 @@ const TAIL: [(f64, &str); 5] = [(1.0, "always"), (0.5, "50 %"), (0.1, "10 %"), (
 
 /// One line per weather, one dot per wire: the age that the picture exceeded 1 % of the time.
 pub(super) fn overview(groups: &[Vec<&Row>]) -> String {
-    const STEP: f64 = 38.0;
+    const STEP: f64 = 44.0;
     const TOP: f64 = 34.0;
     const WIDE: f64 = 1_160.0;
     const NAMES: f64 = 280.0;
@@ -44,7 +44,7 @@ pub(super) fn overview(groups: &[Vec<&Row>]) -> String {
         // Side by side, so that wires that are alike can all be seen.
         let middle = (group.len() as f64 - 1.0) / 2.0;
         for (row, place) in group.iter().zip((0..).map(f64::from)) {
-            drawing.dot([x.at(row.picture_age_ms.p99.max(1.0)), y + (place - middle) * 8.0], 6.0, colour(&row.wire));
+            drawing.dot([x.at(row.picture_age_ms.p99.max(1.0)), y + (place - middle) * 6.0], 6.0, colour(&row.wire));
         }
     }
     drawing.finish()
