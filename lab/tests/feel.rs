@@ -148,6 +148,7 @@ fn the_netcode_can_be_switched_off_and_on_in_the_middle_of_a_match() {
         interpolation: false,
         compensation: false,
         strands: false,
+        copies: false,
     };
     let mut executed = Vec::new();
     for netcode in [Netcode::default(), off, Netcode::default()] {

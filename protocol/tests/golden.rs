@@ -196,6 +196,7 @@ fn events_are_as_drawn() {
     }
     for (name, about, number, what) in [
         ("client-event-chat", "number 251: Chat, `gg`", 251, ClientEvent::Chat("gg".to_owned())),
+        ("client-event-copies", "number 4: Copies, yes", 4, ClientEvent::Copies(true)),
         ("client-event-leave", "number 2: Leave", 2, ClientEvent::Leave),
         (
             "client-event-rewind",

@@ -20,7 +20,7 @@ use protocol::{CloseReason, Lane, LinkId, Transport, limits};
 use queues::State;
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
@@ -165,6 +165,8 @@ pub(crate) struct Shared {
     peer: Option<SocketAddr>,
     identity: Option<Box<Identity>>,
     state: Mutex<State>,
+    /// Every Latest message is to be sent twice, where the wire is one of datagrams.
+    twice: AtomicBool,
     /// To the driver: a Latest message waits.
     latest: Notify,
     /// To the driver: a Reliable message waits.
@@ -193,6 +195,7 @@ pub fn link_pair(transport: Transport, peer: Option<SocketAddr>, identity: Optio
         peer,
         identity,
         state: Mutex::default(),
+        twice: AtomicBool::new(false),
         latest: Notify::new(),
         reliable: Notify::new(),
         close: Notify::new(),
@@ -248,6 +251,12 @@ impl Link {
         }
         self.pump();
         sent
+    }
+
+    /// Sets whether every Latest message is sent twice from now on. Only wires of datagrams (`udp`, `quic`) heed it: the other end gets
+    /// the message once or twice, and must not mind.
+    pub fn set_twice(&self, twice: bool) {
+        self.shared.twice.store(twice, Ordering::Relaxed);
     }
 
     /// Takes the oldest message that has arrived.

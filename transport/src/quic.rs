@@ -34,6 +34,8 @@ use std::time::{Duration, Instant};
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
+/// Time between a datagram and its copy: enough for the first to be on its way.
+const COPY_PAUSE: Duration = Duration::from_millis(1);
 /// What the client writes first on the stream.
 const PREAMBLE: &[u8; 4] = b"CWQ1";
 /// Bytes read from the stream at once.
@@ -215,7 +217,12 @@ async fn write_datagrams(driver: &Driver, connection: &Connection) -> Closed {
     loop {
         let message = driver.latest().await;
         // It may be too long for a path that has just become narrow. A newer one comes soon.
-        let _ = connection.send_datagram(message);
+        let _ = connection.send_datagram(message.clone());
+        if driver.twice() {
+            // Two at once would share a packet, and its fate.
+            sleep(COPY_PAUSE).await;
+            let _ = connection.send_datagram(message);
+        }
     }
 }
 

@@ -38,7 +38,8 @@ impl Switches {
             3 => &mut self.netcode.interpolation,
             4 => &mut self.netcode.compensation,
             5 => &mut self.netcode.strands,
-            6 => &mut self.truth,
+            6 => &mut self.netcode.copies,
+            7 => &mut self.truth,
             _ => &mut self.rewound,
         }
     }
@@ -52,7 +53,7 @@ struct Row {
     about: &'static str,
 }
 
-const ROWS: [Row; 8] = [
+const ROWS: [Row; 9] = [
     Row { code: KeyCode::KeyP, key: "P", name: "Pacing", about: "Commands arrive just in time; costs a tick of wait." },
     Row {
         code: KeyCode::KeyR,
@@ -69,6 +70,7 @@ const ROWS: [Row; 8] = [
         name: "Websocket strands",
         about: "When it stalls, more links share its work.",
     },
+    Row { code: KeyCode::KeyY, key: "Y", name: "Copies", about: "Udp and quic: where packets are lost, two of each." },
     Row {
         code: KeyCode::KeyU,
         key: "U",
@@ -177,6 +179,7 @@ fn number(row: usize, telemetry: &Telemetry) -> String {
         2 => format!("{:.2} tiles", status.largest_correction),
         3 => format!("{:.0} ms", milliseconds(status.interpolation_delay)),
         4 => telemetry.behind.map_or_else(dash, |behind| format!("{:.0} ms", milliseconds(behind))),
+        6 => (if status.twice { "×2" } else { "×1" }).to_owned(),
         _ => String::new(),
     }
 }

@@ -131,6 +131,8 @@ pub struct ClientSession {
     /// The tick of the others that is on screen.
     shown: f64,
     ring: Ring,
+    /// Snapshots that have come over the driving link, copies and late ones included.
+    heard: u64,
     inbox: Inbox,
     outbox: Outbox,
     transmits: VecDeque<Transmit>,
@@ -155,6 +157,7 @@ impl ClientSession {
             repeated: BUNDLE_COMMANDS,
             shown: 0.0,
             ring: Ring::default(),
+            heard: 0,
             inbox: Inbox::default(),
             outbox: Outbox::new(Kind::ClientEvent),
             transmits: VecDeque::new(),
@@ -311,6 +314,9 @@ impl ClientSession {
         }
         if let Stage::Welcomed { .. } = attached.stage {
             self.move_to(link, attached.transport, now);
+        }
+        if self.driving().is_some_and(|(driving, _)| driving == link) {
+            self.heard = self.heard.saturating_add(1);
         }
         if self.ring.newest().is_some_and(|newest| newest.tick >= header.tick) {
             return Ok(());
@@ -515,6 +521,11 @@ impl ClientSession {
     /// Returns the snapshots held, oldest first.
     pub const fn snapshots(&self) -> &Ring {
         &self.ring
+    }
+
+    /// Returns how many snapshots have come over driving links, copies and late ones included.
+    pub const fn heard(&self) -> u64 {
+        self.heard
     }
 
     /// Returns how many server events came more than once and were dropped.

@@ -99,6 +99,7 @@ pub struct ServerSession {
     away_since: Option<Instant>,
     commands: CommandQueue,
     rewind: Rewind,
+    twice: bool,
     inbox: Inbox,
     outbox: Outbox,
     ring: Ring,
@@ -130,6 +131,7 @@ impl ServerSession {
             away_since: Some(now),
             commands: CommandQueue::default(),
             rewind: Rewind::default(),
+            twice: false,
             inbox: Inbox::default(),
             outbox: Outbox::new(Kind::ServerEvent),
             ring: Ring::default(),
@@ -430,6 +432,16 @@ impl ServerSession {
     /// Returns how the session's rails are judged.
     pub const fn rewind(&self) -> &Rewind {
         &self.rewind
+    }
+
+    /// Sets whether the driving link is to carry every snapshot twice, if it is one of datagrams.
+    pub const fn set_twice(&mut self, twice: bool) {
+        self.twice = twice;
+    }
+
+    /// Returns whether what goes over `link` is to be sent twice.
+    pub fn twice(&self, link: LinkId) -> bool {
+        self.twice && self.driving.is_some_and(|(driving, _)| driving == link)
     }
 
     /// Sets whether rails are compensated, and whether the player wants to be told what they were traced against.

@@ -120,6 +120,8 @@ pub enum ClientEvent {
         /// Tell what each was traced against.
         draw: bool,
     },
+    /// Send every snapshot twice from now on, or once again, while a wire of datagrams drives.
+    Copies(bool),
 }
 
 /// Returns an event as bytes.

@@ -89,6 +89,7 @@ fn obey(seat: &mut Seat, room: &mut Room, event: SessionEvent, now: Instant) {
             }
         }
         SessionEvent::Client(ClientEvent::Rewind { compensate, draw }) => seat.session.set_rewind(compensate, draw),
+        SessionEvent::Client(ClientEvent::Copies(twice)) => seat.session.set_twice(twice),
         SessionEvent::Client(ClientEvent::Leave) => {
             info!("{name} left room {}", room.plan.id.0);
             seat.given_up = Some(CloseReason::Done);

@@ -27,6 +27,7 @@ pub fn send(mut seats: Query<&mut Seat>, links: Query<&Link>, index: Res<LinkInd
     for mut seat in &mut seats {
         while let Some(transmit) = seat.session.poll_transmit() {
             if let Some(link) = index.find(transmit.link).and_then(|entity| links.get(entity).ok()) {
+                link.set_twice(seat.session.twice(transmit.link));
                 // A link that cannot take it is closed or closing; its end comes as an event.
                 let _ = link.send(transmit.lane, transmit.bytes);
             }

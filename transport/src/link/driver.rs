@@ -10,6 +10,7 @@ use bytes::Bytes;
 use protocol::{CloseReason, Lane, LinkId};
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// The transport's half of a link. Dropping it before [`Driver::finish`] ends the link as [`Lost::Abandoned`], so that a
@@ -62,6 +63,11 @@ impl Driver {
             }
             self.shared.reliable.notified().await;
         }
+    }
+
+    /// Returns whether every Latest message is to be sent twice.
+    pub fn twice(&self) -> bool {
+        self.shared.twice.load(Ordering::Relaxed)
     }
 
     /// Waits until the session wants to close, and returns why.

@@ -36,6 +36,7 @@ use dialing::Dialing;
 use game::tick::TICK_SECONDS;
 use game::{Command, Map, SeatId, Tick, View};
 use protocol::clock::Clock;
+use protocol::copies::Copies;
 use protocol::grant::ResumeKey;
 use protocol::ids::LinkId;
 use protocol::interpolate::Interpolator;
@@ -136,6 +137,7 @@ pub struct Player {
     predictor: Predictor,
     interpolator: Interpolator,
     rewind: Rewind,
+    copies: Copies,
     netcode: Netcode,
     waiting: netcode::Waiting,
     auto: Auto,
@@ -187,6 +189,7 @@ impl Player {
             predictor: Predictor::default(),
             interpolator: Interpolator::default(),
             rewind: Rewind::default(),
+            copies: Copies::default(),
             netcode: Netcode::default(),
             waiting: netcode::Waiting::default(),
             auto: Auto::new(wire.is_none()),

@@ -11,6 +11,7 @@ use game::{Tick, View};
 use protocol::limits::BUNDLE_COMMANDS;
 use protocol::predict::Outcome;
 use protocol::scene::{Scene, compose, compose_unpredicted};
+use protocol::wire::event::ClientEvent;
 use protocol::wire::snapshot::Header;
 use protocol::{LinkId, Transport};
 use std::time::Instant;
@@ -30,11 +31,21 @@ pub struct Netcode {
     pub compensation: bool,
     /// A `websocket` that stalls gets strands: more links that share its work.
     pub strands: bool,
+    /// Over `udp` and `quic`, where enough is lost, every snapshot comes twice.
+    pub copies: bool,
 }
 
 impl Default for Netcode {
     fn default() -> Self {
-        Self { pacing: true, prediction: true, smoothing: true, interpolation: true, compensation: true, strands: true }
+        Self {
+            pacing: true,
+            prediction: true,
+            smoothing: true,
+            interpolation: true,
+            compensation: true,
+            strands: true,
+            copies: true,
+        }
     }
 }
 
@@ -60,6 +71,9 @@ impl Player {
         self.netcode = netcode;
         self.pacer.pace(netcode.pacing);
         self.predictor.smooth(netcode.smoothing);
+        if !netcode.copies {
+            self.forgo_copies();
+        }
         let (_, draw) = self.rewind();
         self.set_rewind(netcode.compensation, draw);
     }
@@ -69,6 +83,26 @@ impl Player {
         self.clock.path_changed();
         self.pacer.path_changed();
         self.interpolator.path_changed();
+        self.forgo_copies();
+    }
+
+    fn forgo_copies(&mut self) {
+        if self.copies.path_changed() {
+            self.status.twice = false;
+            self.tell(&ClientEvent::Copies(false));
+        }
+    }
+
+    /// Asks for two copies of every snapshot, or for one again, as the wire calls for.
+    fn weigh_copies(&mut self, tick: Tick, arrived: Instant) {
+        let datagrams = matches!(self.session.driving(), Some((_, Transport::Udp | Transport::Quic)));
+        if datagrams
+            && self.netcode.copies
+            && let Some(twice) = self.copies.heard(tick, self.session.heard(), self.snapshot_every, arrived)
+        {
+            self.status.twice = twice;
+            self.tell(&ClientEvent::Copies(twice));
+        }
     }
 
     /// Lets clock, pacer, interpolator and predictor learn from a snapshot.
@@ -79,6 +113,7 @@ impl Player {
         if let Some((echo, sent)) = header.echo.zip(self.session.sent(header, arrived)) {
             self.pacer.report(&self.clock, echo.margin, sent);
         }
+        self.weigh_copies(view.tick, arrived);
         if let Some(map) = &self.map
             && self.predictor.reconcile(view, map) == Outcome::Reset
         {

@@ -36,6 +36,8 @@ pub struct Status {
     pub epoch: u32,
     /// Snapshots taken in.
     pub snapshots: u64,
+    /// Every snapshot comes twice, because the wire loses enough.
+    pub twice: bool,
     /// Tick of the newest snapshot.
     pub newest: Option<Tick>,
     /// When the newest snapshot arrived at the socket.

@@ -180,7 +180,9 @@ pub(crate) fn flush(mut host: ResMut<UdpHost>, mut renet: ResMut<RenetServer>) {
             if let Some(message) = peer.driver.take_latest() {
                 let mut scratch = std::mem::take(&mut host.wire.scratch);
                 let payload = super::latest_payload(&mut scratch, &message);
-                sent = sent.saturating_add(host.wire.send(&mut host.netcode, *id, payload));
+                for _ in 0..if peer.driver.twice() { 2 } else { 1 } {
+                    sent = sent.saturating_add(host.wire.send(&mut host.netcode, *id, payload));
+                }
                 host.wire.scratch = scratch;
             }
             peer.flow.push(&mut channel, &peer.driver);
