@@ -44,7 +44,9 @@ fn every_wire_tells_what_it_is_like() {
     assert_eq!(reports.iter().filter(|wire| wire.role == Role::Driving).count(), 1);
     for wire in &reports {
         let ms = |time: Option<Duration>| time.map_or(0, |time| time.as_millis());
-        assert!((70..400).contains(&ms(wire.round_trip)), "{wire:?}");
+        // Calls bring few samples, so their average still remembers the calm.
+        let least = if wire.transport == Transport::Http { 40 } else { 70 };
+        assert!((least..400).contains(&ms(wire.round_trip)), "{wire:?}");
         assert!((30..800).contains(&ms(wire.picture_age)), "{wire:?}");
         assert!((80..800).contains(&ms(wire.effect)), "{wire:?}");
         // What a call cannot bring because the one before is still under way is lost to it.

@@ -160,13 +160,46 @@ fn strands_share_the_work_so_that_one_that_stalls_delays_its_share_alone() {
 }
 
 #[test]
+fn strands_end_with_the_drive_of_their_link() {
+    let mut world = world(6);
+    for _ in 0..STRANDS {
+        let link = world.dial_link(0, Transport::Udp, CALM, CALM);
+        assert!(world.players[0].session.strand(link, Transport::Udp, world.now));
+    }
+    world.run(500);
+    assert_eq!(world.seated(0).session.links().count(), 1 + STRANDS);
+    world.players[0].longest_gap = Duration::ZERO;
+    world.dial(0, Transport::Quic, CALM, CALM);
+    world.run(1_500);
+    assert_eq!(world.seated(0).session.links().count(), 1, "the strands and the old link are closed");
+    // Until the first bundle over the new link every snapshot travels over both links, one of which has a share of it only.
+    assert!(world.players[0].longest_gap < Duration::from_millis(180), "{:?}", world.players[0].longest_gap);
+    world.assert_plays(0);
+}
+
+#[test]
+fn a_change_that_did_not_come_about_does_not_forbid_shadows() {
+    let mut world = world(7);
+    // The server hears the hello; its answer and the link are lost.
+    let lost = world.dial(0, Transport::Quic, CALM, CALM);
+    world.run(21);
+    world.cut(lost, Duration::from_millis(200));
+    world.run(1_000);
+    assert_eq!(world.seated(0).session.driving().map(|(_, wire)| wire), Some(Transport::Udp));
+    world.dial_shadow(0, Transport::Websocket, CALM, CALM);
+    world.run(1_000);
+    assert!(world.players[0].no_shadow.is_empty() && world.players[0].shown.len() > 20);
+}
+
+#[test]
 fn a_shadow_that_is_refused_or_unanswered_is_told_and_changes_nothing() {
     let mut world = world(4);
-    // Another wire takes over while the wish is under way: it is of an epoch that is over.
+    // Another wire takes over while the wish is under way: it is of an epoch whose link is gone.
     world.dial(0, Transport::Websocket, CALM, CALM);
     world.run(10);
-    world.dial_shadow(0, Transport::Quic, SLOW, SLOW);
-    world.run(500);
+    let slowest = Weather::new(900, 0, 0);
+    world.dial_shadow(0, Transport::Quic, slowest, slowest);
+    world.run(2_500);
     assert_eq!(world.players[0].no_shadow, [Transport::Quic]);
     let lost = world.dial_shadow(0, Transport::Quic, CALM, CALM);
     world.cut(lost, Duration::from_secs(3_600));

@@ -513,6 +513,12 @@ impl ClientSession {
         self.links.iter().filter(move |(_, l)| shadows(l)).map(|(link, l)| (*link, l.transport))
     }
 
+    /// Returns whether `link` is on its way to drive.
+    pub fn attaches(&self, link: LinkId) -> bool {
+        let stage = self.links.get(&link).map(|l| l.stage);
+        matches!(stage, Some(Stage::Greeting { .. } | Stage::Welcomed { .. }))
+    }
+
     /// Returns whether a link is on its way to drive.
     pub fn is_attaching(&self) -> bool {
         self.links.values().any(|l| matches!(l.stage, Stage::Greeting { .. } | Stage::Welcomed { .. }))

@@ -96,6 +96,8 @@ pub struct ServerSession {
     arrives_by: Option<Instant>,
     /// Links that drove before, and when they are closed; none as long as they are the way back.
     older: VecDeque<(LinkId, Transport, Option<Instant>)>,
+    /// The epoch and the key that each of these and the driving link was attached with.
+    attached: Vec<(LinkId, Epoch, ResumeKey)>,
     away_since: Option<Instant>,
     commands: CommandQueue,
     rewind: Rewind,
@@ -128,6 +130,7 @@ impl ServerSession {
             arriving: false,
             arrives_by: None,
             older: VecDeque::new(),
+            attached: Vec::new(),
             away_since: Some(now),
             commands: CommandQueue::default(),
             rewind: Rewind::default(),
@@ -185,6 +188,12 @@ impl ServerSession {
         if let Some((old, old_transport)) = self.driving.replace((link, transport)) {
             self.older.push_back((old, old_transport, None));
         }
+        // Whoever drives has strands of its own.
+        let strands = self.shadows.take_strands().into_iter();
+        self.closes.extend(strands.map(|link| CloseLink { link, reason: CloseReason::Replaced }));
+        let older = &self.older;
+        self.attached.retain(|(attached, ..)| older.iter().any(|(link, ..)| link == attached));
+        self.attached.push((link, self.epoch, self.key.clone()));
         self.arriving = true;
         self.arrives_by = None;
         self.rewind.begin(facts.snapshot_every);
@@ -210,7 +219,8 @@ impl ServerSession {
         self.transmit(link, Lane::Reliable, encode_welcome(&welcome).into());
     }
 
-    /// Lets a link carry the match along if its proof was made with the key of the present epoch, and no link has used its number.
+    /// Lets a link carry the match along if its proof was made with the key of an epoch whose link still lives, and no link has used its
+    /// number. The present epoch may be one that the client has never heard of: its link died before the welcome arrived.
     ///
     /// # Errors
     /// [`Refusal::KeyUsed`] or [`Refusal::TooManyLinks`]; the session goes on undisturbed.
@@ -221,8 +231,8 @@ impl ServerSession {
         shadow: &Shadow,
         facts: &RoomFacts,
     ) -> Result<(), Refusal> {
-        let ours = shadow.session == self.id && shadow.epoch == self.epoch;
-        if !ours || !self.key.verify_shadow(shadow, transport) {
+        let key = self.attached.iter().find(|(_, epoch, _)| *epoch == shadow.epoch).map(|(_, _, key)| key);
+        if shadow.session != self.id || !key.is_some_and(|key| key.verify_shadow(shadow, transport)) {
             return Err(Refusal::KeyUsed);
         }
         self.shadows.add(link, shadow.number, shadow.whole)?;
@@ -241,6 +251,9 @@ impl ServerSession {
         message: &[u8],
         facts: &RoomFacts,
     ) -> Result<(), PeerError> {
+        if message.len() > crate::limits::MAX_CLIENT_RELIABLE_BYTES {
+            return Err(crate::wire::DecodeError::TooLong.into());
+        }
         let (_, body) = Kind::split(Lane::Reliable, message)?;
         let resume = match decode_hello(body) {
             Ok(Hello::Resume(resume)) if resume.session == self.id && self.shadows.contains(link) => resume,
@@ -258,6 +271,7 @@ impl ServerSession {
     pub fn detach(&mut self, link: LinkId, now: Instant) {
         self.older.retain(|(older, ..)| *older != link);
         self.shadows.remove(link);
+        self.attached.retain(|(attached, ..)| *attached != link);
         if self.driving.is_none_or(|(driving, _)| driving != link) {
             return;
         }

@@ -92,6 +92,11 @@ impl Shadows {
         self.links.extract_if(.., |shadow| shadow.link == link).count() > 0
     }
 
+    /// Takes the strands out: the link that they belonged to does not drive any more.
+    pub(super) fn take_strands(&mut self) -> Vec<LinkId> {
+        self.links.extract_if(.., |shadow| shadow.whole).map(|shadow| shadow.link).collect()
+    }
+
     /// Returns whether `link` is one of them.
     pub(super) fn contains(&self, link: LinkId) -> bool {
         self.links().any(|shadow| shadow == link)

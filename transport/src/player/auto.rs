@@ -51,7 +51,7 @@ impl Auto {
 
     /// Returns the wires that are better than `driving`, if it is time to try them.
     pub(super) fn better(&mut self, driving: Transport, now: Instant) -> Option<Vec<Transport>> {
-        let better: Vec<_> = Transport::RACE.into_iter().take_while(|wire| *wire != driving).collect();
+        let better: Vec<_> = Transport::RACE.into_iter().filter(|wire| wire.code() < driving.code()).collect();
         if !self.on || self.moving_up || better.is_empty() || self.next.is_none_or(|next| next > now) {
             return None;
         }
@@ -115,7 +115,17 @@ impl Player {
             self.end("The connection was lost and could not be made again. Check the network, then join again.".into());
         } else if !self.dialing.is_busy() && !self.session.is_attaching() && self.retry_at.is_some_and(|at| at <= now) {
             self.retry_at = now.checked_add(RETRY_EVERY);
-            self.dialing.begin(&Transport::RACE, now);
+            // What carried the match along is open still, perhaps.
+            if !self.promote(None, now) {
+                self.dialing.begin(&Transport::RACE, now);
+            }
+        }
+    }
+
+    /// Does what was wished for while another link was on its way to drive.
+    pub(super) fn heed_wish(&mut self, now: Instant) {
+        if let Some(to) = self.wished.take_if(|_| !self.session.is_attaching()) {
+            self.switch(to, now);
         }
     }
 
@@ -148,8 +158,15 @@ impl Player {
     /// takes over at once. This ends *auto*.
     pub fn switch(&mut self, to: Transport, now: Instant) {
         self.auto.set(false, now);
+        // Whatever else was on its way was not wished for any more.
+        self.dialing.cancel();
+        self.wished = None;
+        if self.session.is_attaching() {
+            self.wished = Some(to);
+            return;
+        }
         let other = self.status.driving.is_some_and(|driving| driving != to);
-        if !self.ended && other && !self.session.is_attaching() && !self.promote(Some(to), now) {
+        if !self.ended && other && !self.promote(Some(to), now) {
             self.dialing.begin(&[to], now);
         }
     }

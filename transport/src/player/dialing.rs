@@ -102,6 +102,21 @@ impl Dialing {
         self.start_due(now);
     }
 
+    /// Runs the race that is under way from the start.
+    pub(super) fn begin_again(&mut self, now: Instant) {
+        let running = self.running.iter().map(|(wire, _)| *wire);
+        let wires: Vec<_> = running.chain(self.waiting.iter().rev().map(|(_, wire)| *wire)).collect();
+        if !wires.is_empty() {
+            self.begin(&wires, now);
+        }
+    }
+
+    /// The link that won is of use: what the others might have done does not matter any more.
+    pub(super) fn settle(&mut self) {
+        self.beaten.clear();
+        self.wished = None;
+    }
+
     /// Races those again that were beaten by a wire that is of no use after all. Returns whether there are any.
     pub(super) fn go_on(&mut self, now: Instant) -> bool {
         let beaten: Vec<_> = self.beaten.iter().rev().copied().collect();
@@ -113,7 +128,7 @@ impl Dialing {
     pub(super) fn cancel(&mut self) {
         self.running.clear();
         self.waiting.clear();
-        self.beaten.clear();
+        self.settle();
     }
 
     fn start_due(&mut self, now: Instant) {

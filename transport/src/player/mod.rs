@@ -155,6 +155,8 @@ pub struct Player {
     shown: Option<f64>,
     away_since: Option<Instant>,
     retry_at: Option<Instant>,
+    /// A change that was wished for while another was under way.
+    wished: Option<Transport>,
     /// The race under way looks for a way around a silent link; nobody wished for it.
     failing_over: bool,
     /// The proof was used up by an attempt whose answer was lost, and the key has been tried instead.
@@ -204,6 +206,7 @@ impl Player {
             shown: None,
             away_since: None,
             retry_at: None,
+            wished: None,
             failing_over: false,
             key_tried: false,
             stopping: false,
@@ -225,6 +228,7 @@ impl Player {
         while let Some(event) = self.session.poll_event() {
             self.take(event, now);
         }
+        self.heed_wish(now);
         self.fail_over(now);
         self.come_back(now);
         self.move_up(now);
@@ -299,6 +303,7 @@ impl Player {
         if self.is_shadow(link.id()) {
             return self.session.detach(link.id());
         }
+        let attaching = self.session.attaches(link.id());
         self.session.detach(link.id());
         self.status.links_lost += u64::from(driving);
         let stopped = matches!(closed, Closed::ByPeer(CloseReason::ServerStopping)) || (driving && self.stopping);
@@ -307,7 +312,7 @@ impl Player {
         } else if matches!(closed, Closed::ByPeer(CloseReason::Replaced)) && driving && self.session.driving().is_none()
         {
             self.end("Somebody took this seat over with the same identity.".into());
-        } else if !driving && self.session.driving().is_none() && !self.dialing.is_busy() {
+        } else if !driving && (attaching || self.session.driving().is_none()) && !self.dialing.is_busy() {
             self.failed(link.transport(), closed.to_string(), now);
         }
     }
@@ -359,6 +364,7 @@ impl Player {
         self.status.driving = Some(transport);
         self.worked = Some(transport);
         self.auto.drives(now);
+        self.dialing.settle();
         self.away_since = None;
         self.retry_at = None;
         self.failing_over = false;
@@ -419,10 +425,14 @@ impl Player {
         if !self.dialing.enter_weather(station) {
             return;
         }
-        let outside: Vec<_> = self.session.shadow_links().map(|(link, _)| link).collect();
+        self.shadows.forget_dials();
+        self.strands.forget_dials();
+        let strands = self.session.strands().map(|(link, _)| link);
+        let outside: Vec<_> = self.session.shadow_links().map(|(link, _)| link).chain(strands).collect();
         outside.into_iter().for_each(|link| self.end_shadow(link, now));
-        if let Some(wire) = self.status.driving {
-            self.dialing.begin(&[wire], now);
+        match self.status.driving {
+            Some(wire) => self.dialing.begin(&[wire], now),
+            None => self.dialing.begin_again(now),
         }
     }
 

@@ -47,6 +47,12 @@ impl Shadows {
         Some(wire)
     }
 
+    /// Gives up what is being dialled; it is dialled again in its time.
+    pub(super) fn forget_dials(&mut self) {
+        self.dialling.clear();
+        self.not_before.clear();
+    }
+
     /// Takes note that `wire` is being dialled.
     pub(super) fn dials(&mut self, wire: Transport, answer: oneshot::Receiver<Dialled>) {
         self.dialling.insert(wire, answer);
@@ -73,7 +79,14 @@ impl Player {
             last.is_some_and(|last| now.saturating_duration_since(last) < SILENCE / 2)
         };
         let fit = self.session.shadow_links().filter(|(link, by)| wire.is_none_or(|wire| wire == *by) && speaks(link));
-        let Some((link, transport)) = fit.min_by_key(|(_, transport)| transport.code()) else { return false };
+        let strand = || self.session.strands().find(|(_, by)| wire.is_none_or(|wire| wire == *by));
+        let best = fit.min_by_key(|(_, transport)| transport.code());
+        // Without a driving link its strands are as good as any: they have brought whole snapshots until now.
+        let best = best.or_else(|| strand().filter(|_| self.status.driving.is_none()));
+        let Some((link, transport)) = best else { return false };
+        self.dialing.cancel();
+        self.auto.failed(now);
+        self.failing_over = wire.is_none();
         self.session.attach(link, transport, now);
         true
     }

@@ -31,6 +31,11 @@ pub(super) struct Strands {
 }
 
 impl Strands {
+    /// Gives up what is being dialled; it is dialled again in its time.
+    pub(super) fn forget_dials(&mut self) {
+        *self = Self::default();
+    }
+
     fn poll(&mut self) -> Option<Dialled> {
         let mut done = None;
         self.dialling.retain_mut(|answer| {
