@@ -12,6 +12,7 @@ use protocol::Transport;
 use protocol::ids::RoomId;
 use protocol::wire::event::ServerEvent;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use transport::lobby::LobbyClient;
 use transport::maps::{MapShelf, assets_dir};
@@ -101,6 +102,8 @@ pub struct Outcome {
     pub connected: usize,
     /// Driving links lost, and players thrown out.
     pub disconnects: u64,
+    /// The lost driving links, by wire.
+    pub lost: BTreeMap<String, u64>,
     /// Commands flown while it counted, for ticks that a snapshot has answered.
     pub commands_sent: u64,
     /// Ticks that the server executed with a player's own command meanwhile.
@@ -181,6 +184,7 @@ struct Flock {
     pilots: Vec<Pilot>,
     before: Vec<(Status, (u64, u64))>,
     thrown_out: u64,
+    lost: BTreeMap<String, u64>,
     age: Times,
     round_trips: Times,
     kills: u64,
@@ -223,6 +227,10 @@ impl Flock {
                     PlayerEvent::Ended { why } => {
                         eprintln!("player {index} was thrown out: {why}");
                         self.thrown_out += 1;
+                    }
+                    PlayerEvent::Lost { transport, why } => {
+                        eprintln!("player {index} lost {transport}: {why}");
+                        *self.lost.entry(transport.to_string()).or_default() += 1;
                     }
                     PlayerEvent::Game(event) if index == 0 => match event {
                         ServerEvent::Kill { .. } => self.kills += 1,
@@ -303,6 +311,7 @@ impl Flock {
             clients,
             connected: after.iter().filter(|(status, _)| status.driving.is_some()).count(),
             disconnects: after.iter().map(|(status, _)| status.links_lost).sum::<u64>() + self.thrown_out,
+            lost: self.lost.clone(),
             commands_sent: sum(|s| s.answered),
             commands_executed: sum(|s| s.executed),
             snapshots: sum(|s| s.snapshots),
@@ -332,6 +341,10 @@ fn print_table(options: &Options, o: &Outcome) {
     let weather = o.weather.as_deref().map(|weather| format!(", weather {weather}")).unwrap_or_default();
     println!("{} players over {:?} for {:.0} s{weather}", o.clients, options.transport, o.seconds);
     println!("  connected          {:>10}     disconnects    {:>8}", o.connected, o.disconnects);
+    if !o.lost.is_empty() {
+        let lost: Vec<_> = o.lost.iter().map(|(wire, times)| format!("{wire} {times}")).collect();
+        println!("  links lost         {}", lost.join(", "));
+    }
     let executed = 100.0 * o.commands_executed as f64 / o.commands_sent.max(1) as f64;
     println!(
         "  commands sent      {:>10}     executed       {:>8} ({executed:.2} %)",

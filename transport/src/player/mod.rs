@@ -86,6 +86,13 @@ pub enum PlayerEvent {
         /// One sentence.
         why: String,
     },
+    /// The driving link ended and nobody had asked for it.
+    Lost {
+        /// Its wire.
+        transport: Transport,
+        /// One sentence.
+        why: String,
+    },
     /// All links are lost; coming back is being tried.
     Away,
     /// Something happened in the room.
@@ -305,7 +312,10 @@ impl Player {
         }
         let attaching = self.session.attaches(link.id());
         self.session.detach(link.id());
-        self.status.links_lost += u64::from(driving);
+        if driving {
+            self.status.links_lost += 1;
+            self.events.push_back(PlayerEvent::Lost { transport: link.transport(), why: closed.to_string() });
+        }
         let stopped = matches!(closed, Closed::ByPeer(CloseReason::ServerStopping)) || (driving && self.stopping);
         if stopped {
             self.end("The server was shut down. Start it again, or choose another one.".into());
