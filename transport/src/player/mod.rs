@@ -282,6 +282,7 @@ impl Player {
         let mut lost = Vec::new();
         for (id, link) in &self.links {
             while let Some(inbound) = link.try_recv() {
+                self.strands.spoke(*id, inbound.at);
                 self.status.bytes_in += inbound.bytes.len() as u64;
                 if let Err(error) = self.session.handle(*id, inbound.lane, &inbound.bytes, inbound.at) {
                     debug!("a message over {} could not be used: {error}", link.transport());

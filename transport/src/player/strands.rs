@@ -8,8 +8,9 @@
 
 use super::Player;
 use super::dialing::Dialled;
-use protocol::limits::STRANDS;
+use protocol::limits::{SILENCE, STRANDS};
 use protocol::{CloseReason, LinkId, Transport};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::TryRecvError;
@@ -28,12 +29,24 @@ pub(super) struct Strands {
     not_before: Option<Instant>,
     /// The driving link has stalled.
     stalled: Option<LinkId>,
+    /// When something came over each link last.
+    spoke: BTreeMap<LinkId, Instant>,
 }
 
 impl Strands {
     /// Gives up what is being dialled; it is dialled again in its time.
     pub(super) fn forget_dials(&mut self) {
-        *self = Self::default();
+        self.dialling.clear();
+        self.not_before = None;
+    }
+
+    /// Takes note that something came over `link`.
+    pub(super) fn spoke(&mut self, link: LinkId, at: Instant) {
+        self.spoke.insert(link, at);
+    }
+
+    fn silent_for(&self, link: LinkId, now: Instant) -> Option<Duration> {
+        self.spoke.get(&link).map(|at| now.saturating_duration_since(*at))
     }
 
     fn poll(&mut self) -> Option<Dialled> {
@@ -56,7 +69,12 @@ impl Strands {
 impl Player {
     /// Opens strands beside a driving `websocket` that has stalled, and closes them when another wire drives.
     pub(super) fn twine(&mut self, now: Instant) {
+        let links = &self.links;
+        self.strands.spoke.retain(|link, _| links.contains_key(link));
         let wanted = self.notice_stall(now);
+        if wanted {
+            self.relieve(now);
+        }
         while let Some(dialled) = self.strands.poll() {
             match dialled {
                 Ok(link) if wanted => {
@@ -81,6 +99,20 @@ impl Player {
         }
     }
 
+    /// The driving link has been silent for so long that it would be replaced if it were alone, but a strand speaks: it drives from now
+    /// on. Events travel over the driving link only, so they would wait as long as it does.
+    fn relieve(&mut self, now: Instant) {
+        let silent = |link| self.strands.silent_for(link, now);
+        let Some((driving, _)) = self.session.driving().filter(|_| !self.session.is_attaching()) else { return };
+        if silent(driving).is_none_or(|silent| silent < SILENCE) {
+            return;
+        }
+        let speaks = |link: &LinkId| silent(*link).is_some_and(|silent| silent < SILENCE / 2);
+        let Some((strand, wire)) = self.session.strands().find(|(link, _)| speaks(link)) else { return };
+        self.session.attach(strand, wire, now);
+        self.strands.stalled = Some(strand);
+    }
+
     /// Returns whether the driving link has ever stalled and is one that strands help.
     fn notice_stall(&mut self, now: Instant) -> bool {
         let Some((link, Transport::Websocket)) = self.session.driving().filter(|_| self.netcode.strands) else {
@@ -93,6 +125,7 @@ impl Player {
         if silent.is_some_and(|silent| silent > interval * 3 + STALL) {
             self.strands.stalled = Some(link);
         }
-        self.strands.stalled == Some(link)
+        // While a strand is on its way to drive, it is the one that is meant.
+        self.strands.stalled == Some(link) || self.strands.stalled.is_some_and(|next| self.session.attaches(next))
     }
 }
