@@ -20,8 +20,13 @@ pub const LINK_INBOUND_MESSAGES: usize = 512;
 
 /// Time from an open socket to a valid hello, and for a dial to succeed.
 pub const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(3);
-/// Handshakes that one server has in flight, all transports together with their own count.
+/// Handshakes that one server has in flight, all transports together but `tcp`, whose handshake is five bytes.
 pub const MAX_HANDSHAKES: usize = 256;
+/// Connections of one address on the `tcp` port, links included: sixteen friends behind one router, with eight each, which is more than a
+/// client opens. The machine itself is exempt, so that a local swarm can join.
+pub const TCP_PER_ADDRESS: usize = 128;
+/// Connections on the `tcp` port that have not said their preamble yet: more than one address may have, so that none keeps the others out.
+pub const TCP_WAITING: usize = 256;
 /// Silence after which a transport gives a link up.
 pub const LINK_TIMEOUT: Duration = Duration::from_secs(10);
 /// Silence of the driving link after which a client looks for another one: 22 missing snapshots in a row are no bad luck.

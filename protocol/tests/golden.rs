@@ -378,6 +378,8 @@ fn the_document_states_every_limit_and_code() {
         ("LINK_INBOUND_MESSAGES", limits::LINK_INBOUND_MESSAGES as u64),
         ("HANDSHAKE_DEADLINE", ms(limits::HANDSHAKE_DEADLINE)),
         ("MAX_HANDSHAKES", limits::MAX_HANDSHAKES as u64),
+        ("TCP_PER_ADDRESS", limits::TCP_PER_ADDRESS as u64),
+        ("TCP_WAITING", limits::TCP_WAITING as u64),
         ("LINK_TIMEOUT", ms(limits::LINK_TIMEOUT)),
         ("KEEP_ALIVE", ms(limits::KEEP_ALIVE)),
         ("LONG_POLL", ms(limits::LONG_POLL)),

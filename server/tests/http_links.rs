@@ -104,6 +104,32 @@ fn a_connection_lives_as_long_as_its_link_and_no_longer() {
 }
 
 #[test]
+fn a_connection_that_a_link_has_left_behind_does_not_stay_uncounted() {
+    // Of the usual life of 60 s.
+    let server = Server::start();
+    let HttpLink { link, bearer } = open(&server);
+    let mut stream = server.connect();
+    assert_eq!(ask(&mut stream, link, &bearer, 0).status, 200);
+    let goodbye = [1, 0, 0, 0, 1, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF];
+    let head = format!(
+        "POST /v1/link/http/{link} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {bearer}\r\nContent-Length: 12\r\n\r\n"
+    );
+    let mut other = server.connect();
+    other.write_all(&[head.as_bytes(), &goodbye].concat()).unwrap();
+    assert_eq!(read_one(&mut other).status, 200);
+    // A busy one, so that it is not closed for being idle.
+    let ended = Instant::now();
+    let mut piece = [0; 4_096];
+    while stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").is_ok() {
+        match stream.read(&mut piece) {
+            Ok(0) | Err(_) => break,
+            Ok(_) => std::thread::sleep(Duration::from_millis(100)),
+        }
+        assert!(ended.elapsed() < Duration::from_secs(10), "it is still served");
+    }
+}
+
+#[test]
 fn the_connections_of_links_take_no_place_but_are_few_per_link() {
     const PLACES: usize = 8;
     let limits = Limits { connections: PLACES, head: Duration::from_secs(2), ..Limits::default() };

@@ -7,6 +7,7 @@
 //!
 //! Flow: socket -> `udp/socket.rs` -> here -> `renetcode` -> here -> `renet` -> `udp/flow.rs`.
 
+use crate::crowd::account_of;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -188,7 +189,7 @@ impl Bucket {
 impl Sources {
     /// Takes one datagram's worth from the bucket of `source`. Returns whether there was enough.
     pub fn allow(&mut self, source: IpAddr, now: Instant) -> bool {
-        let source = neighbourhood(source);
+        let source = account_of(source);
         if let Some(bucket) = self.buckets.get_mut(&source) {
             return bucket.take(now);
         }
@@ -211,14 +212,6 @@ impl Sources {
             bucket.refill(now);
             bucket.tokens < STRANGER_BURST
         });
-    }
-}
-
-/// The address that stands for a source: a home gets a whole /64 in IPv6, so that is what counts as one.
-fn neighbourhood(source: IpAddr) -> IpAddr {
-    match source.to_canonical() {
-        IpAddr::V4(v4) => IpAddr::V4(v4),
-        IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() & !u128::from(u64::MAX)).into()),
     }
 }
 

@@ -34,6 +34,7 @@
 )]
 
 mod counters;
+pub mod crowd;
 mod dial;
 mod frames;
 pub mod guard;

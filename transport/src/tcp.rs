@@ -13,23 +13,24 @@
 //! Flow: `lib.rs` [`dial`]; or `server.rs` -> [`listen`]; then `drive`: `link/driver.rs` <-> `lanes.rs` <-> socket.
 
 use crate::counters::Counters;
+use crate::crowd::Crowd;
 use crate::lanes::{LaneDecoder, Said, encoded};
 use crate::link::{Closed, Driver, Link, Lost, link_pair};
 use crate::server::LinkSender;
 use crate::stream::{OVERHEAD, Pulse, discard, linger, tune_tcp};
 use crate::{DialError, Timing};
 use bytes::Bytes;
-use protocol::{CloseReason, Lane, Transport};
+use protocol::{CloseReason, Lane, Transport, limits};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::future::pending;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
@@ -56,9 +57,10 @@ pub(crate) async fn dial(server: SocketAddr, nagle: bool, timing: Timing) -> Res
 
 async fn open(server: SocketAddr, nagle: bool, timing: Timing) -> Result<Link, DialError> {
     let refused = |error: io::Error| match error.kind() {
-        ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof => {
-            DialError::refused(Transport::Tcp, server)
-        }
+        ErrorKind::ConnectionRefused
+        | ErrorKind::ConnectionReset
+        | ErrorKind::BrokenPipe
+        | ErrorKind::UnexpectedEof => DialError::refused(Transport::Tcp, server),
         _ => DialError::Local(error),
     };
     let mut stream = TcpStream::connect(server).await.map_err(refused)?;
@@ -110,6 +112,8 @@ pub(crate) fn listen(listener: std::net::TcpListener, links: LinkSender, timing:
 }
 
 async fn accept(listener: TcpListener, links: LinkSender, timing: Timing) {
+    // Those who say nothing stand in nobody's way but each other's: the other wires count their handshakes among themselves.
+    let (crowd, waiting) = (Crowd::default(), Arc::new(Semaphore::new(limits::TCP_WAITING)));
     loop {
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
@@ -120,14 +124,19 @@ async fn accept(listener: TcpListener, links: LinkSender, timing: Timing) {
                 continue;
             }
         };
-        let Some(handshake) = links.handshake() else {
+        // Dropping the connection tells the client at once that it is refused.
+        let (Some(counted), Ok(place)) =
+            (crowd.enter(peer.ip(), limits::TCP_PER_ADDRESS), Arc::clone(&waiting).try_acquire_owned())
+        else {
             Counters::count(&links.counters().handshakes_refused);
             continue;
         };
         let links = links.clone();
         tokio::spawn(async move {
+            // For as long as the connection lives.
+            let _counted = counted;
             let welcomed = timeout(timing.handshake, welcome(stream)).await;
-            drop(handshake);
+            drop(place);
             let Ok(Some(stream)) = welcomed else {
                 return Counters::count(&links.counters().handshakes_failed);
             };

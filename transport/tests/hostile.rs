@@ -314,6 +314,38 @@ fn a_tcp_client_that_speaks_something_else_is_shown_out_without_a_word() {
 }
 
 #[test]
+fn silent_connections_hold_up_no_other_wire_and_nobody_for_long() {
+    const TOO_MANY: u64 = 44;
+    let mut rig = Rig::new(Transport::Tcp);
+    let all = limits::TCP_WAITING as u64 + TOO_MANY;
+    let silent: Vec<_> = (0..all).map(|_| std::net::TcpStream::connect(rig.listeners.tcp_addr).unwrap()).collect();
+    let refused = || rig.listeners.links.counters().handshakes_refused.load(Ordering::Relaxed);
+    eventually("those without a place are cut off", SOON, || (refused() > 0).then_some(()));
+
+    // Shorter than the silent ones may stay, so that an answer in time is no answer after their end.
+    let at_once = rig.timing.handshake / 2;
+    let began = Instant::now();
+    match rig.runtime.block_on(transport::dial_with(rig.offer(), rig.timing)) {
+        Ok(_) => drop(rig.accept()),
+        Err(error) => assert!(matches!(error, DialError::Refused { .. }), "{error:?}"),
+    }
+    assert!(began.elapsed() < at_once, "in or refused at once, not after {:?}", began.elapsed());
+    for wire in [Transport::Quic, Transport::Websocket, Transport::Http] {
+        rig.transport = wire;
+        let began = Instant::now();
+        rig.pair();
+        assert!(began.elapsed() < at_once, "{wire}: {:?}", began.elapsed());
+    }
+    rig.transport = Transport::Tcp;
+    let failed = || rig.listeners.links.counters().handshakes_failed.load(Ordering::Relaxed);
+    eventually("the silent ones are shown out", rig.timing.handshake + SOON, || {
+        (failed() + refused() >= all).then_some(())
+    });
+    rig.pair();
+    drop(silent);
+}
+
+#[test]
 fn frames_that_nobody_sends_end_a_tcp_link_with_the_reason() {
     let rig = Rig::new(Transport::Tcp);
     let frame = |length: u32, rest: &[u8]| [&length.to_le_bytes(), rest].concat();

@@ -11,6 +11,8 @@ use bytes::Bytes;
 use protocol::{CloseReason, Lane, Transport, limits};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use support::{Rig, SOON, eventually, receive};
 use transport::{Closed, DialError, HttpMode, Link, Lost, Offer, Timing};
@@ -210,7 +212,6 @@ fn nobody_without_the_bearer_touches_a_link() {
         let (status, _) = call(rig.http, "POST", &format!("/v1/link/http/{unknown}"), &good, &body);
         assert!(matches!(status, 401 | 404), "{unknown}: {status}");
     }
-    assert_eq!(call(rig.http, "DELETE", &calls.path(), &good, b"").0, 405);
     assert_eq!(call(rig.http, "POST", "/v1/link/http", "Origin: http://evil.example\r\n", b"").0, 403);
     assert_eq!((server.try_recv(), server.closed()), (None, None));
     assert_eq!(call(rig.http, "POST", &calls.path(), &good, &body), seen(1), "its owner has noticed nothing");
@@ -262,8 +263,107 @@ fn nonsense_with_the_right_bearer_ends_the_link_and_no_other() {
         let end = eventually("the link ends", SOON, || server.closed());
         assert!(matches!(end, Closed::Violation(_)), "{query}: {end:?}");
     }
+    let chunks = "Transfer-Encoding: chunked\r\n\r\nnot a length\r\n";
+    for (status, method, rest) in [(405, "DELETE", "\r\n"), (405, "PUT", "\r\n"), (400, "POST", chunks)] {
+        let (calls, server) = Calls::open(&rig);
+        let head = format!("{method} {} HTTP/1.1\r\nHost: x\r\n{}{rest}", calls.path(), calls.authorization());
+        assert_eq!(raw(rig.http, head.as_bytes()), (status, vec![4, 0xFF, 0xFF, 0xFF]), "{method}");
+        let end = eventually("the link ends", SOON, || server.closed());
+        assert!(matches!(end, Closed::Violation(_)), "{method}: {end:?}");
+    }
     bystander.send(Lane::Reliable, Bytes::from_static(b"unmoved")).unwrap();
     assert_eq!(receive(&unmoved).bytes, &b"unmoved"[..]);
+}
+
+#[test]
+fn a_body_whose_connection_ends_costs_nothing_but_the_call() {
+    let rig = Rig::new(Transport::Http);
+    let (calls, server) = Calls::open(&rig);
+    let head =
+        format!("POST {} HTTP/1.1\r\nHost: x\r\n{}Content-Length: 100\r\n\r\n", calls.path(), calls.authorization());
+    for _ in 0..3 {
+        let mut stream = TcpStream::connect(rig.http).unwrap();
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.write_all(&[1, 0, 0, 0]).unwrap();
+        // Long enough for the server to have read it.
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(calls.post(1, 1, &frame(0, b"again")), seen(1), "on another connection it goes on");
+    assert_eq!((receive(&server).bytes, server.closed()), (Bytes::from_static(b"again"), None));
+}
+
+/// Stands between a client and a server. From `hold` on, what the server says over the connections on which the client has asked until
+/// then is swallowed; they stay open, and everything else goes through.
+struct Swallower {
+    address: SocketAddr,
+    hold: Arc<AtomicBool>,
+    connections: Arc<AtomicUsize>,
+}
+
+impl Swallower {
+    fn before(server: SocketAddr) -> Self {
+        let listener = std::net::TcpListener::bind(support::any_port()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let (hold, connections) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        let (held, counted) = (Arc::clone(&hold), Arc::clone(&connections));
+        std::thread::spawn(move || {
+            for near in listener.incoming() {
+                let Ok(mut near) = near else { return };
+                let mut far = TcpStream::connect(server).unwrap();
+                let (mut near_too, mut far_too) = (near.try_clone().unwrap(), far.try_clone().unwrap());
+                let asks = Arc::new(AtomicBool::new(false));
+                let (asked, held, counted) = (Arc::clone(&asks), Arc::clone(&held), Arc::clone(&counted));
+                let fresh = held.load(Ordering::SeqCst);
+                counted.fetch_add(1, Ordering::SeqCst);
+                std::thread::spawn(move || {
+                    copy(&mut near, &mut far, |said| {
+                        asked.fetch_or(said.starts_with(b"GET"), Ordering::SeqCst);
+                        true
+                    });
+                    counted.fetch_sub(1, Ordering::SeqCst);
+                });
+                std::thread::spawn(move || {
+                    let passes = |_: &[u8]| fresh || !asks.load(Ordering::SeqCst) || !held.load(Ordering::SeqCst);
+                    copy(&mut far_too, &mut near_too, passes);
+                });
+            }
+        });
+        Self { address, hold, connections }
+    }
+}
+
+/// Passes on what `passes` lets through, until the end.
+fn copy(from: &mut TcpStream, to: &mut TcpStream, passes: impl Fn(&[u8]) -> bool) {
+    let mut piece = [0; 4_096];
+    while let Ok(length @ 1..) = from.read(&mut piece) {
+        if passes(&piece[..length]) && to.write_all(&piece[..length]).is_err() {
+            break;
+        }
+    }
+    // An end is something that is said, too.
+    if passes(&[]) {
+        let _ = to.shutdown(std::net::Shutdown::Both);
+    }
+}
+
+#[test]
+fn a_question_that_leads_nowhere_is_asked_again_while_posts_go_through() {
+    let rig = Rig::new(Transport::Http);
+    let between = Swallower::before(rig.http);
+    let url = format!("http://{}/v1/link/http", between.address);
+    let offer = Offer::Http { url, mode: HttpMode::LongPoll };
+    let client = rig.runtime.block_on(transport::dial_with(offer, rig.timing)).unwrap();
+    let server = rig.accept();
+    server.send(Lane::Reliable, Bytes::from_static(b"before")).unwrap();
+    assert_eq!(receive(&client).bytes, &b"before"[..]);
+
+    between.hold.store(true, Ordering::SeqCst);
+    server.send(Lane::Reliable, Bytes::from_static(b"swallowed")).unwrap();
+    assert_eq!(receive(&client).bytes, &b"swallowed"[..], "long before the longest question is over");
+    client.send(Lane::Reliable, Bytes::from_static(b"all the same")).unwrap();
+    assert_eq!(receive(&server).bytes, &b"all the same"[..]);
+    eventually("two connections are open", SOON, || (between.connections.load(Ordering::SeqCst) == 2).then_some(()));
+    assert_eq!((client.closed(), server.closed()), (None, None));
 }
 
 #[test]
@@ -336,6 +436,35 @@ fn what_is_dialled_and_is_no_lobby_is_named() {
     let vacant = std::net::TcpListener::bind(support::any_port()).unwrap().local_addr().unwrap();
     let refused = dial(format!("http://{vacant}/v1/link/http"));
     assert!(matches!(refused, DialError::Refused { .. }), "{refused:?}");
+}
+
+#[test]
+fn a_link_that_nobody_knows_is_lost_and_not_asked_for_again() {
+    let rig = Rig::new(Transport::Http);
+    for status in ["401 Unauthorized", "404 Not Found", "429 Too Many Requests"] {
+        let listener = std::net::TcpListener::bind(support::any_port()).unwrap();
+        let url = format!("http://{}/v1/link/http", listener.local_addr().unwrap());
+        let calls = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&calls);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let Ok(mut stream) = stream else { return };
+                let _ = stream.read(&mut [0; 2_048]);
+                let opens = counted.fetch_add(1, Ordering::SeqCst) == 0;
+                let answer = if opens {
+                    "HTTP/1.1 201 Created\r\nconnection: close\r\ncontent-length: 23\r\n\r\n{\"link\":7,\"bearer\":\"a\"}".to_owned()
+                } else {
+                    format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
+                };
+                let _ = stream.write_all(answer.as_bytes());
+            }
+        });
+        let offer = Offer::Http { url, mode: HttpMode::LongPoll };
+        let client = rig.runtime.block_on(transport::dial_with(offer, rig.timing)).unwrap();
+        let end = eventually("the link ends", SOON, || client.closed());
+        assert_eq!(end, Closed::Lost(Lost::Reset), "{status}");
+        assert!(calls.load(Ordering::SeqCst) <= 3, "{status}: one call of each kind, no repetition");
+    }
 }
 
 /// Answers every call with `answer`, on as many connections as come.

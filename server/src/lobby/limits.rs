@@ -22,6 +22,8 @@ pub(super) const GRACE: Duration = Duration::from_secs(2);
 pub(super) const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 /// Time from our `101 Switching Protocols` to a link.
 pub(super) const UPGRADE_DEADLINE: Duration = Duration::from_secs(3);
+/// How often it is looked whether the link that a connection carries still lives, or a connection without one has become too old.
+pub(super) const LINK_WATCH: Duration = Duration::from_secs(1);
 /// Addresses that are counted at the same time: 4 MiB at most. The rest share one account.
 pub(super) const COUNTED_ADDRESSES: usize = 32 * 1024;
 

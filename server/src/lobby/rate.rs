@@ -7,8 +7,9 @@
 //! Flow: [`super::routes`] → here → `429 Too Many Requests`.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
+use transport::crowd::account_of;
 
 /// Time between two searches for accounts to forget: a search looks at all of them.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
@@ -38,14 +39,6 @@ pub(super) struct RateLimiter {
 struct Account {
     balance: f64,
     at: Instant,
-}
-
-/// Returns what counts as one address: an IPv4 address, or the /64 of an IPv6 address.
-pub(super) fn account_of(peer: IpAddr) -> IpAddr {
-    match peer.to_canonical() {
-        IpAddr::V6(v6) if !v6.is_loopback() => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
-        canonical => canonical,
-    }
 }
 
 impl RateLimiter {

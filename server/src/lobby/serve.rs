@@ -7,8 +7,7 @@
 //!
 //! Flow: [`super::Lobby`] → here → [`super::routes`] → for `GET /v1/link`: [`super::link`] → here → `transport::websocket`.
 
-use super::limits::{ACCEPT_PAUSE, GRACE, Limits, MAX_HEAD_BYTES, MAX_HEADERS, UPGRADE_DEADLINE};
-use super::rate::account_of;
+use super::limits::{ACCEPT_PAUSE, GRACE, LINK_WATCH, Limits, MAX_HEAD_BYTES, MAX_HEADERS, UPGRADE_DEADLINE};
 use axum::{Router, extract::Request};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -16,16 +15,17 @@ use hyper::service::{Service, service_fn};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use std::collections::BTreeMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use transport::crowd::{Counted, Crowd};
 use transport::http::{Held, Visit};
 use transport::{LinkSender, tune_tcp, websocket};
 
@@ -64,16 +64,19 @@ impl Connection {
     /// Notes that this connection carries calls of a link: then it counts as one, and lives for as long.
     pub(super) fn belongs_to(&self, visit: &Visit) {
         let mut link = locked(&self.link);
-        if link.as_ref().is_none_or(|link| !link.lives()) {
-            *link = visit.hold();
-            if link.is_some() {
-                self.leave_place();
-            }
+        if link.as_ref().is_some_and(Held::lives) {
+            return;
+        }
+        // A link that is over stays noted if no other takes its place: this connection counts nowhere any more, so it must end.
+        if let Some(held) = visit.hold() {
+            *link = Some(held);
+            self.leave_place();
         }
     }
 
-    fn is_of_a_link(&self) -> bool {
-        locked(&self.link).as_ref().is_some_and(Held::lives)
+    /// Returns whether it is to end, which it does with its link, or when it is old enough and never had one.
+    fn is_over(&self, too_old: bool) -> bool {
+        locked(&self.link).as_ref().map_or(too_old, |link| !link.lives())
     }
 
     fn leave_place(&self) {
@@ -172,10 +175,11 @@ impl Server {
         http.max_headers(MAX_HEADERS);
         let mut serving = pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
         let mut stop = self.stop.clone();
+        let (born, life) = (Instant::now(), self.limits.connection_life);
         loop {
             tokio::select! {
                 served = serving.as_mut() => return served,
-                () = sleep(self.limits.connection_life) => if !connection.is_of_a_link() {
+                () = sleep(LINK_WATCH.min(life)) => if connection.is_over(born.elapsed() >= life) {
                     break;
                 },
                 () = asked(&mut stop) => break,
@@ -207,61 +211,9 @@ async fn asked(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
-/// Counts the open connections of every address.
-#[derive(Clone, Debug, Default)]
-struct Crowd(Arc<Mutex<BTreeMap<IpAddr, usize>>>);
-
-/// One connection that is counted until this is dropped.
-#[derive(Debug)]
-struct Counted(Crowd, IpAddr);
-
-impl Crowd {
-    /// Counts one more connection of `peer`, or none if it has `most`. This machine has no limit.
-    fn enter(&self, peer: IpAddr, most: usize) -> Option<Counted> {
-        let owner = account_of(peer);
-        let mut crowd = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let open = crowd.entry(owner).or_default();
-        if *open >= most && !owner.is_loopback() {
-            return None;
-        }
-        *open += 1;
-        Some(Counted(self.clone(), owner))
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        let mut crowd = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(open) = crowd.get_mut(&self.1) {
-            *open = open.saturating_sub(1);
-            if *open == 0 {
-                crowd.remove(&self.1);
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_address_has_a_limited_number_of_places() {
-        let crowd = Crowd::default();
-        let peer = IpAddr::from([203, 0, 113, 1]);
-        let first = crowd.enter(peer, 2);
-        let second = crowd.enter(peer, 2);
-        assert!(first.is_some() && second.is_some() && crowd.enter(peer, 2).is_none());
-        assert!(crowd.enter(IpAddr::from([203, 0, 113, 2]), 2).is_some());
-        drop(first);
-        let third = crowd.enter(peer, 2);
-        assert!(third.is_some());
-        drop((second, third));
-        let locals: Vec<_> = (0..10).map(|_| crowd.enter(IpAddr::from([127, 0, 0, 1]), 2)).collect();
-        assert!(locals.iter().all(Option::is_some));
-        drop(locals);
-        assert!(crowd.0.lock().expect("no panic").is_empty(), "nobody is left, so nothing is remembered");
-    }
 
     #[test]
     fn a_peer_that_left_early_is_not_our_problem() {

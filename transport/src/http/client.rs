@@ -113,6 +113,11 @@ enum Trouble {
 }
 
 impl Calls {
+    /// Returns how long an answer may take.
+    fn patience(&self) -> Duration {
+        self.timing.silence.checked_div(TRIES).unwrap_or(self.timing.silence)
+    }
+
     /// Posts what the session sends, one body after the other.
     async fn post(&self, poster: &mut Caller) -> Closed {
         let Self { driver, pulse, timing, .. } = self;
@@ -143,8 +148,7 @@ impl Calls {
             outbox.write(&mut body, latest.clone(), goodbye);
 
             let asked = pulse.now();
-            let patience = timing.silence.checked_div(TRIES).unwrap_or(timing.silence);
-            match self.judge(timeout(patience, poster.call("POST", &path, &body)).await) {
+            match self.judge(timeout(self.patience(), poster.call("POST", &path, &body)).await) {
                 Ok(answer) => {
                     driver.set_rtt(pulse.since(asked));
                     latest = None;
@@ -167,11 +171,14 @@ impl Calls {
 
     /// Asks for what the server has, again and again.
     async fn ask(&self, asker: &mut Caller) -> Closed {
-        let Self { driver, pulse, timing, .. } = self;
+        let Self { driver, pulse, .. } = self;
+        // A question that nobody answers looks like one that waits, so none waits for long: posts may keep a link alive on which no
+        // event would come any more.
         let (wait, mut every) = match self.mode {
-            HttpMode::LongPoll => (limits::LONG_POLL, None),
+            HttpMode::LongPoll => (self.patience().min(limits::LONG_POLL), None),
             HttpMode::Poll(every) => (Duration::ZERO, Some(interval(every.max(MIN_POLL)))),
         };
+        let patience = wait.saturating_add(self.patience());
         if let Some(every) = &mut every {
             every.set_missed_tick_behavior(MissedTickBehavior::Delay);
         }
@@ -182,7 +189,6 @@ impl Calls {
             }
             pulse.wait_for_room(driver).await;
             let path = format!("{}?seen={seen}&wait={}", self.path, wait.as_millis());
-            let patience = wait.saturating_add(timing.silence);
             let answer = match self.judge(timeout(patience, asker.call("GET", &path, &[])).await) {
                 Ok(answer) => answer,
                 Err(Trouble::Again) => {
@@ -255,7 +261,8 @@ impl Calls {
                 Ok(answer)
             }
             410 => Err(Trouble::End(Closed::ByPeer(reason_in(&answer.body)))),
-            401 | 404 => Err(Trouble::End(Closed::Lost(Lost::Reset))),
+            // What shows the bearer of an open link is never told that there were too many.
+            401 | 404 | 429 => Err(Trouble::End(Closed::Lost(Lost::Reset))),
             400 | 405 | 413 => Err(Trouble::End(Closed::ByPeer(CloseReason::Violation))),
             _ => Err(Trouble::Again),
         }

@@ -23,7 +23,9 @@ use protocol::lobby::HttpLink;
 use protocol::session::bucket::TokenBucket;
 use protocol::{CloseReason, Lane, Transport, limits};
 use std::collections::HashMap;
+use std::error::Error;
 use std::fmt;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -221,7 +223,7 @@ impl Visit {
             }
             Method::GET => served.ask(request.uri().query().unwrap_or_default()).await,
             _ => {
-                let mut response = answer(StatusCode::METHOD_NOT_ALLOWED, Bytes::new());
+                let mut response = served.violation(StatusCode::METHOD_NOT_ALLOWED, "a method that links do not have");
                 response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, POST"));
                 response
             }
@@ -264,8 +266,11 @@ impl Served {
             Ok(Err(error)) if error.is::<LengthLimitError>() => {
                 return self.violation(StatusCode::PAYLOAD_TOO_LARGE, "a body longer than any may be");
             }
-            Ok(Err(_)) => return last(answer(StatusCode::BAD_REQUEST, Bytes::new())),
-            Err(_) => return last(answer(StatusCode::REQUEST_TIMEOUT, Bytes::new())),
+            Ok(Err(error)) if is_nonsense(error.as_ref()) => {
+                return self.violation(StatusCode::BAD_REQUEST, "a body that is not HTTP");
+            }
+            // The connection has ended, or stands still. The client makes the call again on another one.
+            Ok(Err(_)) | Err(_) => return last(answer(StatusCode::REQUEST_TIMEOUT, Bytes::new())),
         };
         let at = Instant::now();
         self.pulse.hear();
@@ -401,6 +406,18 @@ impl Served {
         self.driver.finish(Closed::Violation(what));
         last(answer(status, farewell(CloseReason::Violation)))
     }
+}
+
+/// Returns whether a body could not be read because of what is in it, rather than because its connection has ended.
+fn is_nonsense(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            return matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::InvalidInput);
+        }
+        cause = error.source();
+    }
+    false
 }
 
 fn answer(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
