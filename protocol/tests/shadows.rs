@@ -7,6 +7,7 @@ use bytes::Bytes;
 use protocol::grant::ResumeKey;
 use protocol::limits::{SHADOWS_PER_SESSION, STRANDS};
 use protocol::session::client::ClientSession;
+use protocol::session::server::SessionEvent;
 use protocol::wire::Kind;
 use protocol::wire::hello::{Hello, Refusal, Shadow, decode_refusal, encode_hello};
 use protocol::{Epoch, Lane, LinkId, Transport};
@@ -175,6 +176,26 @@ fn strands_end_with_the_drive_of_their_link() {
     // Until the first bundle over the new link every snapshot travels over both links, one of which has a share of it only.
     assert!(world.players[0].longest_gap < Duration::from_millis(180), "{:?}", world.players[0].longest_gap);
     world.assert_plays(0);
+}
+
+#[test]
+fn a_strand_that_takes_over_from_a_lost_link_is_no_news_for_the_room() {
+    let mut world = world(8);
+    let strand = world.dial_link(0, Transport::Udp, CALM, CALM);
+    assert!(world.players[0].session.strand(strand, Transport::Udp, world.now));
+    world.run(500);
+    let (driving, _) = world.players[0].session.driving().unwrap();
+    world.cut(driving, Duration::ZERO);
+    world.run(5);
+    let now = world.now;
+    world.players[0].session.attach(strand, Transport::Udp, now);
+    world.run(1_500);
+    assert_eq!(world.players[0].session.driving().map(|(link, _)| link), Some(strand));
+    assert_eq!(world.seated(0).reports, [SessionEvent::Back], "only the join");
+    // Nobody takes over: after a moment the room is told.
+    world.cut(strand, Duration::ZERO);
+    world.run(1_500);
+    assert_eq!(world.seated(0).reports, [SessionEvent::Back, SessionEvent::Away]);
 }
 
 #[test]

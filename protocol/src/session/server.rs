@@ -9,7 +9,9 @@ use super::shadow::{Answer, Shadows};
 use super::{CloseLink, PeerError, Transmit};
 use crate::grant::ResumeKey;
 use crate::ids::{CloseReason, Epoch, Lane, LinkId, PlayerId, SessionId, Transport};
-use crate::limits::{BASELINES, HANDSHAKE_DEADLINE, LINKS_PER_SESSION, MAX_EPOCH_STEP, SEAT_KEPT, SWITCH_GRACE};
+use crate::limits::{
+    BASELINES, HANDSHAKE_DEADLINE, LINKS_PER_SESSION, MAX_EPOCH_STEP, SEAT_KEPT, SILENCE, SWITCH_GRACE,
+};
 use crate::rewind::Rewind;
 use crate::snapshot::{Ring, Waiting, encode};
 use crate::wire::Kind;
@@ -99,6 +101,8 @@ pub struct ServerSession {
     /// The epoch and the key that each of these and the driving link was attached with.
     attached: Vec<(LinkId, Epoch, ResumeKey)>,
     away_since: Option<Instant>,
+    /// The room was told of it.
+    told_away: bool,
     commands: CommandQueue,
     rewind: Rewind,
     twice: bool,
@@ -132,6 +136,7 @@ impl ServerSession {
             older: VecDeque::new(),
             attached: Vec::new(),
             away_since: Some(now),
+            told_away: true,
             commands: CommandQueue::default(),
             rewind: Rewind::default(),
             twice: false,
@@ -197,7 +202,7 @@ impl ServerSession {
         self.arriving = true;
         self.arrives_by = None;
         self.rewind.begin(facts.snapshot_every);
-        if self.away_since.take().is_some() {
+        if self.away_since.take().is_some() && std::mem::take(&mut self.told_away) {
             self.events.push_back(SessionEvent::Back);
         }
         self.welcome(link, facts);
@@ -280,6 +285,15 @@ impl ServerSession {
         self.outbox.resend();
         if self.driving.is_none() {
             self.away_since = Some(now);
+            // A strand takes over within a round trip; nobody need hear of it.
+            if !self.shadows.has_strands() {
+                self.tell_away();
+            }
+        }
+    }
+
+    fn tell_away(&mut self) {
+        if !std::mem::replace(&mut self.told_away, true) {
             self.events.push_back(SessionEvent::Away);
         }
     }
@@ -399,6 +413,9 @@ impl ServerSession {
         let due = |closes: &Option<Instant>| closes.is_some_and(|at| at <= now);
         while let Some((link, ..)) = self.older.pop_front_if(|(_, _, closes)| due(closes)) {
             self.closes.push_back(CloseLink { link, reason: CloseReason::Replaced });
+        }
+        if self.away_since.is_some_and(|since| now.saturating_duration_since(since) >= SILENCE) {
+            self.tell_away();
         }
         if self.away_since.is_some_and(|since| now.saturating_duration_since(since) >= SEAT_KEPT) {
             self.away_since = None;

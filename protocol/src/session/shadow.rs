@@ -92,6 +92,11 @@ impl Shadows {
         self.links.extract_if(.., |shadow| shadow.link == link).count() > 0
     }
 
+    /// Returns whether any of them is a strand.
+    pub(super) fn has_strands(&self) -> bool {
+        self.links.iter().any(|shadow| shadow.whole)
+    }
+
     /// Takes the strands out: the link that they belonged to does not drive any more.
     pub(super) fn take_strands(&mut self) -> Vec<LinkId> {
         self.links.extract_if(.., |shadow| shadow.whole).map(|shadow| shadow.link).collect()

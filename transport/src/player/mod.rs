@@ -312,6 +312,10 @@ impl Player {
             return self.session.detach(link.id());
         }
         let attaching = self.session.attaches(link.id());
+        let farewell = matches!(closed, Closed::ByPeer(CloseReason::ServerStopping | CloseReason::Replaced));
+        if driving && !farewell && !self.stopping && self.hand_over(now) {
+            return self.session.detach(link.id());
+        }
         self.session.detach(link.id());
         if driving {
             self.status.links_lost += 1;

@@ -104,13 +104,18 @@ impl Player {
     fn relieve(&mut self, now: Instant) {
         let silent = |link| self.strands.silent_for(link, now);
         let Some((driving, _)) = self.session.driving().filter(|_| !self.session.is_attaching()) else { return };
-        if silent(driving).is_none_or(|silent| silent < SILENCE) {
-            return;
+        if silent(driving).is_some_and(|silent| silent >= SILENCE) {
+            self.hand_over(now);
         }
-        let speaks = |link: &LinkId| silent(*link).is_some_and(|silent| silent < SILENCE / 2);
-        let Some((strand, wire)) = self.session.strands().find(|(link, _)| speaks(link)) else { return };
+    }
+
+    /// Lets a strand that speaks drive in the place of the driving link. Returns whether there is one.
+    pub(super) fn hand_over(&mut self, now: Instant) -> bool {
+        let speaks = |link: &LinkId| self.strands.silent_for(*link, now).is_some_and(|silent| silent < SILENCE / 2);
+        let Some((strand, wire)) = self.session.strands().find(|(link, _)| speaks(link)) else { return false };
         self.session.attach(strand, wire, now);
         self.strands.stalled = Some(strand);
+        true
     }
 
     /// Returns whether the driving link has ever stalled and is one that strands help.
