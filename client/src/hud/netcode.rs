@@ -5,7 +5,7 @@
 use super::{
     Panel, Panels,
     pane::{key_cap, pane},
-    panel::{Dock, Side},
+    panel::{Dock, Side, counted},
     telemetry::{Telemetry, milliseconds},
 };
 use crate::{links::Match, palette, style};
@@ -172,13 +172,14 @@ fn number(row: usize, telemetry: &Telemetry) -> String {
     let status = &telemetry.status;
     let dash = || "–".to_owned();
     match row {
-        0 => {
-            telemetry.driving().and_then(|report| report.margin).map_or_else(dash, |margin| format!("{margin:+.1} ms"))
-        }
-        1 => format!("{} put right", telemetry.corrections.len()),
+        0 => telemetry.driving().and_then(|report| report.margin).map_or_else(dash, |margin| {
+            let side = if margin < 0.0 { "late" } else { "early" };
+            format!("{:.0} ms {side}", margin.abs())
+        }),
+        1 => counted(telemetry.corrections.len() as u64, "correction"),
         2 => format!("{:.2} tiles", status.largest_correction),
         3 => format!("{:.0} ms", milliseconds(status.interpolation_delay)),
-        4 => telemetry.behind.map_or_else(dash, |behind| format!("{:.0} ms", milliseconds(behind))),
+        4 => telemetry.behind.map_or_else(dash, |behind| format!("{:.0} ms back", milliseconds(behind))),
         6 => (if status.twice { "×2" } else { "×1" }).to_owned(),
         _ => String::new(),
     }
