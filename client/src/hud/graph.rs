@@ -54,7 +54,7 @@ pub(super) fn draw(canvas: &Canvas, dock: &Dock, telemetry: &Telemetry, ghosts: 
         }
     }
     let (note, rgb) = if ghosts {
-        ("Graph: picture age. Red ticks: corrections.", palette::QUIET)
+        ("Picture age. Red ticks: corrections.", palette::QUIET)
     } else {
         ("G: fly all wires at once to compare", palette::ACCENT)
     };
@@ -102,7 +102,8 @@ fn draw_plot(canvas: &Canvas, area: Rect, telemetry: &Telemetry) {
         let width = if drives(wire) { 2.0 } else { 1.25 };
         let color = palette::ink(palette::wire(*wire));
         for points in stretches(trace) {
-            let points: Vec<Pos2> = points.iter().map(|(at, age)| pos2(across(*at), height(*age))).collect();
+            let points = points.windows(HELD.min(points.len())).map(highest);
+            let points: Vec<Pos2> = points.map(|(at, age)| pos2(across(at), height(age))).collect();
             inner.path(points, Stroke::new(width, color));
         }
         for at in peaks(trace, top) {
@@ -126,6 +127,12 @@ fn stretches(trace: &Trace) -> Vec<Vec<(f64, f32)>> {
     }
     all.retain(|stretch| stretch.len() > 1);
     all
+}
+
+/// Returns the last moment of some, with the highest age in them.
+fn highest(moments: &[(f64, f32)]) -> (f64, f32) {
+    let age = moments.iter().map(|(_, age)| *age).fold(0.0, f32::max);
+    (moments.last().map_or(0.0, |(at, _)| *at), age)
 }
 
 /// Returns when a trace is highest in each stretch that is above the top of the axis.
@@ -157,8 +164,8 @@ type Column = (&'static str, f32, fn(&WireReport, &Trace) -> String);
 /// Returns what fits into `width`, the most telling first.
 fn columns(width: f32) -> Vec<Column> {
     let all: [Column; 6] = [
-        ("age ms", 44.0, |report, _| report.picture_age.map_or_else(dash, |age| format!("{:.0}", milliseconds(age)))),
-        ("trip ms", 68.0, |report, _| {
+        ("age ms", 42.0, |report, _| report.picture_age.map_or_else(dash, |age| format!("{:.0}", milliseconds(age)))),
+        ("trip ms", 60.0, |report, _| {
             let trip = report.round_trip.filter(|_| !is_silent(report)).map(milliseconds);
             trip.map_or_else(dash, |trip| {
                 // On one machine the first decimal is what there is to see.
@@ -166,9 +173,9 @@ fn columns(width: f32) -> Vec<Column> {
                 format!("{trip:.digits$}±{:.digits$}", milliseconds(report.jitter))
             })
         }),
-        ("missed %", 62.0, |report, _| if is_silent(report) { dash() } else { format!("{:.1}", report.loss * 100.0) }),
-        ("stall ms", 54.0, |report, _| format!("{:.0}", milliseconds(report.stall))),
-        ("↓ kB/s", 48.0, |_, trace| format!("{:.1}", trace.inward.rate() / 1_000.0)),
+        ("missed %", 66.0, |report, _| if is_silent(report) { dash() } else { format!("{:.1}", report.loss * 100.0) }),
+        ("stall ms", 58.0, |report, _| format!("{:.0}", milliseconds(report.stall))),
+        ("↓ kB/s", 50.0, |_, trace| format!("{:.1}", trace.inward.rate() / 1_000.0)),
         ("↑ kB/s", 48.0, |_, trace| format!("{:.1}", trace.outward.rate() / 1_000.0)),
     ];
     let mut left = width - NAME;
@@ -208,6 +215,9 @@ const LOWEST: f32 = 80.0;
 const TALLEST: f32 = 176.0;
 /// Room for a wire's name.
 const NAME: f32 = 84.0;
+/// A point of the line is the worst of so many samples: frames and snapshots beat against each other, and what is looked for is how high
+/// it goes.
+const HELD: usize = 4;
 /// Where the axis may end, milliseconds.
 const TOPS: [f32; 12] = [50.0, 75.0, 100.0, 150.0, 200.0, 300.0, 400.0, 600.0, 800.0, 1_200.0, 2_000.0, HIGHEST];
 /// Whatever is older is as bad.
@@ -230,6 +240,14 @@ mod tests {
         ages.extend([900.0; 5]);
         assert_eq!(scale(ages), 75.0, "half a second of trouble in twenty does not flatten the rest");
         assert_eq!(scale(Vec::new()), 50.0);
+    }
+
+    #[test]
+    fn the_line_is_as_high_as_the_teeth_of_the_saw() {
+        let saw: Vec<(f64, f32)> =
+            (0..20_u32).map(|at| (f64::from(at), if at % 3 == 0 { 33.0 } else { 12.0 })).collect();
+        assert!(saw.windows(HELD).map(highest).all(|(_, age)| age == 33.0));
+        assert_eq!(highest(&saw[1..3]), (2.0, 12.0));
     }
 
     #[test]

@@ -154,7 +154,9 @@ fn show(ui: &mut Ui, row: &Row, on: bool, number: &str, height: f32, focus: bool
     let knob = if on { track.right() - 8.0 } else { track.left() + 8.0 };
     painter.circle_filled(pos2(knob, first), 6.0, text);
     let mut right = track.left() - 6.0;
-    if rect.width() > ROOMY {
+    let roomy = rect.width() > ROOMY;
+    let number = if roomy { number } else { number.trim_end_matches(" back") };
+    if roomy {
         let word = if on { "on" } else { "off" };
         painter.text(pos2(right, first), Align2::RIGHT_CENTER, word, style::words(style::SMALL), quiet);
         right -= 4.0 * style::GRID;

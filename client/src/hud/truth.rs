@@ -37,7 +37,7 @@ pub(super) fn draw(canvas: &Canvas, dock: &Dock, telemetry: &Telemetry) -> f32 {
     let squeeze = ((inside.height() - ROW - 2.0 * style::GRID - SENTENCE) / wished).clamp(0.6, 1.0);
     let longest = telemetry.effects.values().map(Effect::total).fold(MIN_SCALE_MS, f32::max);
     let mut y = inside.top() + ROW * 0.5;
-    let text = "Key press to the server's word, ms. Faded: last seen.";
+    let text = "In milliseconds. Faded: last seen.";
     canvas.elided(pos2(inside.left(), y), inside.width(), text, font.clone(), quiet);
     y += ROW * 0.5;
     for wire in order {

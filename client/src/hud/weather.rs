@@ -51,7 +51,9 @@ pub(super) fn draw(
         buttons(ui, &mut sky);
         ways(ui, &mut way);
         sliders(ui, &mut sky, *way);
-        ui.label(style::quiet("Datagrams are delayed and lost for real. Streams (websocket, tcp, http) are a model: a lost segment holds up what follows for as long as TCP would."));
+        ui.label(style::quiet(
+            "Datagrams are delayed and lost for real. For streams (websocket, tcp, http) what TCP would wait is modelled.",
+        ));
     });
     if before != (sky.weather(), cables(&sky)) {
         sky.enter(&mut the_match.player);
@@ -171,6 +173,7 @@ fn buttons(ui: &mut Ui, sky: &mut Sky) {
             sky.plug(None, out);
         }
     });
+    ui.label(style::quiet("Cables, press to pull one or plug it in:"));
     let in_a_row = if ui.available_width() > ROOMY { Transport::WIRES.len() } else { 3 };
     let size = share(ui, in_a_row);
     for row in Transport::WIRES.chunks(in_a_row) {
