@@ -120,5 +120,5 @@ const WRONG_ARGUMENTS: u8 = 2;
 
 const KEYS: &str = "\
 Keys: WASD or arrows fly, mouse aims, left button bolt, right button rail, Space or Shift dash,
-1 udp, 2 quic, 3 websocket, 4 tcp, 5 http, 0 the best that works (F1 to F3 too), F5 bad network (Shift+F5: another kind), F6 hiccup, F7 unplug,
+1 udp, 2 quic, 3 websocket, 4 tcp, 5 http, 0 the best that works (F1 to F3 too), F5 bad network (Shift+F5: another kind), F6 lag spike, F7 unplug,
 Tab scores, Enter chat, Esc pause. Gamepads work too.";

@@ -1,4 +1,4 @@
-//! The state of the network, on three keys: worse, a hiccup, unplugged.
+//! The state of the network, on three keys: worse, a lag spike, unplugged.
 //!
 //! Weather acts on real datagrams and byte streams below the transports, inside this process, so it needs no rights and works on
 //! every system. As long as nobody has touched a key there is none: links go straight to the server. The first key puts a station in
@@ -35,7 +35,8 @@ pub(crate) struct Sky {
 }
 
 impl Sky {
-    fn new(asked: Option<Weather>) -> Self {
+    /// Begins with the weather that was asked for, or with none.
+    pub(crate) fn new(asked: Option<Weather>) -> Self {
         let bad = PRESETS.last().map_or(Weather::CALM, |preset| preset.weather);
         Self { station: asked.map(WeatherStation::new), favourite: asked.filter(|w| !w.is_calm()).unwrap_or(bad) }
     }
@@ -70,6 +71,11 @@ impl Sky {
     /// Returns whether the cable of any wire is out.
     pub(crate) fn is_unplugged(&self) -> bool {
         Transport::WIRES.into_iter().any(|wire| !self.is_plugged(wire))
+    }
+
+    /// Returns whether the cables of all wires are out.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        Transport::WIRES.into_iter().all(|wire| !self.is_plugged(wire))
     }
 
     /// Changes the weather. Call [`Self::enter`] afterwards, as after every change.
@@ -125,7 +131,7 @@ impl Sky {
     }
 }
 
-/// F5 makes the network bad or good, Shift+F5 goes through the named weathers, F6 is a hiccup, F7 pulls the cable.
+/// F5 makes the network bad or good, Shift+F5 goes through the named weathers, F6 is a lag spike, F7 pulls the cable.
 fn keys(
     keys: Res<ButtonInput<KeyCode>>,
     mut sky: ResMut<Sky>,
@@ -148,7 +154,7 @@ fn keys(
     sky.enter(&mut the_match.player);
 }
 
-/// What a hiccup adds to the delay, each way: enough to be felt on every wire.
+/// What a lag spike adds to the delay, each way: enough to be felt on every wire.
 const SPIKE: Duration = Duration::from_millis(300);
 const SPIKE_LASTS: Duration = Duration::from_millis(700);
 
@@ -182,7 +188,7 @@ mod tests {
     fn the_cable_goes_out_and_in() {
         let mut sky = Sky::new(None);
         sky.pull_or_plug();
-        assert!(sky.is_unplugged());
+        assert!(sky.is_unplugged() && sky.is_cut_off());
         sky.pull_or_plug();
         assert!(!sky.is_unplugged());
     }

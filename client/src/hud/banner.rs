@@ -4,17 +4,18 @@
 //!
 //! Flow: [`Picture`], [`Told`], [`Happened`] → [`Banner`] → [`super::canvas`].
 
-use super::canvas::Canvas;
+use super::{canvas::Canvas, wire};
 use crate::{
     links::{Match, Told},
     palette,
     picture::{Happened, Picture},
     style,
+    weather::Sky,
 };
 use bevy::prelude::*;
 use bevy_egui::egui::{Align2, Rect, vec2};
 use game::{PhaseKind, SeatId, tick::TICK_HZ};
-use protocol::wire::event::ServerEvent;
+use protocol::{Transport, wire::event::ServerEvent};
 use std::time::Duration;
 use transport::player::{PlayerEvent, Status};
 
@@ -54,10 +55,11 @@ pub(super) fn note(
 
 impl Banner {
     /// Draws what there is to say.
-    pub(super) fn draw(&self, canvas: &Canvas, picture: &Picture, status: &Status, blind: bool, now: Duration) {
-        let silent_for = status.last_snapshot.map_or(Duration::ZERO, |last| last.elapsed());
-        if silent_for > SILENCE {
-            draw_silence(canvas, status, blind, silent_for);
+    ///
+    /// `sky` is none while it must not be told which wire is in use.
+    pub(super) fn draw(&self, canvas: &Canvas, picture: &Picture, status: &Status, sky: Option<&Sky>, now: Duration) {
+        if let Some(silent) = wire::silent_for(status) {
+            draw_silence(canvas, silent, &advice(status.switching_to, sky));
         }
         let Some(scene) = &picture.scene else { return };
         let above = canvas.screen.center() - vec2(0.0, canvas.screen.height() * 0.22);
@@ -108,30 +110,36 @@ impl Banner {
             }
             None => drop(canvas.text(at, Align2::CENTER_CENTER, "Destroyed", font, quiet)),
         }
-        let left = f32::from(own.ship.respawn_in) / TICK_HZ as f32;
-        let text = format!("back in {left:.1} s");
+        // Rounded up: as long as one waits, there is something left.
+        let tenths = (u32::from(own.ship.respawn_in.max(1)) * 10).div_ceil(TICK_HZ);
+        let text = format!("back in {}.{} s", tenths / 10, tenths % 10);
         canvas.text(at + vec2(0.0, 28.0), Align2::CENTER_CENTER, &text, style::numbers(style::SMALL), quiet);
     }
 }
 
 /// Says calmly that nothing arrives: the seat is kept, and the session is already looking for another way.
-fn draw_silence(canvas: &Canvas, status: &Status, blind: bool, silent_for: Duration) {
+fn draw_silence(canvas: &Canvas, silent_for: Duration, advice: &str) {
     let rect = Rect::from_center_size(canvas.screen.center_top() + vec2(0.0, SILENCE_TOP + 28.0), vec2(400.0, 56.0));
     canvas.glass(rect, 1.0);
     let first = format!("Nothing from the server for {:.1} s", silent_for.as_secs_f32());
-    let second = match status.switching_to {
-        _ if blind => "Your seat is kept.".to_owned(),
-        Some(wire) => format!("Trying {wire}. Your seat is kept."),
-        None => "Your seat is kept. 1 to 5 try another wire.".to_owned(),
-    };
     let text = palette::ink(palette::TEXT);
     canvas.text(rect.center() - vec2(0.0, 11.0), Align2::CENTER_CENTER, &first, style::words(style::MIDDLE), text);
     let quiet = palette::ink(palette::QUIET);
-    canvas.text(rect.center() + vec2(0.0, 12.0), Align2::CENTER_CENTER, &second, style::words(style::SMALL), quiet);
+    canvas.text(rect.center() + vec2(0.0, 12.0), Align2::CENTER_CENTER, advice, style::words(style::SMALL), quiet);
 }
 
-/// Longer than the worst jitter, shorter than a player's patience.
-pub(super) const SILENCE: Duration = Duration::from_millis(750);
+/// Returns what there is to do while nothing arrives.
+fn advice(trying: Option<Transport>, sky: Option<&Sky>) -> String {
+    let Some(sky) = sky else { return "Your seat is kept.".to_owned() };
+    match trying {
+        _ if sky.is_cut_off() => "The cable is out. F7 plugs it in.".to_owned(),
+        Some(wire) if sky.is_unplugged() => format!("Trying {wire}. F7 plugs in."),
+        Some(wire) => format!("Trying {wire}. Your seat is kept."),
+        None if sky.is_unplugged() => "1 to 5 try another wire, F7 plugs in.".to_owned(),
+        None => "Your seat is kept. 1 to 5 try another wire.".to_owned(),
+    }
+}
+
 /// Below the clock.
 const SILENCE_TOP: f32 = 96.0;
 const GO_SECONDS: f32 = 0.9;
@@ -139,3 +147,20 @@ const GO_SECONDS: f32 = 0.9;
 const DEATH_SHARE: f32 = 0.12;
 /// Between the clock and the table.
 const RESULT_TOP: f32 = 136.0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_advice_fits_what_is_unplugged() {
+        let mut sky = Sky::new(None);
+        assert_eq!(advice(None, Some(&sky)), "Your seat is kept. 1 to 5 try another wire.");
+        sky.plug(Some(Transport::Udp), false);
+        assert_eq!(advice(None, Some(&sky)), "1 to 5 try another wire, F7 plugs in.");
+        assert_eq!(advice(Some(Transport::Quic), Some(&sky)), "Trying quic. F7 plugs in.");
+        sky.plug(None, false);
+        assert_eq!(advice(Some(Transport::Quic), Some(&sky)), "The cable is out. F7 plugs it in.");
+        assert_eq!(advice(Some(Transport::Quic), None), "Your seat is kept.", "a blind test tells nothing");
+    }
+}

@@ -7,16 +7,17 @@
 
 use super::{
     canvas::Canvas,
-    panel::{self, Dock, ROW},
+    panel::{self, Dock, ROW, counted},
     telemetry::{KEPT_SECONDS, Telemetry, Trace, milliseconds},
 };
 use crate::{palette, style};
 use bevy_egui::egui::{Align2, Pos2, Rect, Stroke, pos2, vec2};
 use protocol::Transport;
+use std::time::Duration;
 use transport::player::{Role, WireReport};
 
-/// Draws the panel and returns how far down it reaches.
-pub(super) fn draw(canvas: &Canvas, dock: &Dock, telemetry: &Telemetry) -> f32 {
+/// Draws the panel and returns how far down it reaches. Without `ghosts` there is but one wire to see: then it says how to see more.
+pub(super) fn draw(canvas: &Canvas, dock: &Dock, telemetry: &Telemetry, ghosts: bool) -> f32 {
     let rows = (telemetry.traces.len().max(1) + 1) as f32 * ROW;
     let below = AXIS + rows + ROW;
     let plot = (dock.inner_height() - below).clamp(LOWEST, TALLEST);
@@ -26,7 +27,7 @@ pub(super) fn draw(canvas: &Canvas, dock: &Dock, telemetry: &Telemetry) -> f32 {
     draw_plot(canvas, area, telemetry);
     canvas.text(area.left_bottom(), Align2::LEFT_TOP, "20 s ago", style::words(style::SMALL), quiet);
     canvas.text(area.right_bottom(), Align2::RIGHT_TOP, "now", style::words(style::SMALL), quiet);
-    let text = format!("{} corrections", telemetry.corrections.len());
+    let text = counted(telemetry.corrections.len() as u64, "correction");
     canvas.text(area.center_bottom(), Align2::CENTER_TOP, &text, style::words(style::SMALL), quiet);
 
     let mut y = area.bottom() + AXIS + ROW * 0.5;
@@ -46,22 +47,26 @@ pub(super) fn draw(canvas: &Canvas, dock: &Dock, telemetry: &Telemetry) -> f32 {
         let font = if bold { style::strong(style::SMALL) } else { style::words(style::SMALL) };
         canvas.text(pos2(inside.left() + 2.0 * style::GRID, y), Align2::LEFT_CENTER, wire.name(), font, color);
         for ((.., value), x) in columns.iter().zip(&ends) {
-            let text = report.map_or_else(|| "–".to_owned(), |report| value(report, trace));
+            let text = report.map_or_else(dash, |report| value(report, trace));
             let shade = if report.is_some() { palette::ink(palette::TEXT) } else { quiet };
             let at = pos2(*x, y);
             canvas.text(at, Align2::RIGHT_CENTER, &text, style::numbers(style::SMALL), shade);
         }
     }
-    let note = "Graph: picture age, ms. Red ticks: corrections.";
+    let (note, rgb) = if ghosts {
+        ("Picture age. Red ticks: corrections.", palette::QUIET)
+    } else {
+        ("G: fly all wires at once to compare", palette::ACCENT)
+    };
     let at = pos2(inside.left(), y + ROW);
-    canvas.elided(at, inside.width(), note, style::words(style::SMALL), quiet);
+    canvas.elided(at, inside.width(), note, style::words(style::SMALL), palette::ink(rgb));
     inside.bottom() + panel::PADDING
 }
 
 fn draw_plot(canvas: &Canvas, area: Rect, telemetry: &Telemetry) {
     canvas.block(area, palette::faded(palette::VOID, 0.6));
-    let worst = telemetry.traces.values().flat_map(|trace| &trace.ages).filter_map(|(_, age)| *age);
-    let top = scale(worst.fold(0.0, f32::max));
+    let ages = telemetry.traces.values().flat_map(|trace| &trace.ages).filter_map(|(_, age)| *age);
+    let top = scale(ages.collect());
     let quiet = palette::ink(palette::QUIET);
     let grid = Stroke::new(1.0, palette::ink(palette::RIM));
     let height = |age: f32| area.bottom() - area.height() * (age / top).clamp(0.0, 1.0);
@@ -70,7 +75,8 @@ fn draw_plot(canvas: &Canvas, area: Rect, telemetry: &Telemetry) {
         let y = height(top * share);
         canvas.stroke(pos2(area.left(), y), pos2(area.right(), y), grid);
         let at = pos2(area.left() - 6.0, y);
-        canvas.text(at, Align2::RIGHT_CENTER, &format!("{:.0}", top * share), style::numbers(style::SMALL), quiet);
+        let text = if share == 0.0 { "0 ms".to_owned() } else { format!("{:.0} ms", top * share) };
+        canvas.text(at, Align2::RIGHT_CENTER, &text, style::numbers(style::SMALL), quiet);
     }
     let inner = canvas.inside(area.expand(1.0));
     for (index, (at, wire)) in telemetry.switches.iter().enumerate() {
@@ -96,8 +102,15 @@ fn draw_plot(canvas: &Canvas, area: Rect, telemetry: &Telemetry) {
         let width = if drives(wire) { 2.0 } else { 1.25 };
         let color = palette::ink(palette::wire(*wire));
         for points in stretches(trace) {
-            let points: Vec<Pos2> = points.iter().map(|(at, age)| pos2(across(*at), height(*age))).collect();
+            let points = points.windows(HELD.min(points.len())).map(highest);
+            let points: Vec<Pos2> = points.map(|(at, age)| pos2(across(at), height(age))).collect();
             inner.path(points, Stroke::new(width, color));
+        }
+        for at in peaks(trace, top) {
+            // An arrowhead at the upper edge: it goes on beyond.
+            let tip = pos2(across(at), area.top());
+            let sides = [vec2(-3.5, 5.0), vec2(0.0, 0.0), vec2(3.5, 5.0)];
+            inner.path(sides.map(|side| tip + side).to_vec(), Stroke::new(1.5, color));
         }
     }
 }
@@ -116,10 +129,33 @@ fn stretches(trace: &Trace) -> Vec<Vec<(f64, f32)>> {
     all
 }
 
-/// Returns the top of the axis for a worst age, milliseconds: a round number above it, so that the axis does not breathe.
-fn scale(worst: f32) -> f32 {
-    let tops = [50.0, 100.0, 200.0, 400.0, 800.0, 1_600.0];
-    tops.into_iter().find(|top| worst * 1.05 <= *top).unwrap_or(HIGHEST)
+/// Returns the last moment of some, with the highest age in them.
+fn highest(moments: &[(f64, f32)]) -> (f64, f32) {
+    let age = moments.iter().map(|(_, age)| *age).fold(0.0, f32::max);
+    (moments.last().map_or(0.0, |(at, _)| *at), age)
+}
+
+/// Returns when a trace is highest in each stretch that is above the top of the axis.
+fn peaks(trace: &Trace, top: f32) -> Vec<f64> {
+    let mut found = Vec::new();
+    let mut highest: Option<(f64, f32)> = None;
+    for (at, age) in &trace.ages {
+        match age.filter(|age| *age > top) {
+            Some(age) if highest.is_none_or(|(_, most)| age > most) => highest = Some((*at, age)),
+            Some(_) => {}
+            None => found.extend(highest.take().map(|(at, _)| at)),
+        }
+    }
+    found.extend(highest.map(|(at, _)| at));
+    found
+}
+
+/// Returns the top of the axis, milliseconds: a round number above nearly all ages, so that the axis does not breathe and a single
+/// spike does not flatten the rest.
+fn scale(mut ages: Vec<f32>) -> f32 {
+    ages.sort_unstable_by(f32::total_cmp);
+    let usual = ages.get((ages.len() as f32 * USUAL_SHARE) as usize).copied().unwrap_or(0.0);
+    TOPS.into_iter().find(|top| usual * 1.05 <= *top).unwrap_or(HIGHEST)
 }
 
 /// A number: its name, the room that it needs, and what it is.
@@ -128,19 +164,19 @@ type Column = (&'static str, f32, fn(&WireReport, &Trace) -> String);
 /// Returns what fits into `width`, the most telling first.
 fn columns(width: f32) -> Vec<Column> {
     let all: [Column; 6] = [
-        ("age ms", 48.0, |report, _| report.picture_age.map_or_else(dash, |age| format!("{:.0}", milliseconds(age)))),
-        ("trip ms", 68.0, |report, _| {
-            let trip = report.round_trip.map(milliseconds);
+        ("age ms", 42.0, |report, _| report.picture_age.map_or_else(dash, |age| format!("{:.0}", milliseconds(age)))),
+        ("trip ms", 60.0, |report, _| {
+            let trip = report.round_trip.filter(|_| !is_silent(report)).map(milliseconds);
             trip.map_or_else(dash, |trip| {
                 // On one machine the first decimal is what there is to see.
                 let digits = usize::from(trip < 9.95);
                 format!("{trip:.digits$}±{:.digits$}", milliseconds(report.jitter))
             })
         }),
-        ("loss %", 48.0, |report, _| format!("{:.1}", report.loss * 100.0)),
-        ("stall ms", 54.0, |report, _| format!("{:.0}", milliseconds(report.stall))),
-        ("↓ kB/s", 52.0, |_, trace| format!("{:.1}", trace.inward.rate() / 1_000.0)),
-        ("↑ kB/s", 52.0, |_, trace| format!("{:.1}", trace.outward.rate() / 1_000.0)),
+        ("missed %", 66.0, |report, _| if is_silent(report) { dash() } else { format!("{:.1}", report.loss * 100.0) }),
+        ("stall ms", 58.0, |report, _| format!("{:.0}", milliseconds(report.stall))),
+        ("↓ kB/s", 50.0, |_, trace| format!("{:.1}", trace.inward.rate() / 1_000.0)),
+        ("↑ kB/s", 48.0, |_, trace| format!("{:.1}", trace.outward.rate() / 1_000.0)),
     ];
     let mut left = width - NAME;
     let fits = |(_, room, _): &Column| {
@@ -162,6 +198,11 @@ fn ends(inside: Rect, columns: &[Column]) -> Vec<f32> {
     columns.iter().map(end).collect()
 }
 
+/// Returns whether a wire has brought nothing for so long that what it measured before says nothing any more.
+fn is_silent(report: &WireReport) -> bool {
+    report.picture_age.is_some_and(|age| age > STALE)
+}
+
 fn dash() -> String {
     "–".to_owned()
 }
@@ -169,23 +210,64 @@ fn dash() -> String {
 /// Height of what stands below the time axis.
 const AXIS: f32 = 2.5 * style::GRID;
 /// Room for the numbers of the axis.
-const GUTTER: f32 = 5.0 * style::GRID;
+const GUTTER: f32 = 8.0 * style::GRID;
 const LOWEST: f32 = 80.0;
 const TALLEST: f32 = 176.0;
 /// Room for a wire's name.
 const NAME: f32 = 84.0;
+/// A point of the line is the worst of so many samples: frames and snapshots beat against each other, and what is looked for is how high
+/// it goes.
+const HELD: usize = 4;
+/// Where the axis may end, milliseconds.
+const TOPS: [f32; 12] = [50.0, 75.0, 100.0, 150.0, 200.0, 300.0, 400.0, 600.0, 800.0, 1_200.0, 2_000.0, HIGHEST];
 /// Whatever is older is as bad.
-const HIGHEST: f32 = 3_200.0;
+const HIGHEST: f32 = 4_000.0;
+/// So much of what is drawn is below the top.
+const USUAL_SHARE: f32 = 0.97;
+/// A picture this old is of an outage.
+const STALE: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
     use super::super::telemetry::tests::report;
     use super::*;
-    use std::time::Duration;
 
     #[test]
-    fn the_axis_ends_at_a_round_number_above_the_worst() {
-        assert_eq!([10.0, 49.0, 90.0, 700.0, 9_000.0].map(scale), [50.0, 100.0, 100.0, 800.0, 3_200.0]);
+    fn the_axis_ends_at_a_round_number_above_nearly_all() {
+        let of = |usual: f32| scale(vec![usual; 10]);
+        assert_eq!([10.0, 49.0, 90.0, 700.0, 9_000.0].map(of), [50.0, 75.0, 100.0, 800.0, 4_000.0]);
+        let mut ages = vec![60.0; 195];
+        ages.extend([900.0; 5]);
+        assert_eq!(scale(ages), 75.0, "half a second of trouble in twenty does not flatten the rest");
+        assert_eq!(scale(Vec::new()), 50.0);
+    }
+
+    #[test]
+    fn the_line_is_as_high_as_the_teeth_of_the_saw() {
+        let saw: Vec<(f64, f32)> =
+            (0..20_u32).map(|at| (f64::from(at), if at % 3 == 0 { 33.0 } else { 12.0 })).collect();
+        assert!(saw.windows(HELD).map(highest).all(|(_, age)| age == 33.0));
+        assert_eq!(highest(&saw[1..3]), (2.0, 12.0));
+    }
+
+    #[test]
+    fn what_is_cut_off_has_one_mark_for_each_spike() {
+        let ages = [50.0, 300.0, 400.0, 300.0, 50.0, 500.0].into_iter().enumerate();
+        let mut trace = Trace::default();
+        trace.ages.extend(ages.map(|(at, age)| (at as f64, Some(age))));
+        assert_eq!(peaks(&trace, 100.0), [2.0, 5.0]);
+        assert!(peaks(&trace, 500.0).is_empty());
+    }
+
+    #[test]
+    fn during_an_outage_there_is_a_dash_instead_of_stale_numbers() {
+        let show = |age| {
+            let report = report(Transport::Udp, Role::Driving, age);
+            let shown = columns(408.0).iter().map(|(.., value)| value(&report, &Trace::default())).collect::<Vec<_>>();
+            [shown[1].clone(), shown[2].clone()]
+        };
+        assert_eq!(show(900), ["80±3", "2.0"]);
+        assert_eq!(show(1_100), ["–", "–"]);
     }
 
     #[test]
@@ -194,7 +276,7 @@ mod tests {
         for step in 0..100_u32 {
             let there = !(40..60).contains(&step);
             let wires = there.then(|| report(Transport::Udp, Role::Driving, 50)).into_iter().collect();
-            telemetry.take(f64::from(step) * 0.1, wires, None, Duration::ZERO);
+            telemetry.take(f64::from(step) * 0.11, wires, None, Duration::ZERO);
         }
         let parts: Vec<usize> = stretches(&telemetry.traces[&Transport::Udp]).iter().map(Vec::len).collect();
         assert_eq!(parts, [40, 40]);
@@ -204,6 +286,6 @@ mod tests {
     fn a_narrow_panel_drops_what_tells_least() {
         let names = |width| columns(width).iter().map(|(name, ..)| *name).collect::<Vec<_>>();
         assert_eq!(names(408.0).len(), 6);
-        assert_eq!(names(275.0), ["age ms", "trip ms", "loss %"]);
+        assert_eq!(names(275.0), ["age ms", "trip ms", "missed %"]);
     }
 }

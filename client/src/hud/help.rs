@@ -26,21 +26,27 @@ const KEYS: [(&str, &[(&str, &str)]); 4] = [
     (
         "Wire",
         &[
-            ("1 … 5", "udp quic websocket tcp http"),
+            ("1 · 2 · 3", "udp quic websocket"),
+            ("F1 F2 F3", "the same"),
+            ("4 · 5", "tcp http"),
             ("0", "the best that works"),
-            ("G", "ghosts of other wires"),
+            ("52±3 ms", "round trip, jitter"),
+            ("[2]", "ticks sent ahead"),
+            ("G", "all wires at once"),
             ("B", "blind test"),
         ],
     ),
-    ("Weather", &[("F5", "bad network, Shift: next"), ("F6 · F7", "hiccup · unplug"), ("K", "weather panel")]),
+    ("Weather", &[("F5", "bad, Shift: next"), ("F6 · F7", "lag spike · unplug"), ("K", "weather panel")]),
     (
         "See",
         &[
             ("N", "net graph"),
-            ("T", "truth: key press to effect"),
+            ("T", "key press to effect"),
             ("M", "protocol map"),
             ("J", "netcode switches"),
+            ("PROICXYUE", "one each, J open"),
             ("L", "guided tour"),
+            (", · .", "tour: back · next"),
             ("H", "this help"),
         ],
     ),
@@ -86,3 +92,19 @@ const WHAT_ALONE: f32 = 14.0 * style::GRID;
 const WHAT: f32 = 23.0 * style::GRID;
 const LOWEST_ROW: f32 = 16.0;
 const TALLEST_ROW: f32 = 3.0 * style::GRID;
+
+#[cfg(test)]
+mod tests {
+    use super::super::panel::Side;
+    use super::*;
+    use bevy_egui::egui::{Pos2, Rect};
+
+    #[test]
+    fn all_keys_fit_the_smallest_window() {
+        let screen = Rect::from_min_size(Pos2::ZERO, vec2(914.0, 571.0));
+        let dock = Dock::new(screen, Side::Right, f32::INFINITY).to_the_top();
+        let lines: usize = KEYS.iter().map(|(_, keys)| keys.len()).sum();
+        let needed = lines as f32 * LOWEST_ROW + (KEYS.len() - 1) as f32 * style::GRID;
+        assert!(needed <= dock.inner_height(), "{needed} of {}", dock.inner_height());
+    }
+}

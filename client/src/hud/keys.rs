@@ -113,9 +113,9 @@ impl Default for Panels {
 }
 
 impl Panels {
-    /// Returns whether a panel stands beside the ship, so that the ship had better stay in the middle.
-    pub(crate) const fn beside(&self) -> bool {
-        self.left.is_some() || self.right.is_some()
+    /// Returns whether a panel stands on the left and on the right of the ship.
+    pub(crate) const fn sides(&self) -> [bool; 2] {
+        [self.left.is_some(), self.right.is_some()]
     }
 
     /// Returns whether keys and mouse belong to a panel.
@@ -171,7 +171,7 @@ pub(super) fn act(
         // Everything else would tell. Esc ends the test instead of opening the pause panel.
         pressed.clear();
         if keys.just_pressed(KeyCode::Escape) {
-            blind.end(&mut sky);
+            blind.stop(&mut sky, &mut panels, telemetry.now);
             sky.enter(&mut the_match.player);
             panels.pause = false;
         }
@@ -191,12 +191,10 @@ pub(super) fn act(
                 panels.fresh = panels.hands;
             }
             Action::Blind if blind.has_result() => {
-                blind.end(&mut sky);
-                panels.right = None;
+                blind.close(&mut panels);
             }
             Action::Blind => {
-                *panels = Panels::default();
-                blind.begin(&mut sky, telemetry.now.to_bits(), telemetry.now);
+                blind.begin(&mut sky, &mut panels, &the_match.player, telemetry.now);
                 sky.enter(&mut the_match.player);
             }
         }

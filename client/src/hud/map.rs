@@ -4,7 +4,7 @@
 
 use super::{
     canvas::Canvas,
-    panel::Dock,
+    panel::{Dock, counted},
     telemetry::{Meter, Telemetry},
 };
 use crate::{
@@ -142,12 +142,13 @@ fn routes(telemetry: &Telemetry) -> Vec<Route> {
     let mut shadows: Vec<Transport> = shadow.collect();
     shadows.sort_unstable();
     let names: Vec<_> = shadows.iter().map(|wire| (wire.name().to_owned(), palette::wire(*wire))).collect();
-    let load: f32 = shadows.iter().map(|wire| bytes(*wire)).sum();
+    // An empty sum of floats is -0.
+    let load = shadows.iter().map(|wire| bytes(*wire)).fold(0.0, |sum, more| sum + more);
     vec![
         Route {
             what: "lobby",
             on: vec![("HTTP".to_owned(), palette::TEXT)],
-            count: format!("{} calls", traffic.calls.total()),
+            count: counted(traffic.calls.total(), "call"),
             why: "Asked once, answered once: a letter is enough.",
             way: Way::Across,
             rates: (traffic.calls.rate(), traffic.calls.rate()),
@@ -227,11 +228,17 @@ mod tests {
         let routes = routes(&telemetry);
         let on: Vec<&str> = routes.iter().map(|route| route.on[0].0.as_str()).collect();
         let lanes = ["quic, Reliable lane", "quic, Latest lane", "quic, Latest lane"];
+        assert_eq!((routes[0].count.as_str(), routes[4].count.as_str()), ("0 calls", "0.0 kB/s"));
         assert_eq!(on, ["HTTP", lanes[0], lanes[1], lanes[2], "udp", "this disk"]);
         assert_eq!(
             (routes[2].on[0].1, routes[4].on[0].1),
             (palette::wire(Transport::Quic), palette::wire(Transport::Udp))
         );
+    }
+
+    #[test]
+    fn without_shadows_nothing_is_sent_for_them() {
+        assert_eq!(routes(&Telemetry::default())[4].count, "0.0 kB/s");
     }
 
     #[test]

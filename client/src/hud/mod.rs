@@ -151,7 +151,7 @@ fn draw(mut contexts: EguiContexts, parts: Parts, mut panels: ResMut<Panels>) ->
     let table = panels.scores || scoreboard::is_due(picture);
     panels.covered = table || panels.pause;
     panels.pointer = false;
-    let silent = status.last_snapshot.is_some_and(|last| last.elapsed() > banner::SILENCE);
+    let silent = wire::silent_for(status).is_some();
     if blind.is_running() {
         wire::draw_blind(&canvas, sky);
     } else {
@@ -168,8 +168,11 @@ fn draw(mut contexts: EguiContexts, parts: Parts, mut panels: ResMut<Panels>) ->
     if panels.right != Some(Panel::Help) || panels.covered {
         parts.feed.draw(&canvas, now);
     }
-    parts.banner.draw(&canvas, picture, status, blind.is_running(), now);
-    help::draw_hint(&canvas);
+    parts.banner.draw(&canvas, picture, status, Some(&**sky).filter(|_| !blind.is_running()), now);
+    // No panel opens during a blind test.
+    if !blind.is_running() {
+        help::draw_hint(&canvas);
+    }
     panels.left_bottom = 0.0;
     if table {
         scoreboard::draw(&canvas, picture);
@@ -184,7 +187,7 @@ fn draw_docks(canvas: &Canvas, panels: &mut Panels, telemetry: &Telemetry, blind
     let [left, right] = [Side::Left, Side::Right].map(|side| Dock::new(canvas.screen, side, panels.floor));
     if !panels.chat {
         panels.left_bottom = match panels.left {
-            Some(Panel::Graph) => graph::draw(canvas, &left, telemetry),
+            Some(Panel::Graph) => graph::draw(canvas, &left, telemetry, panels.ghosts),
             Some(Panel::Truth) => truth::draw(canvas, &left, telemetry),
             _ => 0.0,
         };

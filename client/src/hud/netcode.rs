@@ -5,7 +5,7 @@
 use super::{
     Panel, Panels,
     pane::{key_cap, pane},
-    panel::{Dock, Side},
+    panel::{Dock, Side, counted},
     telemetry::{Telemetry, milliseconds},
 };
 use crate::{links::Match, palette, style};
@@ -154,7 +154,9 @@ fn show(ui: &mut Ui, row: &Row, on: bool, number: &str, height: f32, focus: bool
     let knob = if on { track.right() - 8.0 } else { track.left() + 8.0 };
     painter.circle_filled(pos2(knob, first), 6.0, text);
     let mut right = track.left() - 6.0;
-    if rect.width() > ROOMY {
+    let roomy = rect.width() > ROOMY;
+    let number = if roomy { number } else { number.trim_end_matches(" back") };
+    if roomy {
         let word = if on { "on" } else { "off" };
         painter.text(pos2(right, first), Align2::RIGHT_CENTER, word, style::words(style::SMALL), quiet);
         right -= 4.0 * style::GRID;
@@ -172,13 +174,14 @@ fn number(row: usize, telemetry: &Telemetry) -> String {
     let status = &telemetry.status;
     let dash = || "–".to_owned();
     match row {
-        0 => {
-            telemetry.driving().and_then(|report| report.margin).map_or_else(dash, |margin| format!("{margin:+.1} ms"))
-        }
-        1 => format!("{} put right", telemetry.corrections.len()),
+        0 => telemetry.driving().and_then(|report| report.margin).map_or_else(dash, |margin| {
+            let side = if margin < 0.0 { "late" } else { "early" };
+            format!("{:.0} ms {side}", margin.abs())
+        }),
+        1 => counted(telemetry.corrections.len() as u64, "correction"),
         2 => format!("{:.2} tiles", status.largest_correction),
         3 => format!("{:.0} ms", milliseconds(status.interpolation_delay)),
-        4 => telemetry.behind.map_or_else(dash, |behind| format!("{:.0} ms", milliseconds(behind))),
+        4 => telemetry.behind.map_or_else(dash, |behind| format!("{:.0} ms back", milliseconds(behind))),
         6 => (if status.twice { "×2" } else { "×1" }).to_owned(),
         _ => String::new(),
     }

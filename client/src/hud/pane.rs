@@ -9,7 +9,7 @@ use super::{
 use crate::{palette, style};
 use bevy_egui::egui::{
     Align, Align2, Area, Context, CornerRadius, Id, Layout, Margin, Painter, Rect, Response, RichText, ScrollArea,
-    Sense, Stroke, StrokeKind, Ui, Vec2, style::ScrollStyle, vec2,
+    Sense, Stroke, StrokeKind, Ui, Vec2, pos2, style::ScrollStyle, vec2,
 };
 
 /// Shows a panel in `dock`; what does not fit is scrolled. `add` is told whether to mark the first thing to press.
@@ -38,12 +38,33 @@ pub(super) fn pane(
             });
             let height = dock.inner_height();
             ui.spacing_mut().scroll = ScrollStyle::floating();
-            ScrollArea::vertical().max_height(height).show(ui, |ui| add(ui, fresh));
+            let shown = ScrollArea::vertical().max_height(height).show(ui, |ui| add(ui, fresh));
+            let below = shown.content_size.y - shown.state.offset.y - shown.inner_rect.height();
+            if below > 1.0 {
+                tell_of_more(ui.painter(), shown.inner_rect);
+            }
             ui.add_space(PADDING);
         });
     });
     touch(context, &shown.response, panels);
 }
+
+/// Writes at the lower edge of what is shown that there is more below.
+fn tell_of_more(painter: &Painter, shown: Rect) {
+    let strip = Rect::from_min_max(pos2(shown.left(), shown.bottom() - MORE), shown.right_bottom());
+    painter.rect_filled(strip, CornerRadius::ZERO, palette::ink(palette::GLASS));
+    painter.hline(strip.x_range(), strip.top(), Stroke::new(1.0, palette::ink(palette::EDGE)));
+    let color = palette::ink(palette::ACCENT);
+    let text = painter.text(strip.center(), Align2::CENTER_CENTER, "more: scroll", style::words(style::SMALL), color);
+    for x in [text.left() - 14.0, text.right() + 14.0] {
+        let tip = pos2(x, strip.center().y + 2.5);
+        let sides = [vec2(-5.0, -5.0), vec2(0.0, 0.0), vec2(5.0, -5.0)];
+        painter.line(sides.map(|side| tip + side).to_vec(), Stroke::new(1.5, color));
+    }
+}
+
+/// Height of the strip that tells of more.
+const MORE: f32 = 2.5 * style::GRID;
 
 /// Draws a key as it looks on a keyboard.
 pub(super) fn key_cap(painter: &Painter, rect: Rect, key: &str) {

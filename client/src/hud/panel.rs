@@ -109,6 +109,11 @@ pub(super) fn swatch(canvas: &Canvas, left: f32, y: f32, color: Color32) {
     canvas.block(Rect::from_center_size(pos2(left + 4.0, y), vec2(8.0, 8.0)), color);
 }
 
+/// Returns a count of things: `1 call`, `2 calls`.
+pub(super) fn counted(count: u64, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
+}
+
 /// Distance of panels from the edges of the screen.
 pub(super) const MARGIN: f32 = 2.0 * style::GRID;
 /// Distance of what is written from the edge of a panel.
@@ -131,6 +136,11 @@ pub(super) const CAP: f32 = 20.0;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_thing_is_no_plural() {
+        assert_eq!([0, 1, 2].map(|count| counted(count, "call")), ["0 calls", "1 call", "2 calls"]);
+    }
 
     #[test]
     fn docks_stay_off_the_ship_and_off_each_other() {

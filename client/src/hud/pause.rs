@@ -45,11 +45,13 @@ pub(super) fn draw(
             ui.add_space(style::GRID);
             for row in ACTIONS.chunks(3) {
                 ui.columns(3, |columns| {
-                    for (ui, (name, action)) in columns.iter_mut().zip(row) {
+                    for (ui, (name, key, action)) in columns.iter_mut().zip(row) {
                         let size = egui::vec2(ui.available_width(), style::TARGET - style::GRID);
                         ui.spacing_mut().button_padding.x = 4.0;
                         let text = egui::RichText::new(*name).font(style::words(style::SMALL));
-                        if ui.add_sized(size, egui::Button::new(text)).clicked() {
+                        let key = egui::RichText::new(*key).font(style::numbers(style::SMALL));
+                        let key = key.color(palette::ink(palette::ACCENT));
+                        if ui.add_sized(size, egui::Button::new((text, key))).clicked() {
                             panels.pause = false;
                             pressed.write(Pressed { action: *action, by_hand: true });
                         }
@@ -89,16 +91,16 @@ pub(crate) fn sliders(ui: &mut Ui, settings: &mut ResMut<Settings>) {
 }
 
 /// Everything that has a key, for those who have none.
-const ACTIONS: [(&str, Action); 9] = [
-    ("Net graph", Action::Open(Panel::Graph)),
-    ("Truth", Action::Open(Panel::Truth)),
-    ("Protocol map", Action::Open(Panel::Map)),
-    ("Weather", Action::Open(Panel::Weather)),
-    ("Netcode", Action::Open(Panel::Netcode)),
-    ("Ghosts", Action::Ghosts),
-    ("Guided tour", Action::Tour),
-    ("Blind test", Action::Blind),
-    ("All keys", Action::Open(Panel::Help)),
+const ACTIONS: [(&str, &str, Action); 9] = [
+    ("Net graph", "N", Action::Open(Panel::Graph)),
+    ("Truth", "T", Action::Open(Panel::Truth)),
+    ("Protocol map", "M", Action::Open(Panel::Map)),
+    ("Weather", "K", Action::Open(Panel::Weather)),
+    ("Netcode", "J", Action::Open(Panel::Netcode)),
+    ("Ghosts", "G", Action::Ghosts),
+    ("Guided tour", "L", Action::Tour),
+    ("Blind test", "B", Action::Blind),
+    ("All keys", "H", Action::Open(Panel::Help)),
 ];
 /// Room for the name of a setting.
 const NAME_WIDTH: f32 = 104.0;

@@ -29,7 +29,7 @@ pub(crate) struct Telemetry {
     pub(super) switches: VecDeque<(f64, Transport)>,
     /// When the server's word about the own ship differed from the prediction, oldest first.
     pub(super) corrections: VecDeque<f64>,
-    /// From key to effect, by wire: now, or when last seen.
+    /// From key to confirmed effect, by wire: now, or when last seen. The same parts for all, so that they can be compared.
     pub(super) effects: BTreeMap<Transport, Effect>,
     /// What goes where.
     pub(super) traffic: Traffic,
@@ -52,6 +52,7 @@ pub(super) struct Trace {
     /// Bytes on the wire.
     pub(super) outward: Meter,
     worst: Option<f32>,
+    role: Option<Role>,
 }
 
 /// From key press to confirmed effect over one wire, milliseconds.
@@ -63,8 +64,8 @@ pub(super) struct Effect {
     pub(super) role: Option<Role>,
 }
 
-/// What a key press waits for, in order.
-pub(super) const PARTS: [&str; 5] = ["input wait", "uplink", "server wait", "downlink", "interpolation"];
+/// What a key press waits for until the server's word about it is here, in order.
+pub(super) const PARTS: [&str; 4] = ["input wait", "uplink", "server wait", "downlink"];
 
 impl Effect {
     /// Returns the whole time, milliseconds.
@@ -98,15 +99,24 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    /// Notes the present number. One that falls begins anew.
+    /// Notes the present number. One that falls, or rises faster than any link, is another link's and begins anew.
     pub(super) fn note(&mut self, at: f64, total: u64) {
-        if self.marks.back().is_some_and(|(_, last)| *last > total) {
+        let other = |(then, last): &(f64, u64)| {
+            let most = (at - then).max(SHORTEST_STEP) * MOST_PER_SECOND;
+            total < *last || (total - last) as f64 > most
+        };
+        if self.marks.back().is_some_and(other) {
             self.marks.clear();
         }
         self.marks.push_back((at, total));
         while self.marks.len() > 2 && self.marks.front().is_some_and(|(first, _)| at - first > METER_SECONDS) {
             self.marks.pop_front();
         }
+    }
+
+    /// Forgets the past.
+    fn clear(&mut self) {
+        self.marks.clear();
     }
 
     fn add(&mut self, at: f64, more: u64) {
@@ -150,11 +160,9 @@ impl Telemetry {
             }
         }
         for report in &wires {
-            let effect = match (report.role, truth) {
-                (Role::Driving, Some(truth)) => Some(driving_effect(&truth, input_wait)),
-                (Role::Driving, None) => None,
-                (Role::Shadow, _) => shadow_effect(report, input_wait),
-            };
+            let truth = truth.filter(|_| report.role == Role::Driving);
+            let effect =
+                truth.map(|truth| split_effect(&truth, input_wait)).or_else(|| shared_effect(report, input_wait));
             if let Some(effect) = effect {
                 self.effects.insert(report.transport, effect);
             }
@@ -174,6 +182,11 @@ impl Telemetry {
                 trace.ages.pop_front();
             }
             if let Some(report) = report {
+                // What takes over or stands back may be another link over the same wire, with other counts.
+                if trace.role.replace(report.role) != Some(report.role) {
+                    trace.inward.clear();
+                    trace.outward.clear();
+                }
                 trace.inward.note(now, report.wire_bytes.0);
                 trace.outward.note(now, report.wire_bytes.1);
             }
@@ -228,17 +241,18 @@ pub(super) fn watch(
     telemetry.take(now, player.wires(at), player.truth(), stick.mean_wait());
 }
 
-fn driving_effect(truth: &Truth, input_wait: Duration) -> Effect {
-    let parts = [input_wait, truth.uplink, truth.server, truth.downlink, truth.interpolation].map(milliseconds);
+/// The driving wire's snapshots tell how its time is split.
+fn split_effect(truth: &Truth, input_wait: Duration) -> Effect {
+    let parts = [input_wait, truth.uplink, truth.server, truth.downlink].map(milliseconds);
     Effect { parts, role: Some(Role::Driving) }
 }
 
-/// A shadow's round trip is halved, since nobody knows how it is shared; what its answer took beyond that is the server's.
-fn shadow_effect(report: &WireReport, input_wait: Duration) -> Option<Effect> {
-    let half = report.round_trip? / 2;
-    let server = report.effect?.saturating_sub(half * 2);
-    let parts = [input_wait, half, server, half, Duration::ZERO].map(milliseconds);
-    Some(Effect { parts, role: Some(Role::Shadow) })
+/// Where only the sum is known, the round trip is halved; what the answer took beyond that is the server's.
+fn shared_effect(report: &WireReport, input_wait: Duration) -> Option<Effect> {
+    let effect = report.effect?;
+    let half = report.round_trip?.min(effect) / 2;
+    let parts = [input_wait, half, effect - half * 2, half].map(milliseconds);
+    Some(Effect { parts, role: Some(report.role) })
 }
 
 /// Returns a time in milliseconds.
@@ -249,9 +263,15 @@ pub(super) fn milliseconds(time: Duration) -> f32 {
 /// How far back the graph looks.
 pub(super) const KEPT_SECONDS: f64 = 20.0;
 /// Each point of the graph is the worst of this time: a mean would hide what is felt.
-const SAMPLE_SECONDS: f64 = 0.05;
+///
+/// Several snapshots long: between two the age rises like a saw's tooth, and what is of interest is how high the teeth are.
+const SAMPLE_SECONDS: f64 = 0.1;
 /// Rates are means over this time.
 const METER_SECONDS: f64 = 2.0;
+/// No link of a player carries as much, and no count rises as fast.
+const MOST_PER_SECOND: f64 = 2_000_000.0;
+/// Steps may follow each other closer than the bytes that they count.
+const SHORTEST_STEP: f64 = 0.05;
 
 #[cfg(test)]
 pub(super) mod tests {
@@ -284,7 +304,7 @@ pub(super) mod tests {
         }
         let ages = &telemetry.traces[&Transport::Udp].ages;
         let worst = ages.iter().filter(|(_, age)| *age == Some(300.0)).count();
-        assert_eq!((worst, (15..=25).contains(&ages.len())), (1, true), "{ages:?}");
+        assert_eq!((worst, (8..=12).contains(&ages.len())), (1, true), "{ages:?}");
         [30.0, 60.0].into_iter().for_each(|at| telemetry.take(at, Vec::new(), None, Duration::ZERO));
         assert!(telemetry.traces.is_empty());
     }
@@ -297,12 +317,17 @@ pub(super) mod tests {
         let wires = || vec![report(Transport::Udp, Role::Driving, 60), report(Transport::Quic, Role::Shadow, 60)];
         telemetry.take(1.0, wires(), Some(truth), ms(8));
         let udp = telemetry.effects[&Transport::Udp];
-        assert_eq!((udp.total().round(), PARTS[udp.longest()]), (133.0, "downlink"));
+        assert_eq!(
+            (udp.total().round(), PARTS[udp.longest()]),
+            (103.0, "downlink"),
+            "others are drawn late, but that is no part of it"
+        );
         let quic = telemetry.effects[&Transport::Quic];
-        assert_eq!(quic.parts.map(f32::round), [8.0, 40.0, 20.0, 40.0, 0.0]);
-        telemetry.take(2.0, vec![report(Transport::Quic, Role::Driving, 60)], Some(truth), ms(8));
+        assert_eq!(quic.parts.map(f32::round), [8.0, 40.0, 20.0, 40.0]);
+        telemetry.take(2.0, vec![report(Transport::Quic, Role::Driving, 60)], None, ms(8));
         assert_eq!(telemetry.effects[&Transport::Udp].role, None);
-        assert_eq!(telemetry.effects[&Transport::Quic].role, Some(Role::Driving));
+        let driving = Effect { role: Some(Role::Driving), ..quic };
+        assert_eq!(telemetry.effects[&Transport::Quic], driving, "a new part changes nothing that is measured");
     }
 
     #[test]
@@ -312,5 +337,20 @@ pub(super) mod tests {
         assert_eq!((meter.total(), meter.rate().round()), (4_000, 2_000.0));
         meter.note(2.1, 10);
         assert_eq!((meter.total(), meter.rate()), (10, 0.0));
+        meter.note(2.2, 500_010);
+        assert_eq!((meter.total(), meter.rate()), (500_010, 0.0), "the history of a link is not carried in a moment");
+    }
+
+    #[test]
+    fn a_wire_that_takes_over_counts_anew() {
+        let mut telemetry = Telemetry::default();
+        let bytes = |role, bytes| WireReport { wire_bytes: (bytes, 0), ..report(Transport::Udp, role, 60) };
+        for step in 0..20_u32 {
+            let wire = bytes(Role::Shadow, u64::from(step) * 100);
+            telemetry.take(f64::from(step) * 0.11, vec![wire], None, Duration::ZERO);
+        }
+        telemetry.take(2.31, vec![bytes(Role::Driving, 90_000)], None, Duration::ZERO);
+        telemetry.take(2.42, vec![bytes(Role::Driving, 90_220)], None, Duration::ZERO);
+        assert_eq!(telemetry.traces[&Transport::Udp].inward.rate().round(), 2_000.0);
     }
 }

@@ -48,10 +48,12 @@ pub(super) fn draw(
         ui.spacing_mut().interact_size.y = ROW;
         ui.spacing_mut().item_spacing = vec2(style::GRID, 4.0);
         named(ui, &mut sky, fresh);
+        buttons(ui, &mut sky);
         ways(ui, &mut way);
         sliders(ui, &mut sky, *way);
-        buttons(ui, &mut sky);
-        ui.label(style::quiet("Datagrams are delayed and lost for real. Streams (websocket, tcp, http) are a model: a lost segment holds up what follows for as long as TCP would."));
+        ui.label(style::quiet(
+            "Datagrams are delayed and lost for real. For streams (websocket, tcp, http) what TCP would wait is modelled.",
+        ));
     });
     if before != (sky.weather(), cables(&sky)) {
         sky.enter(&mut the_match.player);
@@ -157,26 +159,39 @@ fn slide(ui: &mut Ui, name: &str, value: &str, add: impl FnOnce(&mut Ui)) {
 
 fn buttons(ui: &mut Ui, sky: &mut Sky) {
     let small = |text: &str| RichText::new(text).font(style::words(style::SMALL));
-    ui.horizontal_wrapped(|ui| {
-        if ui.add(Button::new(small("Lag spike"))).clicked() {
+    let share = |ui: &Ui, count: usize| {
+        let gaps = (count - 1) as f32 * style::GRID;
+        vec2((ui.available_width() - gaps) / count as f32, ROW)
+    };
+    let half = share(ui, 2);
+    ui.horizontal(|ui| {
+        if ui.add_sized(half, Button::new(small("Lag spike"))).clicked() {
             sky.spike();
         }
         let out = sky.is_unplugged();
-        if ui.add(Button::new(small(if out { "Plug all in" } else { "Unplug all" }))).clicked() {
+        if ui.add_sized(half, Button::new(small(if out { "Plug all in" } else { "Unplug all" }))).clicked() {
             sky.plug(None, out);
         }
-        ui.label(style::quiet("Cables:"));
-        for wire in Transport::WIRES {
-            let plugged = sky.is_plugged(wire);
-            let rgb = if plugged { palette::wire(wire) } else { palette::ALARM };
-            let text = if plugged { wire.name().to_owned() } else { format!("{wire} out") };
-            let text = small(&text).color(palette::ink(rgb));
-            let about = if plugged { "Pull this cable" } else { "Plug this cable in" };
-            if ui.add(Button::new(text).selected(!plugged)).on_hover_text(about).clicked() {
-                sky.plug(Some(wire), !plugged);
-            }
-        }
     });
+    ui.label(style::quiet("Cables, press to pull one or plug it in:"));
+    let in_a_row = if ui.available_width() > ROOMY { Transport::WIRES.len() } else { 3 };
+    let size = share(ui, in_a_row);
+    for row in Transport::WIRES.chunks(in_a_row) {
+        ui.horizontal(|ui| {
+            ui.spacing_mut().button_padding.x = 2.0;
+            for wire in row {
+                let plugged = sky.is_plugged(*wire);
+                // Struck out besides the colour: this cable is out.
+                let text = if plugged { small(wire.name()) } else { small(wire.name()).strikethrough() };
+                let text = text.color(palette::ink(if plugged { palette::wire(*wire) } else { palette::ALARM }));
+                let about = if plugged { "Pull this cable" } else { "Plug this cable in" };
+                let button = ui.add_sized(size, Button::new(text).selected(!plugged)).on_hover_text(about);
+                if button.clicked() {
+                    sky.plug(Some(*wire), !plugged);
+                }
+            }
+        });
+    }
 }
 
 /// What the rate's slider snaps to, kbit/s; the last is no limit.
@@ -184,6 +199,8 @@ const RATES: [f64; 9] = [64.0, 128.0, 256.0, 500.0, 1_000.0, 2_000.0, 5_000.0, 2
 const ROW: f32 = 3.5 * style::GRID;
 const NAME: f32 = 64.0;
 const VALUE: f32 = 112.0;
+/// Wide enough for the cables of all wires beside each other.
+const ROOMY: f32 = 380.0;
 
 #[cfg(test)]
 mod tests {

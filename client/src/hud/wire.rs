@@ -1,6 +1,6 @@
 //! Top left: which wire drives and how it does, in the wire's colour; below it the keys that change it, and those for the weather.
 //!
-//! `udp 52±3 ms [2]` reads: on udp, 52 ms there and back, give or take 3, and commands arrive two ticks before they are due.
+//! `udp 52±3 ms [2]` reads: on udp, 52 ms there and back, give or take 3, and commands are sent for two ticks ahead of the server.
 //!
 //! Flow: [`Status`] and [`Told`] → here → [`super::canvas`].
 
@@ -8,7 +8,7 @@ use super::canvas::Canvas;
 use crate::{links::Told, palette, style, weather::Sky};
 use bevy::prelude::*;
 use bevy_egui::egui::{Align2, Color32, Pos2, Rect, Stroke, pos2, vec2};
-use protocol::Transport;
+use protocol::{Transport, limits::SILENCE};
 use std::time::Duration;
 use transport::player::{PlayerEvent, Status};
 
@@ -62,8 +62,8 @@ pub(super) fn draw(canvas: &Canvas, status: &Status, sky: &Sky, ghosts: &[Transp
     let place = canvas.below();
     let corner = canvas.screen.left_top() + vec2(MARGIN, MARGIN);
     let inside = corner + vec2(PADDING, PADDING);
-    let color = status.driving.map_or(palette::ink(palette::QUIET), |wire| palette::ink(palette::wire(wire)));
-    let line = canvas.text(inside, Align2::LEFT_TOP, &summary(status), style::numbers(style::LARGE), color);
+    let (text, rgb) = summary(status, silent_for(status));
+    let line = canvas.text(inside, Align2::LEFT_TOP, &text, style::numbers(style::LARGE), palette::ink(rgb));
 
     // In a small window the row must not reach the clock.
     let gap = if canvas.screen.width() < ROOMY { style::GRID } else { 2.0 * style::GRID };
@@ -141,9 +141,11 @@ fn draw_weather(canvas: &Canvas, from: Pos2, sky: &Sky) -> Rect {
     let (quiet, loud) = (palette::ink(palette::QUIET), palette::ink(palette::ALARM));
     let mut space = Rect::from_min_size(from, vec2(0.0, 0.0));
     let mut x = from.x;
+    // In a small window the name alone has to do.
+    let roomy = canvas.screen.width() > ROOMY;
     for (key, name, usual) in [
-        ("F5 ", sky.name(), calm),
-        ("F6 ", "hiccup", true),
+        (if roomy { "F5 weather: " } else { "F5 " }, sky.name(), calm),
+        ("F6 ", "lag spike", true),
         ("F7 ", if plugged { "unplug" } else { "unplugged" }, plugged),
     ] {
         let key = canvas.text(pos2(x, from.y), Align2::LEFT_TOP, key, font.clone(), quiet);
@@ -153,17 +155,27 @@ fn draw_weather(canvas: &Canvas, from: Pos2, sky: &Sky) -> Rect {
             underline(canvas, name, shade, false);
         }
         space = space.union(name);
-        x = name.right() + 2.0 * style::GRID;
+        x = name.right() + if roomy { 2.0 * style::GRID } else { style::GRID };
     }
     space
 }
 
-/// Returns the one line that says it all.
-fn summary(status: &Status) -> String {
+/// Returns for how long nothing has come, once that is longer than usual.
+pub(super) fn silent_for(status: &Status) -> Option<Duration> {
+    status.last_snapshot.map(|last| last.elapsed()).filter(|silent| *silent > SILENCE)
+}
+
+/// Returns the one line that says it all, and its colour.
+fn summary(status: &Status, silent: Option<Duration>) -> (String, palette::Rgb) {
     let Some(wire) = status.driving else {
-        return status.switching_to.map_or_else(|| "no wire".to_owned(), |wire| format!("dialling {wire} …"));
+        let text = status.switching_to.map_or_else(|| "no wire".to_owned(), |wire| format!("dialling {wire} …"));
+        return (text, palette::QUIET);
     };
-    match status.round_trip {
+    if let Some(silent) = silent {
+        // What was measured before says nothing about now.
+        return (format!("{wire} no answer {:.1} s", silent.as_secs_f32()), palette::ALARM);
+    }
+    let text = match status.round_trip {
         Some(round_trip) => {
             let milliseconds = |time: Duration| time.as_secs_f32() * 1_000.0;
             let (time, jitter) = (milliseconds(round_trip), milliseconds(status.jitter));
@@ -172,7 +184,8 @@ fn summary(status: &Status) -> String {
             format!("{wire} {time:.digits$}±{jitter:.digits$} ms [{:.0}]", status.lead_ticks)
         }
         None => format!("{wire} – ms"),
-    }
+    };
+    (text, palette::wire(wire))
 }
 
 fn underline(canvas: &Canvas, name: Rect, color: Color32, dotted: bool) {
@@ -209,10 +222,13 @@ mod tests {
     fn the_line_says_wire_round_trip_jitter_and_lead() {
         let ms = Duration::from_millis;
         let mut status = Status { driving: Some(Transport::Udp), ..Status::default() };
-        assert_eq!(summary(&status), "udp – ms");
+        let text = |status: &Status| summary(status, None).0;
+        assert_eq!(text(&status), "udp – ms");
         (status.round_trip, status.jitter, status.lead_ticks) = (Some(ms(52)), ms(3), 2.2);
-        assert_eq!(summary(&status), "udp 52±3 ms [2]");
+        assert_eq!(text(&status), "udp 52±3 ms [2]");
+        let silent = summary(&status, Some(ms(5_230)));
+        assert_eq!(silent, ("udp no answer 5.2 s".to_owned(), palette::ALARM));
         (status.driving, status.switching_to) = (None, Some(Transport::Quic));
-        assert_eq!(summary(&status), "dialling quic …");
+        assert_eq!(text(&status), "dialling quic …");
     }
 }

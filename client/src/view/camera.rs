@@ -39,8 +39,8 @@ pub(crate) struct Eye {
     /// How far the picture still is from where it belongs, after a jump of the ship.
     slip: Vec2,
     lead: Vec2,
-    /// Tiles beyond the map's left and right edge that may be seen because panels are open.
-    open: f32,
+    /// Tiles beyond the map's left and right edge that may be seen because a panel stands on that side.
+    open: Vec2,
     /// 0 to 1; it shakes with the square, so that small blows are felt and large ones noticed.
     trauma: f32,
 }
@@ -136,11 +136,11 @@ pub(super) fn follow(
     if let (Source::Match, Some(map)) = (picture.source, &picture.map) {
         // Beyond the border there is nothing to see: it takes only so much of the screen.
         let (size, half) = (Vec2::new(map.width as f32, map.height as f32), eye.extent(&window) * 0.5);
-        // With panels beside it the ship stays in the middle, even at the edge of the map.
-        let open = if panels.beside() { half.x } else { 0.0 };
-        eye.open += (open - eye.open) * ease(SLIP_RATE);
-        let border = Vec2::new(BORDER_TILES.max(eye.open), BORDER_TILES);
-        let (low, high) = (half - border, size - half + border);
+        // A panel hides what is below it: at that edge of the map the ship stays in the middle.
+        let open = Vec2::from(panels.sides().map(|there| if there { half.x } else { 0.0 }));
+        eye.open = eye.open.lerp(open, ease(SLIP_RATE));
+        let [left, right] = eye.open.to_array().map(|open| Vec2::new(open.max(BORDER_TILES), BORDER_TILES));
+        let (low, high) = (half - left, size - half + right);
         eye.centre = eye.centre.clamp(low.min(size * 0.5), high.max(size * 0.5));
     }
 

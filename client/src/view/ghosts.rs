@@ -1,6 +1,6 @@
 //! Ghosts: where each wire sees the own ship, as a hollow outline in the wire's colour; and where the server last said that it is, in white.
 //!
-//! A wire that lags behind is seen to lag behind. They are drawn below the ships and hide nothing.
+//! A wire that lags behind is seen to lag behind. All point where the ship points, so that only the places differ. They are drawn below the ships and hide nothing.
 //!
 //! Flow: [`Telemetry`], [`Picture`] → [`draw`] → [`super::ink`].
 
@@ -42,7 +42,7 @@ pub(super) fn draw(ink: &mut Ink, picture: &Picture, known: &Known) {
     }
     let truth = picture.scene.as_ref().and_then(|scene| scene.truth);
     if let Some(truth) = truth.filter(|_| known.switches.truth) {
-        outline(ink, truth.pos.into(), truth.aim, palette::TEXT);
+        outline(ink, truth.pos.into(), ship.aim, palette::TEXT);
     }
 }
 

@@ -8,32 +8,53 @@
 mod rules;
 
 use super::{
-    Panels,
+    Panel, Panels,
     canvas::Canvas,
     panel::{self, Dock, ROW},
     telemetry::Telemetry,
 };
 use crate::{
-    links::{Match, SwitchWire},
-    palette, style,
+    links::{BestWire, Match, SwitchWire},
+    palette,
+    picture::Picture,
+    style,
     weather::Sky,
 };
 use bevy::prelude::*;
 use bevy_egui::{EguiContexts, egui};
 use egui::{Align2, Area, Button, Id, Pos2, Rect, RichText, pos2, vec2};
+use game::PhaseKind;
 use protocol::Transport;
 use rules::{ROUND_SECONDS, ROUNDS, Stage, Test};
-use transport::Weather;
+use std::time::Instant;
+use transport::{
+    Weather,
+    player::{Player, Status},
+};
 
 /// The test, if there is one.
 #[derive(Resource, Default)]
 pub(crate) struct Blind {
     test: Option<Test>,
-    /// What the weather was before.
-    before: Option<Weather>,
+    before: Before,
+    /// The wire that drove before and shall drive again, until when that is tried.
+    back: Option<(Transport, f64)>,
     /// The last wish for a wire, so that it is not repeated every frame.
     wished: Option<(Transport, f64)>,
     asked: bool,
+}
+
+/// What was so before a test, and is so again after it.
+#[derive(Default)]
+struct Before {
+    /// The weather, if the test changed it.
+    weather: Option<Weather>,
+    wire: Option<Transport>,
+    /// The wire was chosen by itself.
+    auto: bool,
+    left: Option<Panel>,
+    right: Option<Panel>,
+    ghosts: bool,
 }
 
 impl Blind {
@@ -47,22 +68,66 @@ impl Blind {
         self.test.is_some() && !self.is_running()
     }
 
-    /// Begins a test, under bad weather unless there is some already.
-    pub(super) fn begin(&mut self, sky: &mut Sky, seed: u64, now: f64) {
-        self.test = Test::begin(&Transport::WIRES, seed, now);
-        self.before = sky.is_calm().then_some(Weather::CALM);
+    /// Begins a test, under bad weather unless there is some already; `panels` are put away until it ends.
+    pub(super) fn begin(&mut self, sky: &mut Sky, panels: &mut Panels, player: &Player, now: f64) {
+        let status = player.status(Instant::now());
+        let test = Test::begin(&Transport::WIRES, now.to_bits(), now);
+        let before = Before {
+            weather: sky.is_calm().then_some(Weather::CALM),
+            wire: status.driving,
+            auto: player.is_auto(),
+            left: panels.left,
+            right: panels.right,
+            ghosts: panels.ghosts,
+        };
+        *panels = Panels::default();
+        *self = Self { test, before, ..Self::default() };
         if sky.is_calm() {
             sky.make_bad();
         }
+    }
+
+    /// Ends the test before its time: all is as it was, and there is no result.
+    pub(super) fn stop(&mut self, sky: &mut Sky, panels: &mut Panels, now: f64) {
+        self.test = None;
+        self.restore(sky, panels, now);
+    }
+
+    /// Puts the result away.
+    pub(super) fn close(&mut self, panels: &mut Panels) {
+        self.test = None;
+        if panels.right == Some(Panel::Result) {
+            panels.right = self.before.right.take();
+        }
+    }
+
+    /// Makes weather, wire, panels and ghosts what they were before the test.
+    fn restore(&mut self, sky: &mut Sky, panels: &mut Panels, now: f64) {
+        if let Some(weather) = self.before.weather.take() {
+            sky.set(weather);
+        }
+        panels.hands = false;
+        (panels.left, panels.right, panels.ghosts) = (self.before.left, self.before.right, self.before.ghosts);
+        self.back = self.before.wire.map(|wire| (wire, now + BACK_SECONDS));
         (self.wished, self.asked) = (None, false);
     }
 
-    /// Ends the test, finished or not.
-    pub(super) fn end(&mut self, sky: &mut Sky) {
-        if let Some(weather) = self.before.take() {
-            sky.set(weather);
+    /// Returns the wire to go back to after a test, as long as it does not drive and nothing else has been asked for.
+    fn way_back(&mut self, now: f64, status: &Status) -> Option<Transport> {
+        let (wire, until) = self.back?;
+        let there = status.driving == Some(wire) && status.switching_to.is_none_or(|to| to == wire);
+        if there || now > until {
+            self.back = None;
+            return None;
         }
-        *self = Self::default();
+        self.wish(wire, now)
+    }
+
+    /// Returns `wire`, unless that has just been wished for.
+    fn wish(&mut self, wire: Transport, now: f64) -> Option<Transport> {
+        let due = self.wished.is_none_or(|(last, at)| last != wire || now - at > WISH_SECONDS);
+        self.wished = if due { Some((wire, now)) } else { self.wished };
+        due.then_some(wire)
     }
 }
 
@@ -71,29 +136,36 @@ pub(super) fn advance(
     mut blind: ResMut<Blind>,
     mut panels: ResMut<Panels>,
     (mut sky, mut the_match): (ResMut<Sky>, ResMut<Match>),
-    keys: Res<ButtonInput<KeyCode>>,
+    (keys, picture): (Res<ButtonInput<KeyCode>>, Res<Picture>),
     telemetry: Res<Telemetry>,
-    mut wanted: MessageWriter<SwitchWire>,
+    (mut wanted, mut best): (MessageWriter<SwitchWire>, MessageWriter<BestWire>),
 ) {
     let now = telemetry.now;
-    let Blind { test: Some(test), before, wished, asked } = &mut *blind else { return };
-    if test.stage() == Stage::Done {
-        return;
-    }
-    sky.enter(&mut the_match.player);
-    if let Some(wire) = test.advance(now, telemetry.status.driving) {
-        let due = wished.is_none_or(|(last, at)| last != wire || now - at > WISH_SECONDS);
-        if due {
-            wanted.write(SwitchWire(wire));
-            *wished = Some((wire, now));
+    let blind = &mut *blind;
+    let Some(test) = blind.test.as_mut().filter(|test| test.stage() != Stage::Done) else {
+        if blind.back.is_some() {
+            if keys.any_just_pressed(WIRE_KEYS) {
+                // The player knows better by now.
+                blind.back = None;
+            }
+            wanted.write_batch(blind.way_back(now, &telemetry.status).map(SwitchWire));
+            if blind.back.is_none() && std::mem::take(&mut blind.before.auto) && !keys.any_just_pressed(WIRE_KEYS) {
+                best.write(BestWire);
+            }
         }
-    } else {
-        *wished = None;
-    }
+        return;
+    };
+    sky.enter(&mut the_match.player);
+    let wire = test.advance(now, telemetry.status.driving, flies(&picture));
     let asking = test.stage() == Stage::Asking;
-    if asking != *asked {
-        (*asked, panels.hands) = (asking, asking);
+    match wire {
+        Some(wire) => drop(wanted.write_batch(blind.wish(wire, now).map(SwitchWire))),
+        None => blind.wished = None,
     }
+    if asking != blind.asked {
+        (blind.asked, panels.hands) = (asking, asking);
+    }
+    let Some(test) = &mut blind.test else { return };
     if asking {
         let digit = GUESS_KEYS.iter().position(|codes| keys.any_just_pressed(codes.iter().copied()));
         if let Some(index) = digit {
@@ -101,19 +173,24 @@ pub(super) fn advance(
         }
     }
     if test.stage() == Stage::Done {
-        panels.hands = false;
-        panels.right = Some(super::Panel::Result);
-        if let Some(weather) = before.take() {
-            sky.set(weather);
-        }
+        blind.restore(&mut sky, &mut panels, now);
+        sky.enter(&mut the_match.player);
+        panels.right = Some(Panel::Result);
     }
+}
+
+/// Returns whether there is a wire to be felt: the match is on, and the own ship is alive.
+fn flies(picture: &Picture) -> bool {
+    picture.scene.as_ref().is_some_and(|scene| {
+        scene.phase.kind == PhaseKind::Live && scene.own.as_ref().is_some_and(|own| own.ship.alive())
+    })
 }
 
 /// Draws the line that tells how far the test is, or the question.
 pub(super) fn draw(
     mut contexts: EguiContexts,
     mut blind: ResMut<Blind>,
-    telemetry: Res<Telemetry>,
+    (telemetry, picture): (Res<Telemetry>, Res<Picture>),
     mut fresh: Local<bool>,
 ) -> Result {
     let context = contexts.ctx_mut()?;
@@ -121,7 +198,7 @@ pub(super) fn draw(
     let Some(test) = blind.test.as_mut().filter(|test| test.stage() != Stage::Done) else { return Ok(()) };
     if test.stage() != Stage::Asking {
         *fresh = true;
-        draw_progress(&Canvas::new(context), test, now);
+        draw_progress(&Canvas::new(context), test, flies(&picture));
         return Ok(());
     }
     let mut guess = None;
@@ -154,11 +231,12 @@ pub(super) fn draw(
     Ok(())
 }
 
-fn draw_progress(canvas: &Canvas, test: &Test, now: f64) {
+fn draw_progress(canvas: &Canvas, test: &Test, flying: bool) {
     let (text, share) = match test.stage() {
-        Stage::Playing(since) => {
-            let left = (ROUND_SECONDS - (now - since)).max(0.0);
-            (format!("{left:.0} s"), (1.0 - left / ROUND_SECONDS) as f32)
+        Stage::Playing(flown) => {
+            let left = (ROUND_SECONDS - flown).max(0.0);
+            let text = if flying { format!("{left:.0} s") } else { "waits".to_owned() };
+            (text, (1.0 - left / ROUND_SECONDS) as f32)
         }
         _ => ("next wire …".to_owned(), 0.0),
     };
@@ -245,7 +323,51 @@ const GUESS_KEYS: [[KeyCode; 2]; 5] = [
 ];
 /// A wish that was not heard (a switch was under way) is made again.
 const WISH_SECONDS: f64 = 1.0;
+/// For so long the wire that drove before a test is asked for.
+const BACK_SECONDS: f64 = 6.0;
+/// Keys with which the player chooses a wire.
+const WIRE_KEYS: [KeyCode; 9] = [
+    KeyCode::Digit0,
+    KeyCode::Digit1,
+    KeyCode::Digit2,
+    KeyCode::Digit3,
+    KeyCode::Digit4,
+    KeyCode::Digit5,
+    KeyCode::F1,
+    KeyCode::F2,
+    KeyCode::F3,
+];
 const QUESTION_WIDTH: f32 = 560.0;
 const PROGRESS_WIDTH: f32 = 440.0;
 /// Room for the name of the wire that it was.
 const TRUTH_WIDTH: f32 = 84.0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_test_all_is_as_it_was() {
+        let before = Before {
+            weather: Some(Weather::CALM),
+            wire: Some(Transport::Udp),
+            left: Some(Panel::Graph),
+            right: Some(Panel::Map),
+            ghosts: true,
+            ..Before::default()
+        };
+        let mut blind = Blind { test: Test::begin(&Transport::WIRES, 1, 0.0), before, ..Blind::default() };
+        let (mut sky, mut panels) = (Sky::new(None), Panels::default());
+        sky.make_bad();
+        blind.stop(&mut sky, &mut panels, 10.0);
+        assert!(!blind.is_running() && !blind.has_result() && sky.is_calm());
+        assert_eq!((panels.left, panels.right, panels.ghosts), (Some(Panel::Graph), Some(Panel::Map), true));
+
+        let over = |wire| Status { driving: Some(wire), ..Status::default() };
+        assert_eq!(blind.way_back(10.1, &over(Transport::Http)), Some(Transport::Udp));
+        assert_eq!(blind.way_back(10.2, &over(Transport::Http)), None, "asked for already");
+        assert_eq!(blind.way_back(11.3, &over(Transport::Http)), Some(Transport::Udp));
+        assert_eq!(blind.way_back(11.4, &over(Transport::Udp)), None);
+        assert_eq!(blind.way_back(15.0, &over(Transport::Quic)), None, "later changes are the player's");
+    }
+}

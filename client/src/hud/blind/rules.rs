@@ -1,7 +1,8 @@
 //! The rules of the blind test, without a screen: ten rounds, a wire at random in each, and what the score is worth.
 //!
-//! A round counts only if the wire that was drawn has driven for all of it; otherwise it is played again. What was drawn does not
-//! depend on earlier rounds, so the same wire may come twice.
+//! A round counts only if the wire that was drawn has driven for all of it; otherwise it is played again. Only time in which one flies
+//! is counted: whoever waits for the next round or to come back feels no wire. What was drawn does not depend on earlier rounds, so the
+//! same wire may come twice.
 //!
 //! Flow: clock, driving wire, guesses → [`Test`] → wire to switch to, [`Result`].
 
@@ -20,7 +21,7 @@ const SWITCH_SECONDS: f64 = 6.0;
 pub(crate) enum Stage {
     /// The wire of the round is taking over, since this second.
     Switching(f64),
-    /// The player flies, since this second.
+    /// The player flies, and has for so many seconds.
     Playing(f64),
     /// The player is asked.
     Asking,
@@ -39,6 +40,8 @@ pub(crate) struct Test {
     stage: Stage,
     dice: u64,
     again: u32,
+    /// When the test was last gone on with.
+    last: f64,
 }
 
 impl Test {
@@ -53,16 +56,19 @@ impl Test {
             stage: Stage::Done,
             dice: seed,
             again: 0,
+            last: now,
         };
         test.draw(now);
         Some(test)
     }
 
-    /// Goes on at second `now` with `driving` in use. Returns the wire to switch to, if one is wanted.
-    pub(crate) fn advance(&mut self, now: f64, driving: Option<Transport>) -> Option<Transport> {
+    /// Goes on at second `now` with `driving` in use, and with a ship that flies or does not. Returns the wire to switch to, if one is
+    /// wanted.
+    pub(crate) fn advance(&mut self, now: f64, driving: Option<Transport>, flying: bool) -> Option<Transport> {
         let right = driving == Some(self.drawn);
+        let passed = now - std::mem::replace(&mut self.last, now);
         match self.stage {
-            Stage::Switching(_) if right => self.stage = Stage::Playing(now),
+            Stage::Switching(_) if right => self.stage = Stage::Playing(0.0),
             Stage::Switching(since) if now - since > SWITCH_SECONDS => {
                 // Fewer than two working wires leave nothing to guess: then the same one is waited for.
                 if self.working.len() > 2 {
@@ -74,7 +80,8 @@ impl Test {
                 self.again += 1;
                 self.draw(now);
             }
-            Stage::Playing(since) if now - since >= ROUND_SECONDS => self.stage = Stage::Asking,
+            Stage::Playing(flown) if flown >= ROUND_SECONDS => self.stage = Stage::Asking,
+            Stage::Playing(flown) if flying => self.stage = Stage::Playing(flown + passed),
             _ => {}
         }
         (matches!(self.stage, Stage::Switching(_)) && !right).then_some(self.drawn)
@@ -191,7 +198,7 @@ mod tests {
         let mut now = 0.0;
         while test.stage() != Stage::Done {
             now += 0.5;
-            driving = test.advance(now, driving).or(driving);
+            driving = test.advance(now, driving, true).or(driving);
             if test.stage() == Stage::Asking {
                 let guess = answer(driving.expect("set above"));
                 let index = WIRES.iter().position(|wire| *wire == guess).expect("one of them");
@@ -220,24 +227,38 @@ mod tests {
     #[test]
     fn a_round_lasts_its_time_and_is_played_again_when_the_wire_changes() {
         let mut test = Test::begin(&WIRES, 1, 0.0).expect("three wires");
-        let drawn = test.advance(0.1, None).expect("nothing drives yet");
-        assert_eq!(test.advance(1.0, Some(drawn)), None);
-        assert_eq!(test.stage(), Stage::Playing(1.0));
+        let drawn = test.advance(0.1, None, true).expect("nothing drives yet");
+        assert_eq!(test.advance(1.0, Some(drawn), true), None);
+        assert_eq!(test.stage(), Stage::Playing(0.0));
         assert!(!test.guess(0, 2.0), "nobody asked");
         let other = WIRES.into_iter().find(|wire| *wire != drawn);
-        test.advance(3.0, other);
+        test.advance(3.0, other, true);
         assert!(matches!(test.stage(), Stage::Switching(_) | Stage::Playing(_)));
         assert_eq!((test.round(), test.result().again), (1, 1));
     }
 
     #[test]
+    fn only_time_in_which_one_flies_is_counted() {
+        let mut test = Test::begin(&WIRES, 1, 0.0).expect("three wires");
+        let drawn = test.advance(0.0, None, false);
+        for second in 0..=60_u32 {
+            test.advance(f64::from(second), drawn, second % 10 == 0);
+        }
+        assert_eq!(test.stage(), Stage::Playing(6.0), "one second of ten");
+        for second in 61..=63_u32 {
+            test.advance(f64::from(second), drawn, true);
+        }
+        assert_eq!(test.stage(), Stage::Asking);
+    }
+
+    #[test]
     fn a_wire_that_does_not_work_is_left_out() {
         let mut test = Test::begin(&WIRES, 3, 0.0).expect("three wires");
-        let dead = test.advance(0.0, None).expect("one is wanted");
+        let dead = test.advance(0.0, None, true).expect("one is wanted");
         let mut now = 0.0;
         for _ in 0..200 {
             now += 1.0;
-            let wanted = test.advance(now, None);
+            let wanted = test.advance(now, None, true);
             assert!(now < 10.0 || wanted != Some(dead), "it is not tried for ever");
         }
     }

@@ -99,7 +99,7 @@ pub(super) fn draw(
         number: tour.stop,
         done: tour.progress.is_done(tour.stop),
         // In a low window there is no room for a panel above a whole card.
-        brief: screen.height() < LOW && hands.panels.beside(),
+        brief: screen.height() < LOW && hands.panels.sides().contains(&true),
         fresh: std::mem::take(&mut hands.panels.fresh) && hands.panels.hands,
     };
     let shown =
