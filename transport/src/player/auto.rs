@@ -149,7 +149,7 @@ impl Player {
         self.auto.on
     }
 
-    /// Returns the wire that drove last: a good [`Entry::first`] for the next match on the same server.
+    /// Returns the wire that drove last: a good [`super::Entry::first`] for the next match on the same server.
     pub const fn worked(&self) -> Option<Transport> {
         self.worked
     }
