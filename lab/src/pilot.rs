@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use transport::WireOptions;
 use transport::lobby::{LobbyClient, LobbyError};
-use transport::maps::MapShelf;
+use transport::maps::{MapShelf, assets_dir};
 use transport::player::{Entry, Player, PlayerEvent};
 use transport::weather::WeatherStation;
 
@@ -44,6 +44,20 @@ pub struct Field {
 }
 
 impl Field {
+    /// Returns the field of the server whose lobby is at `server`, with the maps of this machine.
+    ///
+    /// # Errors
+    /// A sentence: the address is none, or the maps cannot be read.
+    pub fn open(
+        runtime: &Handle,
+        server: &str,
+        options: WireOptions,
+        weather: Option<WeatherStation>,
+    ) -> Result<Self, String> {
+        let (lobby, maps) = (LobbyClient::new(server)?, MapShelf::open(&assets_dir(None)?)?);
+        Ok(Self { runtime: runtime.clone(), lobby, maps, options, weather })
+    }
+
     fn calm(runtime: &Handle, lobby: &LobbyClient, maps: &MapShelf) -> Self {
         Self {
             runtime: runtime.clone(),

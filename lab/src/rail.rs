@@ -17,8 +17,7 @@ use protocol::lobby::NewRoom;
 use serde::Serialize;
 use std::time::{Duration, Instant};
 use transport::WireOptions;
-use transport::lobby::{LobbyClient, LobbyError};
-use transport::maps::{MapShelf, assets_dir};
+use transport::lobby::LobbyError;
 use transport::weather::{Weather, WeatherStation};
 
 /// The map that post and lane are on.
@@ -100,10 +99,7 @@ pub fn run(options: &Options) -> Result<(), String> {
 pub fn shoot(options: &Options) -> Result<Outcome, String> {
     let runtime =
         transport::runtime::runtime().map_err(|error| format!("Cannot start the network threads: {error}."))?;
-    let lobby = LobbyClient::new(&options.server)?;
-    let maps = MapShelf::open(&assets_dir(None)?)?;
-    let field =
-        Field { runtime: runtime.handle().clone(), lobby, maps, options: WireOptions::default(), weather: None };
+    let field = Field::open(runtime.handle(), &options.server, WireOptions::default(), None)?;
     let mut outcome = Outcome::default();
     if !options.json {
         println!(

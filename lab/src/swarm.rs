@@ -14,8 +14,6 @@ use protocol::wire::event::ServerEvent;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
-use transport::lobby::LobbyClient;
-use transport::maps::{MapShelf, assets_dir};
 use transport::player::{PlayerEvent, Status};
 use transport::weather::{Weather, WeatherStation};
 
@@ -160,11 +158,9 @@ pub fn run(options: &Options) -> Result<(), String> {
 pub fn fly(options: &Options) -> Result<Outcome, String> {
     let runtime =
         transport::runtime::runtime().map_err(|error| format!("Cannot start the network threads: {error}."))?;
-    let lobby = LobbyClient::new(&options.server)?;
-    let maps = MapShelf::open(&assets_dir(None)?)?;
     let mut flock = Flock::default();
     let weather = options.weather.or(options.changing.map(|_| Weather::CALM)).map(WeatherStation::new);
-    let field = Field { runtime: runtime.handle().clone(), lobby, maps, options: options.wires.options(), weather };
+    let field = Field::open(runtime.handle(), &options.server, options.wires.options(), weather)?;
     runtime.block_on(join_all(options, &field, &mut flock))?;
     flock.settle();
     let changing = field.weather.clone().zip(options.changing);

@@ -14,8 +14,6 @@ use protocol::wire::event::ServerEvent;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
-use transport::lobby::LobbyClient;
-use transport::maps::{MapShelf, assets_dir};
 use transport::player::PlayerEvent;
 use transport::weather::{Weather, WeatherStation};
 
@@ -134,15 +132,8 @@ pub fn run(options: &Options) -> Result<(), String> {
 pub fn fly(options: &Options) -> Result<Outcome, String> {
     let runtime =
         transport::runtime::runtime().map_err(|error| format!("Cannot start the network threads: {error}."))?;
-    let lobby = LobbyClient::new(&options.server)?;
-    let maps = MapShelf::open(&assets_dir(None)?)?;
-    let field = Field {
-        runtime: runtime.handle().clone(),
-        lobby,
-        maps,
-        options: options.wires.options(),
-        weather: options.weather.map(WeatherStation::new),
-    };
+    let weather = options.weather.map(WeatherStation::new);
+    let field = Field::open(runtime.handle(), &options.server, options.wires.options(), weather)?;
     let pilot = runtime.block_on(async {
         let rooms = places(&field.lobby, None, 1).await?;
         let room = rooms.first().copied().unwrap_or_default();

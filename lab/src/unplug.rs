@@ -14,8 +14,6 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use transport::WeatherStation;
-use transport::lobby::LobbyClient;
-use transport::maps::{MapShelf, assets_dir};
 use transport::player::PlayerEvent;
 use transport::weather::Weather;
 
@@ -93,13 +91,7 @@ fn fly(options: &Options) -> Result<Outcome, String> {
     let runtime =
         transport::runtime::runtime().map_err(|error| format!("Cannot start the network threads: {error}."))?;
     let station = WeatherStation::new(options.weather.unwrap_or(Weather::CALM));
-    let field = Field {
-        runtime: runtime.handle().clone(),
-        lobby: LobbyClient::new(&options.server)?,
-        maps: MapShelf::open(&assets_dir(None)?)?,
-        options: options.wires.options(),
-        weather: Some(station.clone()),
-    };
+    let field = Field::open(runtime.handle(), &options.server, options.wires.options(), Some(station.clone()))?;
     let pilot = runtime.block_on(async {
         let rooms = places(&field.lobby, None, 1).await?;
         let room = rooms.first().copied().unwrap_or_default();
