@@ -181,6 +181,7 @@ async fn pair(field: &Field, through: &Field, transport: Transport, seed: u64) -
         bots: Some(0),
         match_seconds: Some(3_600),
         score_limit: Some(1_000),
+        ..NewRoom::default()
     };
     let room = field.lobby.open_room(&shooter, &wish).await?.id;
     let shooter = through.join_as(shooter, room, Some(transport), seed).await?;

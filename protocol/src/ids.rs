@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use utoipa::ToSchema;
 
 /// How a message must arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -13,7 +14,7 @@ pub enum Lane {
 }
 
 /// A kind of wire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Transport {
     /// Two queues in one process: the reference.
@@ -87,11 +88,11 @@ pub struct LinkId(pub u64);
 pub const NAME_BITS: u32 = 53;
 
 /// One player's presence in a room, across links. Random, not secret, below 2⁵³.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 pub struct SessionId(pub u64);
 
 /// A person, as the lobby knows them. Random, not secret, below 2⁵³.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 pub struct PlayerId(pub u64);
 
 impl SessionId {
@@ -108,8 +109,30 @@ impl PlayerId {
     }
 }
 
+/// One match, from countdown to result. Random, not secret, below 2⁵³.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+pub struct MatchId(pub u64);
+
+impl MatchId {
+    /// Returns the name that `random` stands for.
+    pub const fn from_random(random: u64) -> Self {
+        Self(random >> (u64::BITS - NAME_BITS))
+    }
+}
+
+/// A request to the matchmaker. Random, not secret, below 2⁵³.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+pub struct TicketId(pub u64);
+
+impl TicketId {
+    /// Returns the name that `random` stands for.
+    pub const fn from_random(random: u64) -> Self {
+        Self(random >> (u64::BITS - NAME_BITS))
+    }
+}
+
 /// A place where matches are played.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 pub struct RoomId(pub u32);
 
 /// Rises at every change of the driving link. The first link of a session has epoch 1.

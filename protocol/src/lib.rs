@@ -30,4 +30,4 @@ pub mod session;
 pub mod snapshot;
 pub mod wire;
 
-pub use ids::{CloseReason, Epoch, Lane, LinkId, PlayerId, RoomId, SessionId, Transport};
+pub use ids::{CloseReason, Epoch, Lane, LinkId, MatchId, PlayerId, RoomId, SessionId, TicketId, Transport};

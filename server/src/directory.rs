@@ -8,7 +8,7 @@
 //! Flow: rooms ([`DirectoryHost`]) → here → [`crate::lobby`] ([`Directory`]).
 
 use protocol::ids::RoomId;
-use protocol::lobby::{Health, NewRoom, RoomInfo};
+use protocol::lobby::{Health, LobbyEvent, MatchResult, NewRoom, RoomInfo};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use thiserror::Error;
@@ -46,6 +46,15 @@ pub struct RoomRequest {
     pub room: NewRoom,
     /// Takes the answer. Publish the room first: its guests come at once.
     pub reply: oneshot::Sender<Result<RoomInfo, OpenRoomError>>,
+}
+
+/// Something that happened in a room, for the lobby to store and pass on.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RoomNews {
+    /// To be passed on as it is.
+    Event(LobbyEvent),
+    /// A match was played to the end by at least one person: to be rated, stored, then passed on. Its points are still none.
+    Finished(MatchResult),
 }
 
 /// The lobby's side. Cheap to clone.
@@ -144,7 +153,7 @@ mod tests {
 
     fn info(id: u32) -> RoomInfo {
         let phase = PhaseKind::Waiting;
-        RoomInfo { id: RoomId(id), name: "Dock".into(), map: "m".into(), seats: 16, players: 0, bots: 0, phase }
+        RoomInfo { id: RoomId(id), name: "Dock".into(), map: "m".into(), seats: 16, phase, ..RoomInfo::default() }
     }
 
     #[test]

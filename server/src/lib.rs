@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod directory;
+pub mod events;
 pub mod lobby;
 pub mod ops;
 pub mod rooms;

@@ -85,6 +85,7 @@ fn info_of(room: &Room) -> RoomInfo {
         players: room.people() as u8,
         bots: room.bots() as u8,
         phase: room.arena.phase().kind,
+        ..RoomInfo::default()
     }
 }
 

@@ -45,7 +45,15 @@ pub(crate) struct Answer {
 
 pub(crate) fn room(id: u32, players: u8) -> RoomInfo {
     let phase = game::view::PhaseKind::Waiting;
-    RoomInfo { id: RoomId(id), name: format!("Room {id}"), map: "crossfire".into(), seats: 8, players, bots: 0, phase }
+    RoomInfo {
+        id: RoomId(id),
+        name: format!("Room {id}"),
+        map: "crossfire".into(),
+        seats: 8,
+        players,
+        phase,
+        ..RoomInfo::default()
+    }
 }
 
 impl Server {

@@ -1,0 +1,75 @@
+//! Webhooks: how other services hear of what happens here. Only the operator may register them.
+//!
+//! Flow: the operator → [`NewWebhook`] → `server::hooks` → signed deliveries of [`super::StampedEvent`].
+
+use super::EventKind;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// `POST /v1/webhooks` (operator): tell this address.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewWebhook {
+    /// `http://…` or `https://…`, 2,000 characters at most. Addresses of private networks are refused unless the operator allows them.
+    pub url: String,
+    /// What to tell; at least one kind.
+    pub events: Vec<EventKind>,
+}
+
+/// A registered webhook.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Webhook {
+    /// Its number.
+    pub id: u64,
+    /// Whom to tell.
+    pub url: String,
+    /// What to tell.
+    pub events: Vec<EventKind>,
+    /// When it was registered, Unix milliseconds.
+    pub created_ms: u64,
+}
+
+/// Answer to `POST /v1/webhooks`. The secret is told once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WebhookCreated {
+    /// The webhook.
+    #[serde(flatten)]
+    pub webhook: Webhook,
+    /// Key of the signatures, 64 hexadecimal digits.
+    pub secret: String,
+}
+
+/// Answer to `GET /v1/webhooks`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WebhookList {
+    /// By rising number.
+    pub webhooks: Vec<Webhook>,
+}
+
+/// One event on its way to one webhook.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Delivery {
+    /// Its number; also sent along, so that a receiver can tell a repetition.
+    pub id: u64,
+    /// What it tells.
+    pub event: EventKind,
+    /// Attempts so far.
+    pub attempts: u32,
+    /// When the event happened, Unix milliseconds.
+    pub at_ms: u64,
+    /// When it is tried next, Unix milliseconds; none once it arrived or was given up.
+    pub next_ms: Option<u64>,
+    /// It arrived.
+    pub delivered: bool,
+    /// HTTP status of the last attempt; none if nobody answered.
+    pub status: Option<u16>,
+    /// What went wrong at the last attempt.
+    pub error: Option<String>,
+}
+
+/// Answer to `GET /v1/webhooks/{webhook}/deliveries`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DeliveryList {
+    /// The latest 100, newest first.
+    pub deliveries: Vec<Delivery>,
+}

@@ -1,0 +1,101 @@
+//! What lets a player take a seat over any wire.
+//!
+//! Flow: `server::lobby` → [`Grant`] → a transport's dial → [`crate::session`].
+
+use super::base64_bytes;
+use crate::ids::{RoomId, SessionId};
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+use utoipa::ToSchema;
+
+/// Answer to `POST /v1/rooms/{room}/seats`: all that is needed to take a seat, over any wire.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Grant {
+    /// The session that the seat will belong to.
+    pub session: SessionId,
+    /// The room.
+    pub room: RoomId,
+    /// Seconds for which [`Grant::proof`] is good.
+    pub expires_in_s: u32,
+    /// Sealed by the lobby, opened by the room, opaque to everybody else. Good once.
+    #[serde(with = "base64_bytes")]
+    #[schema(value_type = String)]
+    pub proof: Vec<u8>,
+    /// Key of epoch 1, see [`crate::grant::ResumeKey`]. Secret.
+    #[serde(with = "base64_bytes")]
+    #[schema(value_type = String)]
+    pub resume_key: [u8; 32],
+    /// Where to dial.
+    pub endpoints: Endpoints,
+}
+
+/// Where and how to reach the room server. Also the answer to `POST /v1/sessions/{session}/endpoints`, which mints a fresh
+/// connect token for another link of a session that exists.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Endpoints {
+    /// netcode over UDP.
+    pub udp: UdpEndpoint,
+    /// QUIC.
+    pub quic: QuicEndpoint,
+    /// WebSocket.
+    pub websocket: WebsocketEndpoint,
+    /// Bare TCP.
+    pub tcp: TcpEndpoint,
+    /// HTTP calls.
+    pub http: HttpEndpoint,
+}
+
+/// How to reach the server over `udp`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct UdpEndpoint {
+    /// Address and port to send to.
+    #[schema(value_type = String)]
+    pub addr: SocketAddr,
+    /// A netcode 1.02 connect token as renetcode writes it, good for one link and 30 s.
+    #[serde(with = "base64_bytes")]
+    #[schema(value_type = String)]
+    pub token: Vec<u8>,
+}
+
+/// How to reach the server over `quic`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct QuicEndpoint {
+    /// Address and port to dial.
+    #[schema(value_type = String)]
+    pub addr: SocketAddr,
+    /// SHA-256 of the server's DER certificate: the only one to be accepted.
+    #[serde(with = "base64_bytes")]
+    #[schema(value_type = String)]
+    pub certificate_sha256: [u8; 32],
+}
+
+/// How to reach the server over `websocket`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WebsocketEndpoint {
+    /// `ws://host:port/v1/link`.
+    pub url: String,
+}
+
+/// How to reach the server over `tcp`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TcpEndpoint {
+    /// Address and port to dial.
+    #[schema(value_type = String)]
+    pub addr: SocketAddr,
+}
+
+/// How to reach the server over `http`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HttpEndpoint {
+    /// `http://host:port/v1/link/http`.
+    pub url: String,
+}
+
+/// Answer to `POST /v1/link/http`: a link over `http`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HttpLink {
+    /// Number of the link, below 2⁵³: goes behind the path, as `/v1/link/http/7`.
+    pub link: u64,
+    /// 32 hexadecimal digits, sent as `Authorization: Bearer …` with every call of the link. Secret.
+    pub bearer: String,
+}

@@ -1,0 +1,47 @@
+//! What happens, for everybody who wants to hear of it: streams, webhooks, the console.
+//!
+//! Telling never waits. Who listens too slowly misses the oldest ones and is told so by the channel.
+//!
+//! Flow: rooms, matchmaker → [`Events::tell`] → [`Events::listen`] → `GET /v1/events`, webhooks, console.
+
+use protocol::lobby::{LobbyEvent, StampedEvent};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
+use tokio::sync::broadcast;
+
+/// Events that a slow listener may be behind before it misses some.
+const KEPT_EVENTS: usize = 1_024;
+
+/// The hub. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Events {
+    sender: broadcast::Sender<Arc<StampedEvent>>,
+    number: Arc<AtomicU64>,
+}
+
+impl Default for Events {
+    fn default() -> Self {
+        Self { sender: broadcast::Sender::new(KEPT_EVENTS), number: Arc::default() }
+    }
+}
+
+impl Events {
+    /// Tells everybody who listens now.
+    pub fn tell(&self, event: LobbyEvent) {
+        let number = self.number.fetch_add(1, Ordering::Relaxed) + 1;
+        // Nobody listening is no error.
+        let _ = self.sender.send(Arc::new(StampedEvent { number, at_ms: unix_ms(), event }));
+    }
+
+    /// Returns what hears every event from now on.
+    pub fn listen(&self) -> broadcast::Receiver<Arc<StampedEvent>> {
+        self.sender.subscribe()
+    }
+}
+
+/// Returns the time of day in Unix milliseconds. A clock before 1970 counts as 1970.
+pub fn unix_ms() -> u64 {
+    let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
