@@ -51,6 +51,7 @@ pub mod server;
 mod stream;
 mod tcp;
 mod timing;
+pub mod told;
 pub mod udp;
 pub mod weather;
 pub mod websocket;
