@@ -5,4 +5,5 @@ pub mod directory;
 pub mod events;
 pub mod lobby;
 pub mod ops;
+pub mod password;
 pub mod rooms;
