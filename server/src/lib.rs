@@ -6,4 +6,5 @@ pub mod events;
 pub mod lan;
 pub mod lobby;
 pub mod ops;
+pub mod password;
 pub mod rooms;

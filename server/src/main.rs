@@ -53,7 +53,7 @@ fn serve(config: &Config) -> Result<(), String> {
         "tcp": wires.tcp.to_string(),
     });
 
-    let (directory, host) = directory();
+    let (directory, host, mut news) = directory();
     let defaults = Defaults {
         map: config.map.clone(),
         seats: config.seats,
@@ -77,6 +77,8 @@ fn serve(config: &Config) -> Result<(), String> {
             error!("the lobby ended: {error}");
         }
     });
+    // Nobody stores or passes on what happens yet.
+    runtime.spawn(async move { while news.recv().await.is_some() {} });
     let stop = Arc::new(AtomicBool::new(false));
     runtime.spawn(wait_for_signal(Arc::clone(&stop)));
 
