@@ -6,6 +6,7 @@
 //! Flow: command line → plugins below, in the order in which data passes through a frame.
 
 mod args;
+mod asked;
 mod assets;
 mod backdrop;
 mod data;
@@ -15,6 +16,7 @@ mod identity;
 mod input;
 mod links;
 mod lobby;
+mod matching;
 mod menu;
 mod palette;
 mod picture;
@@ -57,6 +59,7 @@ fn main() -> ExitCode {
         style::StylePlugin,
         menu::MenuPlugin,
         lobby::LobbyPlugin,
+        matching::MatchingPlugin,
         links::LinksPlugin,
         weather::WeatherPlugin,
         input::InputPlugin,

@@ -8,6 +8,7 @@ use bevy::app::App;
 use clap::Parser;
 use server::config::Config;
 use server::directory::directory;
+use server::lan;
 use server::lobby::{Keys, Limits, Lobby, Setup, Wires};
 use server::ops::start_log;
 use server::rooms::{Defaults, RoomsPlugin, board, runner};
@@ -52,7 +53,7 @@ fn serve(config: &Config) -> Result<(), String> {
         "tcp": wires.tcp.to_string(),
     });
 
-    let (directory, host) = directory();
+    let (directory, host, mut news) = directory();
     let defaults = Defaults {
         map: config.map.clone(),
         seats: config.seats,
@@ -68,6 +69,7 @@ fn serve(config: &Config) -> Result<(), String> {
     app.cleanup();
     board::open_first_room(app.world_mut(), config.seed)?;
 
+    let announced = lan::announce(config, lobby.local_addr(), directory.clone(), runtime.handle());
     let (stop_lobby, stopped) = watch::channel(false);
     let setup = Setup { directory, keys, links: listeners.links, wires, limits: Limits::default() };
     let serving = runtime.spawn(async move {
@@ -75,6 +77,8 @@ fn serve(config: &Config) -> Result<(), String> {
             error!("the lobby ended: {error}");
         }
     });
+    // Nobody stores or passes on what happens yet.
+    runtime.spawn(async move { while news.recv().await.is_some() {} });
     let stop = Arc::new(AtomicBool::new(false));
     runtime.spawn(wait_for_signal(Arc::clone(&stop)));
 
@@ -83,6 +87,7 @@ fn serve(config: &Config) -> Result<(), String> {
     println!("ready {ready}");
     info!("open on {ready}");
     runner::run(&mut app, &stop);
+    drop(announced);
     // The lobby may be gone already; then there is nobody to tell.
     let _ = stop_lobby.send(true);
     let _ = runtime.block_on(async { tokio::time::timeout(std::time::Duration::from_secs(2), serving).await });

@@ -19,6 +19,7 @@ mod netcode;
 mod pane;
 mod panel;
 mod pause;
+mod results;
 mod scoreboard;
 mod telemetry;
 mod tour;
@@ -58,6 +59,7 @@ impl Plugin for HudPlugin {
             .init_resource::<wire::Toast>()
             .init_resource::<banner::Banner>()
             .init_resource::<Telemetry>()
+            .init_resource::<results::Results>()
             .init_resource::<Switches>()
             .init_resource::<Blind>()
             .init_resource::<tour::Tour>()
@@ -79,6 +81,7 @@ impl Plugin for HudPlugin {
                     .run_if(in_state(Screen::InMatch))
                     .in_set(FrameSystems::Compare),
             )
+            .add_systems(Update, results::fetch.run_if(in_state(Screen::InMatch)).in_set(FrameSystems::Show))
             .add_systems(Update, (feed::note, chat::note, wire::note, banner::note).in_set(FrameSystems::Show))
             .add_systems(
                 EguiPrimaryContextPass,
@@ -99,6 +102,7 @@ struct Traces<'w> {
     banner: ResMut<'w, banner::Banner>,
     telemetry: ResMut<'w, Telemetry>,
     blind: ResMut<'w, Blind>,
+    results: ResMut<'w, results::Results>,
 }
 
 fn clear(mut traces: Traces) {
@@ -109,6 +113,7 @@ fn clear(mut traces: Traces) {
     *traces.banner = banner::Banner::default();
     *traces.telemetry = Telemetry::default();
     *traces.blind = Blind::default();
+    *traces.results = results::Results::default();
 }
 
 /// The crosshair takes the cursor's place, unless there is something to click on.
@@ -134,6 +139,7 @@ struct Parts<'w, 's> {
     telemetry: Res<'w, Telemetry>,
     switches: Res<'w, Switches>,
     blind: Res<'w, Blind>,
+    results: Res<'w, results::Results>,
     eye: Res<'w, crate::view::camera::Eye>,
     window: Single<'w, 's, &'static Window, With<PrimaryWindow>>,
     time: Res<'w, Time<Real>>,
@@ -175,7 +181,7 @@ fn draw(mut contexts: EguiContexts, parts: Parts, mut panels: ResMut<Panels>) ->
     }
     panels.left_bottom = 0.0;
     if table {
-        scoreboard::draw(&canvas, picture);
+        scoreboard::draw(&canvas, picture, &parts.results);
     } else if !panels.pause {
         draw_docks(&canvas, &mut panels, telemetry, blind);
     }

@@ -25,11 +25,14 @@ pub(super) struct Shelf {
     first: u32,
     /// The players before the first row of [`Self::rows`].
     asked: Option<u32>,
+    /// The first target has been given the keyboard.
+    focused: bool,
 }
 
 /// Shows the page.
 pub(super) fn page(ui: &mut Ui, parts: &mut Parts) {
     let Parts { menu, settings, lobby, .. } = parts;
+    let menu = &mut **menu;
     if menu.opened {
         menu.leaderboard = Shelf::default();
     }
@@ -44,10 +47,10 @@ pub(super) fn page(ui: &mut Ui, parts: &mut Parts) {
         Some(Err(why)) => {
             let why = why.clone();
             let again = trouble(ui, &why);
+            shelf.focus(&again);
             if again.clicked() {
                 *shelf = Shelf::default();
             }
-            menu.focus_first(&again);
         }
         Some(Ok(list)) if list.total == 0 => {
             ui.label(RichText::new("Nobody has played a rated match yet.").font(style::words(style::MIDDLE)));
@@ -57,12 +60,19 @@ pub(super) fn page(ui: &mut Ui, parts: &mut Parts) {
             let list = list.clone();
             table(ui, &list, own.as_ref());
             let turned = paging(ui, shelf, &list, own.as_ref());
-            menu.focus_first(&turned);
+            shelf.focus(&turned);
         }
     }
 }
 
 impl Shelf {
+    /// Gives the keyboard to the first target that there is.
+    fn focus(&mut self, response: &egui::Response) {
+        if !std::mem::replace(&mut self.focused, true) {
+            response.request_focus();
+        }
+    }
+
     fn ask(&mut self, account: &Account, lobby: &Lobby) {
         let runtime = lobby.runtime();
         self.rows.collect();

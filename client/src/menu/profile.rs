@@ -34,11 +34,14 @@ pub(super) struct Shelf {
     listed: bool,
     name: String,
     renaming: Asked<Guest>,
+    /// The first target has been given the keyboard.
+    focused: bool,
 }
 
 /// Shows the page.
 pub(super) fn page(ui: &mut Ui, parts: &mut Parts) {
     let Parts { menu, settings, lobby, .. } = parts;
+    let (menu, lobby) = (&mut **menu, &mut **lobby);
     if menu.opened {
         menu.profile = Shelf { name: settings.name.trim().to_owned(), ..Shelf::default() };
     }
@@ -58,10 +61,10 @@ pub(super) fn page(ui: &mut Ui, parts: &mut Parts) {
         Some(Err(why)) => {
             let why = why.clone();
             let again = trouble(ui, &why);
+            shelf.focus(&again);
             if again.clicked() {
                 *shelf = Shelf { name: std::mem::take(&mut shelf.name), ..Shelf::default() };
             }
-            menu.focus_first(&again);
         }
         Some(Ok(profile)) => {
             let profile = profile.clone();
@@ -69,12 +72,19 @@ pub(super) fn page(ui: &mut Ui, parts: &mut Parts) {
             rating(ui, &profile);
             course(ui, &shelf.matches, profile.player);
             history(ui, shelf, &profile, &account, lobby);
-            menu.focus_first(&field);
+            shelf.focus(&field);
         }
     }
 }
 
 impl Shelf {
+    /// Gives the keyboard to the first target that there is.
+    fn focus(&mut self, response: &egui::Response) {
+        if !std::mem::replace(&mut self.focused, true) {
+            response.request_focus();
+        }
+    }
+
     fn collect(&mut self, account: &Account, lobby: &mut Lobby, settings: &mut ResMut<Settings>) {
         if self.renaming.collect()
             && let Some(guest) = self.renaming.good().cloned()

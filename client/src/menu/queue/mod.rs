@@ -57,7 +57,7 @@ impl Draft {
 /// Shows the page.
 pub(super) fn page(ui: &mut Ui, parts: &mut Parts) {
     let Parts { menu, settings, lobby, search, .. } = parts;
-    let search = &mut **search;
+    let (menu, search, lobby) = (&mut **menu, &mut **search, &mut **lobby);
     if menu.opened {
         menu.queue = Draft::default();
     }
