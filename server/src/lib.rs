@@ -3,6 +3,7 @@
 pub mod config;
 pub mod directory;
 pub mod events;
+pub mod lan;
 pub mod lobby;
 pub mod ops;
 pub mod password;
