@@ -7,6 +7,7 @@
 //!
 //! Flow: rooms ([`DirectoryHost`]) → here → [`crate::lobby`] ([`Directory`]).
 
+use crate::events::unix_ms;
 use crate::password::Password;
 use protocol::ids::{PlayerId, RoomId};
 use protocol::invite::InviteCode;
@@ -204,7 +205,7 @@ struct Board {
 
 /// Returns both sides of an empty directory, and what brings the rooms' news.
 pub fn directory() -> (Directory, DirectoryHost, mpsc::UnboundedReceiver<RoomNews>) {
-    let board = Board { rooms: RwLock::default(), version: watch::Sender::new(0), health: RwLock::default() };
+    let board = Board { rooms: RwLock::default(), version: watch::Sender::new(unix_ms()), health: RwLock::default() };
     let board = Arc::new(board);
     let (sender, receiver) = mpsc::channel(WAITING_REQUESTS);
     // Unbounded, because the rooms must never wait; a room has a handful of news per minute.
@@ -230,7 +231,8 @@ impl Directory {
         self.rooms().iter().find(|room| room.code == *code).cloned()
     }
 
-    /// Returns a number that rises whenever anything in [`Self::rooms`] changes, and can be waited for.
+    /// Returns a number that rises whenever anything in [`Self::rooms`] changes, and can be waited for. It begins with the time of day, so
+    /// that two runs of the server do not give one number to different lists.
     pub fn version(&self) -> watch::Receiver<u64> {
         self.board.version.subscribe()
     }
@@ -359,12 +361,13 @@ mod tests {
     fn the_version_rises_with_changes_only() {
         let (directory, host, _news) = directory();
         let version = directory.version();
+        let first = *version.borrow();
         host.publish_rooms(vec![entry(7)]);
         host.publish_rooms(vec![entry(7)]);
-        assert_eq!(*version.borrow(), 1);
+        assert_eq!(*version.borrow(), first + 1);
         let members = vec![Member { player: PlayerId(4), name: "Ada".into(), seat: Some(0), wire: None }];
         host.publish_rooms(vec![RoomEntry { members, ..entry(7) }]);
-        assert_eq!(*version.borrow(), 2);
+        assert_eq!(*version.borrow(), first + 2);
     }
 
     #[test]
