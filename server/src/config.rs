@@ -57,7 +57,7 @@ pub struct Config {
     /// Name or IP that players reach this machine by, if it is not the address they connect to (behind a router, for example).
     #[arg(long, value_name = "HOST", value_parser = host_name)]
     pub public_host: Option<String>,
-    /// Folder for the server's secret key. Without it, players become new guests whenever the server restarts.
+    /// Folder for players, results and the server's secret key. Without it, all of them are gone whenever the server stops.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// Folder with maps and the like [default: `assets` here or beside the program].

@@ -52,7 +52,7 @@ impl Gazette {
                 Ok(event) if judge.is_public(&event.event) => self.publish(&event),
                 Ok(_) => {}
                 Err(broadcast::error::RecvError::Lagged(missed)) => {
-                    tracing::warn!("{missed} events were too fast to be told")
+                    tracing::warn!("{missed} events were too fast to be told");
                 }
                 Err(broadcast::error::RecvError::Closed) => return std::future::pending().await,
             }

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use server::directory::{DirectoryHost, OpenRoomError, directory};
 use server::events::Events;
 use server::lobby::{Keys, Limits, Lobby, Setup, Wires};
+use server::store::Store;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -30,6 +31,7 @@ pub(crate) struct Server {
     pub(crate) keys: Keys,
     pub(crate) listeners: Listeners,
     pub(crate) events: Events,
+    pub(crate) store: Store,
     pub(crate) plugin: Option<TransportsPlugin>,
     pub(crate) rooms: Arc<Mutex<DirectoryHost>>,
     pub(crate) stop: watch::Sender<bool>,
@@ -64,6 +66,10 @@ impl Server {
     }
 
     pub(crate) fn with(keys: Keys, limits: Limits) -> Self {
+        Self::with_store(keys, limits, Store::open(None).unwrap())
+    }
+
+    pub(crate) fn with_store(keys: Keys, limits: Limits, store: Store) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let (directory, host) = directory();
         let rooms = Arc::new(Mutex::new(host));
@@ -86,9 +92,10 @@ impl Server {
         let links = listeners.links.clone();
         let (stop, stopped) = watch::channel(false);
         let events = Events::default();
-        let setup = Setup { directory, keys: keys.clone(), links, wires, events: events.clone(), limits };
+        let (told, stored) = (events.clone(), store.clone());
+        let setup = Setup { directory, keys: keys.clone(), links, wires, store: stored, events: told, limits };
         let serving = runtime.spawn(lobby.serve(setup, stopped));
-        Self { addr, keys, listeners, events, plugin: Some(plugin), rooms, stop, serving, runtime }
+        Self { addr, keys, listeners, events, store, plugin: Some(plugin), rooms, stop, serving, runtime }
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {
