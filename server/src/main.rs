@@ -13,6 +13,7 @@ use server::lan;
 use server::lobby::{Keys, Limits, Lobby, Setup, Wires};
 use server::ops::start_log;
 use server::rooms::{Defaults, RoomsPlugin, board, runner};
+use server::store::Store;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -39,6 +40,10 @@ fn serve(config: &Config) -> Result<(), String> {
         Some(folder) => Keys::open(folder).map_err(|error| error.to_string())?,
         None => Keys::temporary(),
     };
+    let store = Store::open(config.data.as_deref()).map_err(|error| error.to_string())?;
+    if config.data.is_none() {
+        info!("players and results are kept in memory only; to keep them over a restart, choose a folder with --data");
+    }
     let runtime =
         transport::runtime::runtime().map_err(|error| format!("Cannot start the network threads: {error}."))?;
     let lobby = Lobby::bind(config.http)?;
@@ -74,7 +79,7 @@ fn serve(config: &Config) -> Result<(), String> {
     let (stop_lobby, stopped) = watch::channel(false);
     let events = Events::default();
     let told = events.clone();
-    let setup = Setup { directory, keys, links: listeners.links, wires, events, limits: Limits::default() };
+    let setup = Setup { directory, keys, links: listeners.links, wires, store, events, limits: Limits::default() };
     let serving = runtime.spawn(async move {
         if let Err(error) = lobby.serve(setup, stopped).await {
             error!("the lobby ended: {error}");

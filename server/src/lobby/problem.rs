@@ -17,6 +17,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::directory::OpenRoomError;
+use crate::store::StoreError;
 
 /// When to come back to a server that is busy, seconds.
 const BUSY_SECONDS: u64 = 5;
@@ -58,6 +59,15 @@ pub(super) enum Refusal {
     /// The body is not said to be JSON. The sender's mistake.
     #[error("The content must be sent as application/json. Is your game up to date?")]
     NotJson,
+    /// The store has no such match.
+    #[error("This match is not known here. It may still be going on.")]
+    MatchUnknown,
+    /// The store cannot write or read.
+    #[error("That cannot be stored or looked up at the moment. Try again in a minute; matches go on meanwhile.")]
+    NotStored,
+    /// The store has no such player.
+    #[error("This player is not known here. Check the number.")]
+    PlayerUnknown,
     /// Every seat is taken.
     #[error("Room {0} is full. Choose another one, or open your own.")]
     RoomFull(u32),
@@ -102,11 +112,13 @@ impl Refusal {
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "Wrong method"),
             Self::LinkUnknown => (StatusCode::NOT_FOUND, "Unknown link"),
             Self::LinkForeign => (StatusCode::UNAUTHORIZED, "Foreign link"),
+            Self::MatchUnknown => (StatusCode::NOT_FOUND, "Unknown match"),
             Self::NotFound => (StatusCode::NOT_FOUND, "Not found"),
+            Self::PlayerUnknown => (StatusCode::NOT_FOUND, "Unknown player"),
             Self::NotJson => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Wrong content type"),
             Self::RoomFull(_) => (StatusCode::CONFLICT, "Room full"),
             Self::RoomUnknown(_) => (StatusCode::NOT_FOUND, "Unknown room"),
-            Self::RoomsBusy | Self::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "Not available"),
+            Self::RoomsBusy | Self::Stopping | Self::NotStored => (StatusCode::SERVICE_UNAVAILABLE, "Not available"),
             Self::Timeout => (StatusCode::REQUEST_TIMEOUT, "Too slow"),
             Self::TooManyRooms => (StatusCode::SERVICE_UNAVAILABLE, "Too many rooms"),
             Self::TooManyWatchers => (StatusCode::SERVICE_UNAVAILABLE, "Too many watchers"),
@@ -126,7 +138,9 @@ impl IntoResponse for Refusal {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         match self {
             Self::TooOften(wait) => drop(headers.insert(header::RETRY_AFTER, seconds(wait).into())),
-            Self::TooManyWatchers | Self::RoomsBusy => drop(headers.insert(header::RETRY_AFTER, BUSY_SECONDS.into())),
+            Self::TooManyWatchers | Self::RoomsBusy | Self::NotStored => {
+                drop(headers.insert(header::RETRY_AFTER, BUSY_SECONDS.into()));
+            }
             Self::Unauthorized | Self::LinkForeign => {
                 drop(headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
             }
@@ -146,6 +160,20 @@ impl From<OpenRoomError> for Refusal {
             OpenRoomError::UnknownMap(map) => {
                 Self::Invalid(format!("This server has no map called `{map}`. Choose another map."))
             }
+        }
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Busy => Self::RoomsBusy,
+            StoreError::Stopped => Self::Stopping,
+            StoreError::Refused(_) => {
+                tracing::error!("{error}");
+                Self::Internal
+            }
+            _ => Self::NotStored,
         }
     }
 }

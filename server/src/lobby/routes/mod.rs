@@ -5,6 +5,13 @@
 //! GET  /healthz                            -> Health
 //! GET  /v1/rooms                           -> RoomList
 //! POST /v1/guests                NewGuest  -> Guest      201
+//! GET  /v1/players/me                      -> Profile          bearer
+//! PATCH /v1/players/me           Rename    -> Profile          bearer
+//! GET  /v1/players/{player}                -> Profile
+//! GET  /v1/players/{player}/matches        -> History
+//! GET  /v1/matches                         -> History
+//! GET  /v1/matches/{match}                 -> MatchResult
+//! GET  /v1/leaderboard                     -> Leaderboard
 //! POST /v1/rooms                 NewRoom   -> RoomInfo   201   bearer
 //! POST /v1/rooms/{room}/seats              -> Grant      201   bearer
 //! POST /v1/sessions/{id}/endpoints         -> Endpoints  200   bearer
@@ -22,14 +29,15 @@
 //! Flow: [`super::serve`] → here → [`super::auth`], [`crate::directory`], [`super::grants`], [`super::link`].
 
 mod events;
-mod guests;
 mod health;
+mod players;
+mod results;
 mod rooms;
 mod seats;
 
+use super::auth::Guests;
 use super::gazette::Gazette;
 use super::grants::Granter;
-use super::keys::Keys;
 use super::limits::{Limits, MAX_BODY_BYTES, READ_COST, WRITE_COST};
 use super::problem::Refusal;
 use super::rate::RateLimiter;
@@ -37,6 +45,7 @@ use super::serve::Connection;
 use super::watch::Watchers;
 use super::{Setup, limits, link};
 use crate::directory::Directory;
+use crate::store::Store;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, header};
@@ -62,7 +71,8 @@ const SECURITY_HEADERS: [(HeaderName, HeaderValue); 4] = [
 
 /// What all requests share.
 pub(super) struct Shared {
-    pub(super) keys: Keys,
+    pub(super) store: Store,
+    pub(super) guests: Guests,
     pub(super) links: LinkSender,
     pub(super) directory: Directory,
     pub(super) granter: Granter,
@@ -72,19 +82,22 @@ pub(super) struct Shared {
     pub(super) http: transport::http::Host,
     pub(super) requests: Mutex<RateLimiter>,
     rooms: Mutex<RateLimiter>,
+    newcomers: Mutex<RateLimiter>,
 }
 
 impl Shared {
     pub(super) fn new(setup: Setup) -> Self {
-        let Setup { directory, keys, links, wires, limits, events: _ } = setup;
+        let Setup { directory, keys, links, wires, limits, store, events: _ } = setup;
         let granter = Granter::new(&keys, wires);
         let requests = RateLimiter::new(limits.requests, limits.local_requests, limits::COUNTED_ADDRESSES);
         let rooms = RateLimiter::new(limits.rooms, limits.local_rooms, limits::COUNTED_ADDRESSES);
         let http = transport::http::Host::new(links.clone());
         let watchers = Watchers::new(limits.watchers, limits.watchers_per_address);
         let gazette = Gazette::default();
+        let newcomers = RateLimiter::new(limits.newcomers, limits.local_newcomers, limits::COUNTED_ADDRESSES).into();
         let (requests, rooms) = (requests.into(), rooms.into());
-        Self { keys, links, http, directory, granter, limits, watchers, gazette, requests, rooms }
+        let guests = Guests::new(store.clone());
+        Self { store, guests, newcomers, links, http, directory, granter, limits, watchers, gazette, requests, rooms }
     }
 }
 
@@ -93,7 +106,8 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router {
     let (described, _document) = OpenApiRouter::new()
         .merge(events::routes())
         .merge(health::routes())
-        .merge(guests::routes())
+        .merge(players::routes())
+        .merge(results::routes())
         .merge(rooms::routes())
         .merge(seats::routes())
         .split_for_parts();
