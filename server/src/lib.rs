@@ -4,5 +4,6 @@ pub mod config;
 pub mod directory;
 pub mod events;
 pub mod lobby;
+pub mod matchmaker;
 pub mod ops;
 pub mod rooms;
