@@ -20,3 +20,6 @@ pub use line::{AnswerError, AskError, Line, Opening, Player, Wish};
 pub use parties::{MOST_MEMBERS, Parties, PartyError};
 pub use rules::{POINTS_PER_UNIT, Rules, Strength};
 pub use waits::Waits;
+
+#[cfg(test)]
+mod tests;

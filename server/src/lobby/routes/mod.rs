@@ -24,8 +24,10 @@
 mod events;
 mod guests;
 mod health;
+mod parties;
 mod rooms;
 mod seats;
+mod tickets;
 
 use super::gazette::Gazette;
 use super::grants::Granter;
@@ -37,6 +39,7 @@ use super::serve::Connection;
 use super::watch::Watchers;
 use super::{Setup, limits, link};
 use crate::directory::Directory;
+use crate::matchmaker::Matchmaker;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, header};
@@ -69,6 +72,7 @@ pub(super) struct Shared {
     pub(super) limits: Limits,
     pub(super) watchers: Watchers,
     pub(super) gazette: Gazette,
+    pub(super) matchmaker: Matchmaker,
     pub(super) http: transport::http::Host,
     pub(super) requests: Mutex<RateLimiter>,
     rooms: Mutex<RateLimiter>,
@@ -76,7 +80,8 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(setup: Setup) -> Self {
-        let Setup { directory, keys, links, wires, limits, events: _ } = setup;
+        let Setup { directory, keys, links, wires, limits, events, matchmaking } = setup;
+        let matchmaker = Matchmaker::start(directory.clone(), events, matchmaking);
         let granter = Granter::new(&keys, wires);
         let requests = RateLimiter::new(limits.requests, limits.local_requests, limits::COUNTED_ADDRESSES);
         let rooms = RateLimiter::new(limits.rooms, limits.local_rooms, limits::COUNTED_ADDRESSES);
@@ -84,7 +89,7 @@ impl Shared {
         let watchers = Watchers::new(limits.watchers, limits.watchers_per_address);
         let gazette = Gazette::default();
         let (requests, rooms) = (requests.into(), rooms.into());
-        Self { keys, links, http, directory, granter, limits, watchers, gazette, requests, rooms }
+        Self { keys, links, http, directory, granter, limits, watchers, gazette, matchmaker, requests, rooms }
     }
 }
 
@@ -96,6 +101,8 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router {
         .merge(guests::routes())
         .merge(rooms::routes())
         .merge(seats::routes())
+        .merge(tickets::routes())
+        .merge(parties::routes())
         .split_for_parts();
     described
         .route("/", get(health::page))
