@@ -12,6 +12,7 @@ mod grants;
 mod keys;
 mod limits;
 mod link;
+mod match_problem;
 mod problem;
 mod rate;
 mod routes;
@@ -25,6 +26,7 @@ pub use rate::Rate;
 
 use crate::config::cannot_listen;
 use crate::directory::Directory;
+use crate::matchmaker::Rules;
 use crate::events::Events;
 use crate::store::Store;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -50,6 +52,8 @@ pub struct Setup {
     pub events: Events,
     /// Usually the default.
     pub limits: Limits,
+    /// By which rules players are put together; usually the default.
+    pub matchmaking: Rules,
 }
 
 /// A lobby that has its address but does not serve yet.

@@ -5,6 +5,7 @@
 //!
 //! Flow: [`super::routes`], [`super::auth`] → here → the client's screen.
 
+use super::match_problem::MatchRefusal;
 use axum::extract::rejection::{BytesRejection, JsonRejection};
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::{HeaderValue, StatusCode, header, request::Parts};
@@ -41,6 +42,9 @@ pub(super) enum Refusal {
     /// A value is out of its limits. The player's mistake.
     #[error("{0}")]
     Invalid(String),
+    /// The matchmaker says no.
+    #[error(transparent)]
+    Match(MatchRefusal),
     /// The path exists, but not for this method.
     #[error("This address cannot be used that way. Is your game up to date?")]
     MethodNotAllowed,
@@ -109,6 +113,7 @@ impl Refusal {
             Self::ForeignOrigin => (StatusCode::FORBIDDEN, "Not allowed"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "Server error"),
             Self::Invalid(_) | Self::NoBodyExpected => (StatusCode::UNPROCESSABLE_ENTITY, "Value not allowed"),
+            Self::Match(refusal) => refusal.kind(),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "Wrong method"),
             Self::LinkUnknown => (StatusCode::NOT_FOUND, "Unknown link"),
             Self::LinkForeign => (StatusCode::UNAUTHORIZED, "Foreign link"),
@@ -138,6 +143,7 @@ impl IntoResponse for Refusal {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         match self {
             Self::TooOften(wait) => drop(headers.insert(header::RETRY_AFTER, seconds(wait).into())),
+            Self::Match(refusal) => drop(refusal.location().and_then(|at| at.parse().ok()).map(|at| headers.insert(header::LOCATION, at))),
             Self::TooManyWatchers | Self::RoomsBusy | Self::NotStored => {
                 drop(headers.insert(header::RETRY_AFTER, BUSY_SECONDS.into()));
             }

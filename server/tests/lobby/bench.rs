@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use server::directory::{DirectoryHost, OpenRoomError, OrderError, Request, RoomEntry, RoomNews, directory};
 use server::events::Events;
 use server::lobby::{Keys, Limits, Lobby, Setup, Wires};
+use server::matchmaker::Rules;
 use server::store::Store;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -102,7 +103,7 @@ impl Server {
         let (stop, stopped) = watch::channel(false);
         let events = Events::default();
         let (told, stored) = (events.clone(), store.clone());
-        let setup = Setup { directory, keys: keys.clone(), links, wires, store: stored, events: told, limits };
+        let setup = Setup { directory, keys: keys.clone(), links, wires, store: stored, events: told, limits, matchmaking: Rules::default() };
         let serving = runtime.spawn(lobby.serve(setup, stopped));
         Self { addr, keys, listeners, events, store, plugin: Some(plugin), rooms, _news: news, stop, serving, runtime }
     }

@@ -30,10 +30,12 @@
 
 mod events;
 mod health;
+mod parties;
 mod players;
 mod results;
 mod rooms;
 mod seats;
+mod tickets;
 
 use super::auth::Guests;
 use super::gazette::Gazette;
@@ -45,6 +47,7 @@ use super::serve::Connection;
 use super::watch::Watchers;
 use super::{Setup, limits, link};
 use crate::directory::Directory;
+use crate::matchmaker::Matchmaker;
 use crate::store::Store;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -79,6 +82,7 @@ pub(super) struct Shared {
     pub(super) limits: Limits,
     pub(super) watchers: Watchers,
     pub(super) gazette: Gazette,
+    pub(super) matchmaker: Matchmaker,
     pub(super) http: transport::http::Host,
     pub(super) requests: Mutex<RateLimiter>,
     rooms: Mutex<RateLimiter>,
@@ -87,7 +91,8 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(setup: Setup) -> Self {
-        let Setup { directory, keys, links, wires, limits, store, events: _ } = setup;
+        let Setup { directory, keys, links, wires, limits, store, events, matchmaking } = setup;
+        let matchmaker = Matchmaker::start(directory.clone(), events, matchmaking);
         let granter = Granter::new(&keys, wires);
         let requests = RateLimiter::new(limits.requests, limits.local_requests, limits::COUNTED_ADDRESSES);
         let rooms = RateLimiter::new(limits.rooms, limits.local_rooms, limits::COUNTED_ADDRESSES);
@@ -97,7 +102,7 @@ impl Shared {
         let newcomers = RateLimiter::new(limits.newcomers, limits.local_newcomers, limits::COUNTED_ADDRESSES).into();
         let (requests, rooms) = (requests.into(), rooms.into());
         let guests = Guests::new(store.clone());
-        Self { store, guests, newcomers, links, http, directory, granter, limits, watchers, gazette, requests, rooms }
+        Self { store, guests, newcomers, links, http, directory, granter, limits, watchers, gazette, matchmaker, requests, rooms }
     }
 }
 
@@ -110,6 +115,8 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router {
         .merge(results::routes())
         .merge(rooms::routes())
         .merge(seats::routes())
+        .merge(tickets::routes())
+        .merge(parties::routes())
         .split_for_parts();
     described
         .route("/", get(health::page))
