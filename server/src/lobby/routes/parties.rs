@@ -82,7 +82,7 @@ async fn leave(
     Number(code): Number<String>,
     _: NoBody,
 ) -> Result<StatusCode, Refusal> {
-    shared.matchmaker.leave_party(&read(&code)?, caller.player)?;
+    shared.matchmaker.leave_party(read(&code)?, caller.player)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
