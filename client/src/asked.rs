@@ -38,7 +38,9 @@ impl<T: Send + 'static> Asked<T> {
         let Some(pending) = &mut self.pending else { return false };
         let answer = match pending.try_recv() {
             Err(oneshot::error::TryRecvError::Empty) => return false,
-            Err(oneshot::error::TryRecvError::Closed) => Err("A call to the lobby ended in a fault of ours.".to_owned()),
+            Err(oneshot::error::TryRecvError::Closed) => {
+                Err("A call to the lobby ended in a fault of ours.".to_owned())
+            }
             Ok(answer) => answer,
         };
         (self.answer, self.pending) = (Some(answer), None);
@@ -63,11 +65,6 @@ impl<T: Send + 'static> Asked<T> {
     /// Takes the last answer out.
     pub(crate) const fn take(&mut self) -> Option<Result<T, String>> {
         self.answer.take()
-    }
-
-    /// Replaces the answer by what is known from elsewhere.
-    pub(crate) fn set(&mut self, answer: T) {
-        self.answer = Some(Ok(answer));
     }
 }
 

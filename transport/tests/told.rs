@@ -19,6 +19,7 @@ fn ticket(version: u64, state: TicketState) -> Ticket {
         state,
         mode: Mode::Skirmish,
         players: Vec::new(),
+        points: 1_000,
         waited_ms: 0,
         window_points: 100,
         expected_ms: None,

@@ -97,7 +97,12 @@ pub(super) fn own_points(result: &MatchResult, seat: SeatId) -> Option<(i32, i32
 }
 
 /// Asks for the result once it is out.
-pub(super) fn fetch(mut results: ResMut<Results>, mut lobby: ResMut<Lobby>, picture: Res<Picture>, time: Res<Time<Real>>) {
+pub(super) fn fetch(
+    mut results: ResMut<Results>,
+    mut lobby: ResMut<Lobby>,
+    picture: Res<Picture>,
+    time: Res<Time<Real>>,
+) {
     let results = results.bypass_change_detection();
     let now = time.elapsed();
     if results.newest.collect()

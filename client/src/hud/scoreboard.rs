@@ -124,7 +124,7 @@ fn verdict(rated: &Rated, own: Option<SeatId>) -> String {
         Rated::Unknown => "The server has not told your rating; see your profile later.".to_owned(),
         Rated::Result(result) if !result.rated => "Not rated: that takes two people who play to the end.".to_owned(),
         Rated::Result(result) => match results::own_points(result, own) {
-            Some((before, after)) => format!("Your rating: {} → {} points", words::points(before), words::points(after)),
+            Some((before, after)) => format!("Your rating: {before} → {after} points"),
             None => "Not rated for you: you were not here to the end.".to_owned(),
         },
     }

@@ -167,7 +167,9 @@ impl Board {
         let age = now.saturating_duration_since(self.told);
         match &self.ticket.state {
             TicketState::Ready { room } => Face::Ready(*room),
-            TicketState::Cancelled | TicketState::Declined | TicketState::Expired => Face::Over(self.ticket.why.clone()),
+            TicketState::Cancelled | TicketState::Declined | TicketState::Expired => {
+                Face::Over(self.ticket.why.clone())
+            }
             _ if self.gone.is_some() => Face::Over(self.gone.clone().unwrap_or_default()),
             TicketState::Waiting => Face::Waiting,
             TicketState::Proposed { accept_within_ms, accepted, needed, mine } => {
@@ -195,18 +197,12 @@ impl Board {
         Some(left.saturating_sub(now.saturating_duration_since(self.told)))
     }
 
-    /// Returns the mean rating points of those who come with the ticket.
-    pub(crate) fn points(&self) -> i32 {
-        let players = &self.ticket.players;
-        let sum: i64 = players.iter().map(|player| i64::from(player.points)).sum();
-        (sum / players.len().max(1) as i64) as i32
-    }
-
     /// Returns the row of the queue that is our own, which has no name: of as many players, and waiting for as long.
     pub(crate) fn own_row(&self, queue: &Queue, now: Instant) -> Option<usize> {
         let waited = self.waited(now).as_millis() as i64;
-        let ours = |row: &QueueRow| row.mode == self.ticket.mode && usize::from(row.players) == self.ticket.players.len();
-        let rows = queue.rows.iter().enumerate().filter(|(_, row)| ours(row) && row.points.abs_diff(self.points()) <= 1);
+        let ours =
+            |row: &QueueRow| row.mode == self.ticket.mode && usize::from(row.players) == self.ticket.players.len();
+        let rows = queue.rows.iter().enumerate().filter(|(_, row)| ours(row) && row.points == self.ticket.points);
         let distance = |row: &QueueRow| (i64::from(row.waited_ms) - waited).abs();
         rows.min_by_key(|(_, row)| distance(row)).filter(|(_, row)| distance(row) < SAME_WAIT_MS).map(|(at, _)| at)
     }
@@ -220,7 +216,7 @@ fn millis(time: Duration) -> i64 {
 const SAME_WAIT_MS: i64 = 4_000;
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
     use protocol::{
         PlayerId,
@@ -231,13 +227,14 @@ pub(crate) mod tests {
     /// What the lobby's clock shows at the start: far from ours.
     const EPOCH: u64 = 1_700_000_000_000;
 
-    pub(crate) fn ticket(version: u64, changed: u64, state: TicketState) -> Ticket {
+    fn ticket(version: u64, changed: u64, state: TicketState) -> Ticket {
         Ticket {
             id: TicketId(7),
             version,
             state,
             mode: Mode::Skirmish,
             players: vec![PartyMember { player: PlayerId(1), name: "Ada".into(), points: 1_000 }],
+            points: 1_000,
             waited_ms: changed as u32,
             window_points: 100,
             expected_ms: Some(9_000),
@@ -343,7 +340,8 @@ pub(crate) mod tests {
     fn the_own_row_is_found_by_its_wait() {
         let start = Instant::now();
         let board = Board::new(ticket(1, 0, TicketState::Waiting), start, start);
-        let row = |points, waited_ms| QueueRow { mode: Mode::Skirmish, players: 1, points, window_points: 100, waited_ms };
+        let row =
+            |points, waited_ms| QueueRow { mode: Mode::Skirmish, players: 1, points, window_points: 100, waited_ms };
         let queue = Queue { rows: vec![row(1_000, 30_000), row(1_000, 9_500), row(1_200, 10_000)], ..Queue::default() };
         assert_eq!(board.own_row(&queue, start + ms(10_000)), Some(1));
         assert_eq!(board.own_row(&queue, start + ms(80_000)), None, "nobody has waited for as long");

@@ -14,7 +14,6 @@ use crate::{
     lobby::{Account, Goal, Lobby, Wish, wish_for},
     settings::Settings,
     sound::Chime,
-    state::Screen,
 };
 use bevy::{app::AppExit, prelude::*};
 use board::{Board, Face};
@@ -43,7 +42,8 @@ pub(crate) struct MatchingPlugin;
 impl Plugin for MatchingPlugin {
     fn build(&self, app: &mut App) {
         app.init_resource::<Search>();
-        app.add_systems(Update, advance.run_if(in_state(Screen::Menu)));
+        // In a match too: a party lives as long as somebody asks about it.
+        app.add_systems(Update, advance);
         app.add_systems(Last, part.run_if(on_message::<AppExit>));
     }
 }
@@ -183,7 +183,8 @@ impl Search {
         self.open_watch(runtime);
         let notice = self.hear(now);
         self.ask_queue(runtime, now);
-        if let Some(ticket) = self.party.advance(runtime, now).filter(|_| matches!(self.stage, Stage::Idle)) {
+        let wished = self.party.advance(runtime, now).filter(|_| self.shown > 0 && matches!(self.stage, Stage::Idle));
+        if let Some(ticket) = wished {
             self.follow(ticket, runtime);
         }
         notice
@@ -195,12 +196,13 @@ impl Search {
         if !opened.collect() {
             return;
         }
-        let begun = opened.take().unwrap_or_else(|| Err(String::new())).and_then(|Opened { ticket, asked, answered }| {
-            let known = self.account.as_ref().and_then(|account| Some((account.lobby.base(), account.known()?)));
-            let (base, guest) = known.ok_or_else(String::new)?;
-            let watch = told::watch(runtime, base, &guest, ticket.id)?;
-            Ok(Stage::Open { board: Box::new(Board::new(ticket, asked, answered)), watch })
-        });
+        let begun =
+            opened.take().unwrap_or_else(|| Err(String::new())).and_then(|Opened { ticket, asked, answered }| {
+                let known = self.account.as_ref().and_then(|account| Some((account.lobby.base(), account.known()?)));
+                let (base, guest) = known.ok_or_else(String::new)?;
+                let watch = told::watch(runtime, base, &guest, ticket.id)?;
+                Ok(Stage::Open { board: Box::new(Board::new(ticket, asked, answered)), watch })
+            });
         self.stage = begun.unwrap_or_else(Stage::Over);
     }
 

@@ -29,15 +29,6 @@ pub(crate) fn bytes(count: u64) -> String {
     }
 }
 
-/// Returns points with a thin gap at the thousands: `1 000`.
-pub(crate) fn points(points: i32) -> String {
-    let (sign, points) = (if points < 0 { "−" } else { "" }, points.unsigned_abs());
-    if points < 1_000 {
-        return format!("{sign}{points}");
-    }
-    format!("{sign}{} {:03}", points / 1_000, points % 1_000)
-}
-
 /// Returns a change of points with its sign, as shape and as letter: `▲ +12`, `▼ −7`, `± 0`.
 pub(crate) fn change(points: i32) -> String {
     match points {
@@ -61,10 +52,9 @@ pub(crate) fn place(place: u32) -> String {
 
 /// Returns how sure the rating is, in plain words.
 pub(crate) fn certainty(rating: &Rating, matches: u32) -> String {
-    let give_or_take = (rating.deviation * POINTS_PER_UNIT).round() as i32;
-    let give_or_take = points(give_or_take);
+    let give_or_take = (rating.deviation * POINTS_PER_UNIT).round();
     match rating.deviation {
-        _ if matches == 0 => "No rated match yet. Everybody begins at 1 000.".to_owned(),
+        _ if matches == 0 => "No rated match yet. Everybody begins at 1000.".to_owned(),
         6.0.. => format!("A first guess, give or take {give_or_take}. Every match moves it a lot."),
         3.0.. => format!("Getting clearer, give or take {give_or_take}. A match still moves it visibly."),
         _ => format!("Well known, give or take {give_or_take}. A match moves it a little."),
@@ -102,7 +92,6 @@ mod tests {
     #[test]
     fn points_say_their_sign_twice() {
         assert_eq!([12, 0, -7].map(change), ["▲ +12", "± 0", "▼ −7"]);
-        assert_eq!([0, 999, 1_000, 12_034].map(points), ["0", "999", "1 000", "12 034"]);
         let places = [1, 2, 3, 4, 11, 12, 21, 102, 111].map(place);
         assert_eq!(places, ["1st", "2nd", "3rd", "4th", "11th", "12th", "21st", "102nd", "111th"]);
     }

@@ -87,9 +87,8 @@ impl Shelf {
         if self.asked != Some(self.first) && !self.rows.is_asking() {
             let (first, lobby) = (self.first, account.lobby.clone());
             self.asked = Some(first);
-            self.rows.ask(runtime, async move {
-                lobby.leaderboard(first, ROWS).await.map_err(|error| error.to_string())
-            });
+            self.rows
+                .ask(runtime, async move { lobby.leaderboard(first, ROWS).await.map_err(|error| error.to_string()) });
         }
     }
 }
@@ -169,7 +168,7 @@ fn line(ui: &mut Ui, row: &LeaderboardRow, me: Option<PlayerId>) {
         let at = pos2(name.right() + style::GRID, y);
         painter.text(at, Align2::LEFT_CENTER, "you", style::words(style::SMALL), quiet);
     }
-    let numbers = [words::points(row.points), row.matches.to_string(), row.wins.to_string()];
+    let numbers = [row.points.to_string(), row.matches.to_string(), row.wins.to_string()];
     for (column, number) in (1..).zip(numbers) {
         let (x, align) = place(rect, column);
         let color = if column == 1 { text } else { quiet };

@@ -172,7 +172,7 @@ async fn rename(account: Account, name: String) -> Result<Guest, String> {
 
 fn rating(ui: &mut Ui, profile: &Profile) {
     ui.horizontal(|ui| {
-        let points = words::points(profile.rating.points);
+        let points = profile.rating.points.to_string();
         ui.label(RichText::new(points).font(style::numbers(style::TITLE)).color(palette::ink(palette::OWN)));
         ui.vertical(|ui| {
             let rank = profile.rank.map_or("points".to_owned(), |rank| format!("points, {} here", words::place(rank)));
@@ -210,7 +210,7 @@ fn course(ui: &mut Ui, matches: &[MatchResult], player: PlayerId) {
     for (points, y) in [(high, inside.top()), (low, inside.bottom())] {
         painter.hline(inside.x_range(), y, Stroke::new(1.0, palette::ink(palette::RIM)));
         let at = pos2(rect.right() - 8.0, y);
-        painter.text(at, Align2::RIGHT_CENTER, words::points(points), small.clone(), quiet);
+        painter.text(at, Align2::RIGHT_CENTER, points.to_string(), small.clone(), quiet);
     }
     for corner in &corners {
         painter.circle_filled(*corner, 2.5, palette::ink(palette::OWN));

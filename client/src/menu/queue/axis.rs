@@ -2,10 +2,7 @@
 //!
 //! Flow: [`Board`], [`Queue`] → [`show`] → egui.
 
-use crate::{
-    matching::{board::Board, words},
-    palette, style,
-};
+use crate::{matching::board::Board, palette, style};
 use bevy_egui::egui::{Align2, Color32, CornerRadius, Painter, Pos2, Rect, Sense, Shape, Stroke, Ui, pos2, vec2};
 use protocol::lobby::{Queue, QueueRow};
 use std::time::Instant;
@@ -20,7 +17,7 @@ pub(super) fn show(ui: &mut Ui, board: &Board, queue: Option<&Queue>, now: Insta
     let window = board.ticket().window_points.max(widened);
     let ease = |name: &str, value: f32| ui.ctx().animate_value_with_time(response.id.with(name), value, EASE_SECONDS);
     let axis = Axis {
-        centre: board.points() as f32,
+        centre: board.ticket().points as f32,
         half: ease("half", half_width(window)),
         left: rect.left(),
         width: rect.width(),
@@ -33,11 +30,11 @@ pub(super) fn show(ui: &mut Ui, board: &Board, queue: Option<&Queue>, now: Insta
     painter.hline(rect.x_range(), line, Stroke::new(1.0, palette::ink(palette::QUIET)));
     let others = rows.iter().enumerate().filter(|(at, row)| Some(*at) != own && row.mode == board.ticket().mode);
     let others: Vec<&QueueRow> = others.map(|(_, row)| row).collect();
-    draw_others(&painter, &axis, rect, line, &others, board.points(), window);
-    draw_own(&painter, axis.x(axis.centre), line, board.points());
+    draw_others(&painter, &axis, rect, line, &others, board.ticket().points, window);
+    draw_own(&painter, axis.x(axis.centre), line, board.ticket().points);
     response.on_hover_text(
-        "Everybody who waits, by rating. The band is whom you may meet; it widens while you wait. A full dot is somebody \
-         whose own band reaches you too.",
+        "Everybody who waits, by strength: the rating without the caution that the leaderboard takes off. The band is whom \
+         you may meet; it widens while you wait. A full dot is somebody whose own band reaches you too.",
     );
 }
 
@@ -87,7 +84,7 @@ fn draw_band(painter: &Painter, axis: &Axis, rect: Rect, line: f32, window: f32)
     for (end, align) in [(from, Align2::CENTER_CENTER), (to, Align2::CENTER_CENTER)] {
         let x = axis.x(end);
         painter.vline(x, band.y_range(), Stroke::new(1.5, palette::ink(palette::ACCENT)));
-        let text = words::points(end.round() as i32);
+        let text = format!("{:.0}", end.max(0.0));
         let at = pos2(x.clamp(rect.left() + 24.0, rect.right() - 24.0), rect.top() + LABELS * 0.5);
         painter.text(at, align, text, style::numbers(style::SMALL), quiet);
     }
@@ -123,7 +120,8 @@ fn draw_others(painter: &Painter, axis: &Axis, rect: Rect, line: f32, others: &[
         (above, pos2(rect.right() - 6.0, y), Align2::RIGHT_CENTER, " ›"),
     ] {
         if count > 0 {
-            let text = if arrow.starts_with('‹') { format!("{arrow}{count} more") } else { format!("{count} more{arrow}") };
+            let text =
+                if arrow.starts_with('‹') { format!("{arrow}{count} more") } else { format!("{count} more{arrow}") };
             painter.text(at, align, text, style::words(style::SMALL), quiet);
         }
     }
@@ -135,7 +133,7 @@ fn draw_own(painter: &Painter, x: f32, line: f32, points: i32) {
     let hull = vec![tip, tip + vec2(6.0, 12.0), tip + vec2(0.0, 9.0), tip + vec2(-6.0, 12.0)];
     painter.add(Shape::convex_polygon(vec![hull[0], hull[1], hull[2]], own, Stroke::NONE));
     painter.add(Shape::convex_polygon(vec![hull[0], hull[2], hull[3]], own, Stroke::NONE));
-    let text = format!("you {}", words::points(points));
+    let text = format!("you {points}");
     painter.text(pos2(x, line + 14.0), Align2::CENTER_CENTER, text, style::words(style::SMALL), own);
 }
 
@@ -171,7 +169,8 @@ mod tests {
 
     #[test]
     fn both_must_reach_each_other() {
-        let row = |points, window_points| QueueRow { mode: Mode::Skirmish, players: 1, points, window_points, waited_ms: 0 };
+        let row =
+            |points, window_points| QueueRow { mode: Mode::Skirmish, players: 1, points, window_points, waited_ms: 0 };
         assert!(may_meet(1_000, 100.0, &row(1_100, 100)));
         assert!(!may_meet(1_000, 100.0, &row(1_100, 99)), "their window is too narrow");
         assert!(!may_meet(1_000, 99.0, &row(900, 500)), "ours is");

@@ -65,7 +65,10 @@ pub(super) fn page(ui: &mut Ui, parts: &mut Parts) {
     search.show();
     let account = match lobby.account(settings.server.trim(), settings.name.trim()) {
         Ok(account) => account,
-        Err(why) => return drop(trouble(ui, draft, &why)),
+        Err(why) => {
+            trouble(ui, draft, &why);
+            return;
+        }
     };
     // Who opens this page alone wants a match; with friends they say when.
     let alone = search.party.party().is_none();
@@ -178,9 +181,7 @@ fn time_line(ui: &mut Ui, board: &Board, now: Instant) {
     let bots = board.bots_in(now);
     let marks = [(expected, "usually"), (bots.map(|left| waited + left), "bots at")];
     let longest = marks.iter().filter_map(|(at, _)| *at).chain([waited]).max().unwrap_or(waited);
-    let x = |time: Duration| {
-        rect.left() + rect.width() * 0.94 * (time.as_secs_f32() / longest.as_secs_f32().max(1.0))
-    };
+    let x = |time: Duration| rect.left() + rect.width() * 0.94 * (time.as_secs_f32() / longest.as_secs_f32().max(1.0));
     let (line, bar) = (rect.top() + 34.0, 6.0);
     let strip = |to: f32| Rect::from_min_max(pos2(rect.left(), line - bar * 0.5), pos2(to, line + bar * 0.5));
     painter.rect_filled(strip(rect.right()), CornerRadius::same(3), palette::ink(palette::VOID));

@@ -2,11 +2,7 @@
 //!
 //! Flow: [`crate::matching::party::PartyDesk`] → [`show`] → open, join, leave → [`Search`].
 
-use crate::{
-    lobby::Account,
-    matching::{Search, words},
-    palette, style,
-};
+use crate::{lobby::Account, matching::Search, palette, style};
 use bevy_egui::egui::{self, Align, Key, Layout, RichText, Ui};
 use protocol::lobby::Party;
 use tokio::runtime::Handle;
@@ -82,7 +78,7 @@ fn members(ui: &mut Ui, party: &Party, account: &Account) -> bool {
                 ui.label(style::quiet("leads"));
             }
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                ui.label(RichText::new(words::points(member.points)).font(style::numbers(style::SMALL)));
+                ui.label(RichText::new(member.points.to_string()).font(style::numbers(style::SMALL)));
             });
         });
     }

@@ -24,7 +24,8 @@ pub(super) fn show(
     let head = RichText::new("Match found").font(style::strong(style::CLOCK)).color(palette::ink(palette::OWN));
     ui.label(head);
     ui.label(RichText::new(&board.ticket().why).font(style::words(style::MIDDLE)));
-    let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), 2.0 * RADIUS + 2.0 * style::GRID), Sense::hover());
+    let (rect, _) =
+        ui.allocate_exact_size(vec2(ui.available_width(), 2.0 * RADIUS + 2.0 * style::GRID), Sense::hover());
     let middle = pos2(rect.left() + RADIUS + style::GRID, rect.center().y);
     let hurry = left.as_secs_f32() < HURRY_SECONDS && !mine;
     let rgb = if hurry { palette::ALARM } else { palette::ACCENT };

@@ -6,7 +6,7 @@ use crate::{
     matching::{board::Board, words},
     palette, style,
 };
-use bevy_egui::egui::{Align2, Button, CornerRadius, Layout, Rect, RichText, Sense, Ui, Align, pos2, vec2};
+use bevy_egui::egui::{Align, Align2, Button, CornerRadius, Layout, Rect, RichText, Sense, Ui, pos2, vec2};
 use transport::told::Way;
 
 /// Draws the table. `explained` is whether the explanation is open; its button turns it.
@@ -50,15 +50,28 @@ fn row(ui: &mut Ui, board: &Board, way: Way) {
     let swatch = Rect::from_center_size(pos2(rect.left() + 4.0, y), vec2(8.0, 8.0));
     painter.rect_filled(swatch, CornerRadius::ZERO, palette::ink(colour(way)));
     let name = pos2(rect.left() + 16.0, y);
-    let name = painter.text(name, Align2::LEFT_CENTER, way.name(), style::words(style::SMALL), palette::ink(colour(way)));
+    let name =
+        painter.text(name, Align2::LEFT_CENTER, way.name(), style::words(style::SMALL), palette::ink(colour(way)));
     let [late, calls, connections, bytes] = columns(rect);
     if told.trouble.is_some() {
         let at = pos2(name.right() + style::GRID, y);
-        painter.text(at, Align2::LEFT_CENTER, "does not get through", style::words(style::SMALL), palette::ink(palette::ALARM));
+        painter.text(
+            at,
+            Align2::LEFT_CENTER,
+            "does not get through",
+            style::words(style::SMALL),
+            palette::ink(palette::ALARM),
+        );
     } else {
         let number = told.late.map_or_else(|| "–".to_owned(), words::late);
         let first = told.first > 0 && Way::ALL.iter().all(|other| board.row(*other).first <= told.first);
-        painter.text(pos2(late, y), Align2::RIGHT_CENTER, number, style::numbers(style::SMALL), if first { text } else { quiet });
+        painter.text(
+            pos2(late, y),
+            Align2::RIGHT_CENTER,
+            number,
+            style::numbers(style::SMALL),
+            if first { text } else { quiet },
+        );
     }
     let cost = told.cost;
     let numbers = [(calls, cost.calls.to_string()), (connections, cost.connections.to_string())];
@@ -74,9 +87,14 @@ fn hover(board: &Board, way: Way) -> String {
     if let Some(why) = &told.trouble {
         return format!("{why} It is tried again; the other ways go on.");
     }
-    let Some(mean) = told.mean() else { return format!("{}. No change so far.", EXPLANATIONS[way.index()].trim_end_matches('.')) };
+    let Some(mean) = told.mean() else {
+        return format!("{}. No change so far.", EXPLANATIONS[way.index()].trim_end_matches('.'));
+    };
     let (changes, first) = (told.changes, told.first);
-    format!("Told of {changes} changes, {} after they happened on average, {first} times before the others.", words::late(mean))
+    format!(
+        "Told of {changes} changes, {} after they happened on average, {first} times before the others.",
+        words::late(mean)
+    )
 }
 
 /// Returns the colour of a way: all are HTTP, so they share its hue, and differ in lightness.
