@@ -65,6 +65,7 @@ fn proof() -> Proof {
         player: PLAYER,
         name: "Ripley".to_owned(),
         room: RoomId(7),
+        spectate: false,
         session: SESSION,
         resume_key: key(),
         issued: UnixMillis(1_700_000_000_000),

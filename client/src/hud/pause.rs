@@ -2,7 +2,7 @@
 //!
 //! Flow: Esc → [`draw`] → [`Settings`], [`LeaveMatch`].
 
-use super::{Action, Panel, Panels, Pressed};
+use super::{Action, Panel, Panels, Pressed, host};
 use crate::{
     links::LeaveMatch,
     palette,
@@ -20,6 +20,7 @@ pub(super) fn draw(
     mut settings: ResMut<Settings>,
     mut leave: MessageWriter<LeaveMatch>,
     mut pressed: MessageWriter<Pressed>,
+    mut room: host::Room,
     mut was_open: Local<bool>,
 ) -> Result {
     let opened = panels.pause && !std::mem::replace(&mut *was_open, panels.pause);

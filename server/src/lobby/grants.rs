@@ -61,8 +61,8 @@ impl Granter {
         Self { sealer: keys.sealer(), netcode_key: keys.netcode_key(), timing: Timing::default(), wires }
     }
 
-    /// Returns what `caller`, whose connection came in on `local`, needs to take a seat in `room`.
-    pub(super) fn grant(&self, caller: &Caller, room: RoomId, local: IpAddr) -> Result<Grant, Refusal> {
+    /// Returns what `caller`, whose connection came in on `local`, needs to take a seat in `room`, or to watch it.
+    pub(super) fn grant(&self, caller: &Caller, room: RoomId, spectate: bool, local: IpAddr) -> Result<Grant, Refusal> {
         let session = SessionId::from_random(rand::random());
         let resume_key = ResumeKey(rand::random());
         let proof = Proof {
@@ -70,6 +70,7 @@ impl Granter {
             player: caller.player,
             name: caller.name.clone(),
             room,
+            spectate,
             session,
             resume_key: resume_key.clone(),
             issued: now(),
@@ -193,7 +194,7 @@ mod tests {
         let keys = Keys::temporary();
         let caller = Caller { player: PlayerId(5), name: "Ripley".into() };
         let local = "127.0.0.1".parse().expect("an address");
-        let grant = Granter::new(&keys, wires()).grant(&caller, RoomId(3), local).expect("nothing to go wrong");
+        let grant = Granter::new(&keys, wires()).grant(&caller, RoomId(3), false, local).expect("nothing to go wrong");
         let proof = keys.sealer().open(&grant.proof, now()).expect("sealed just now");
         assert_eq!((proof.player, proof.name.as_str(), proof.room), (PlayerId(5), "Ripley", RoomId(3)));
         assert_eq!((proof.session, proof.resume_key.0), (grant.session, grant.resume_key));
