@@ -43,7 +43,7 @@ fn a_player_finds_the_way_to_a_seat() {
     assert_eq!(proof.resume_key.0, grant.resume_key);
     assert_eq!(grant.endpoints.udp.addr, server.listeners.udp_addr);
     assert_eq!(grant.endpoints.quic.addr, server.listeners.quic_addr);
-    assert_eq!(grant.endpoints.quic.certificate_sha256, server.listeners.certificate_sha256);
+    assert_eq!(grant.endpoints.quic.certificate_sha256, server.listeners.certificate_sha256());
     assert_eq!(grant.endpoints.websocket.url, format!("ws://{}/v1/link", server.addr));
     assert_eq!(grant.endpoints.tcp.addr, server.listeners.tcp_addr);
     assert_eq!(grant.endpoints.http.url, format!("http://{}/v1/link/http", server.addr));
