@@ -114,6 +114,18 @@ pub(super) fn draw(canvas: &Canvas, picture: &Picture, results: &Results) {
         let font = style::words(style::SMALL);
         canvas.text(at, Align2::CENTER_CENTER, &verdict(&rated, own), font, palette::ink(palette::TEXT));
     }
+    draw_watchers(canvas, picture, rect);
+}
+
+/// Names those who only watch, below the table.
+fn draw_watchers(canvas: &Canvas, picture: &Picture, table: Rect) {
+    let watching: Vec<&str> =
+        picture.members.iter().filter(|(seat, _)| seat.watches()).map(|(_, member)| member.name.as_str()).collect();
+    if !watching.is_empty() {
+        let text = format!("watching: {}", watching.join(", "));
+        let at = table.left_bottom() + vec2(3.0 * style::GRID, 2.0 * style::GRID);
+        canvas.elided(at, table.width(), &text, style::words(style::SMALL), palette::ink(palette::QUIET));
+    }
 }
 
 /// Returns what the match did to the own rating, in words.
