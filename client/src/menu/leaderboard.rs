@@ -6,7 +6,6 @@ use super::Parts;
 use crate::{
     asked::Asked,
     lobby::{Account, Lobby},
-    matching::words,
     palette, style,
 };
 use bevy_egui::egui::{self, Align2, CornerRadius, Key, Painter, Rect, RichText, Sense, Spinner, Ui, pos2, vec2};
@@ -123,15 +122,16 @@ fn table(ui: &mut Ui, list: &Leaderboard, own: Option<&Profile>) {
     ui.add_space(ROW * (ROWS as f32 - list.rows.len() as f32).max(0.0));
     let gap = ui.allocate_exact_size(vec2(ui.available_width(), style::GRID), Sense::hover()).0;
     ui.painter().hline(gap.x_range(), gap.center().y, egui::Stroke::new(1.0, palette::ink(palette::RIM)));
-    match own.map(|own| (own, own_row(own))) {
-        Some((_, Some(row))) => line(ui, &row, me),
-        Some((own, None)) => {
+    let here = list.rows.iter().any(|row| Some(row.player) == me);
+    match own.map(own_row) {
+        Some(Some(row)) if !here => line(ui, &row, me),
+        Some(None) => {
             let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), ROW), Sense::hover());
-            let text = format!("{}: no rated match yet", own.name);
+            let text = "You have no place yet: play a rated match to its end.";
             let at = pos2(rect.left() + style::GRID, rect.center().y);
             ui.painter().text(at, Align2::LEFT_CENTER, text, style::words(style::SMALL), quiet);
         }
-        None => ui.add_space(ROW),
+        _ => ui.add_space(ROW),
     }
     ui.spacing_mut().item_spacing.y = style::GRID;
     ui.add_space(style::GRID);
@@ -200,9 +200,9 @@ fn paging(ui: &mut Ui, shelf: &mut Shelf, list: &Leaderboard, own: Option<&Profi
             turn = if button.clicked() { to } else { turn };
             button
         };
-        let before = turn_to(&mut columns[0], "Better", before(shelf.first));
+        let before = turn_to(&mut columns[0], "Higher", before(shelf.first));
         let me = turn_to(&mut columns[1], "Me", mine.filter(|page| *page != shelf.first));
-        let behind = turn_to(&mut columns[2], "Next", behind(shelf.first, list.total));
+        let behind = turn_to(&mut columns[2], "Lower", behind(shelf.first, list.total));
         // Whatever can be pressed first.
         [behind, me, before].into_iter().find(egui::Response::enabled)
     });

@@ -275,13 +275,15 @@ fn row(ui: &mut Ui, result: &MatchResult, player: PlayerId, now_ms: u64) {
     painter.text(pos2(rect.left(), y), Align2::LEFT_CENTER, place, style::strong(style::SMALL), color);
     painter.text(pos2(rect.left() + 88.0, y), Align2::LEFT_CENTER, &result.map, small.clone(), quiet);
     let score = format!("{} : {}", own.kills, own.deaths);
-    painter.text(pos2(rect.right() - 184.0, y), Align2::CENTER_CENTER, score, style::numbers(style::SMALL), text);
+    painter.text(pos2(rect.right() - 200.0, y), Align2::CENTER_CENTER, score, style::numbers(style::SMALL), text);
     let change = own.points_before.zip(own.points_after).map(|(before, after)| after - before);
-    let (change, color) = match change {
-        Some(change) => (words::change(change), palette::ink(palette::change(change))),
-        None => ("not rated".to_owned(), quiet),
+    let (change, font, color) = match change {
+        Some(change) => {
+            (words::change(change), style::numbers(style::SMALL), palette::ink(palette::change(change)))
+        }
+        None => ("not rated".to_owned(), small.clone(), quiet),
     };
-    painter.text(pos2(rect.right() - 80.0, y), Align2::RIGHT_CENTER, change, style::numbers(style::SMALL), color);
+    painter.text(pos2(rect.right() - 80.0, y), Align2::RIGHT_CENTER, change, font, color);
     painter.text(rect.right_center(), Align2::RIGHT_CENTER, words::ago(result.ended_ms, now_ms), small, quiet);
 }
 
