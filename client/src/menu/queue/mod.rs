@@ -89,7 +89,7 @@ pub(super) fn page(ui: &mut Ui, parts: &mut Parts) {
     }
     let answering = matches!(search.view(), View::Open(board) if board.face(Instant::now()) != Face::Waiting);
     if !answering {
-        ui.add_space(style::GRID);
+        ui.add_space(2.0 * style::GRID);
         party::show(ui, &mut draft.party, search, &account, lobby.runtime());
     }
 }

@@ -25,6 +25,10 @@ pub(super) fn show(ui: &mut Ui, draft: &mut Draft, search: &mut Search, account:
     }
     if !draft.open {
         draft.open = style::button(ui, "Bring friends").clicked();
+        if draft.open {
+            // With friends one waits together.
+            search.cancel(runtime);
+        }
         return;
     }
     ui.label(RichText::new("Bring friends").font(style::strong(style::MIDDLE)));
@@ -43,7 +47,6 @@ pub(super) fn show(ui: &mut Ui, draft: &mut Draft, search: &mut Search, account:
         enter = Some(None);
     }
     if let Some(code) = enter {
-        // From now on one waits together.
         search.cancel(runtime);
         search.party.enter(account.clone(), code, runtime);
     }
