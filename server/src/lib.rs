@@ -3,10 +3,12 @@
 pub mod clerk;
 pub mod config;
 pub mod directory;
+pub mod dry_run;
 pub mod events;
 pub mod lobby;
 pub mod matchmaker;
 pub mod ops;
+pub mod password;
 pub mod rating;
 pub mod rooms;
 pub mod store;

@@ -6,10 +6,11 @@
 
 use bevy::app::App;
 use clap::Parser;
-use server::config::Config;
+use server::config::{Config, Task};
 use server::directory::directory;
 use server::events::Events;
 use server::lobby::{Keys, Limits, Lobby, Setup, Wires};
+use server::matchmaker::Rules;
 use server::ops::start_log;
 use server::rooms::{Defaults, RoomsPlugin, board, runner};
 use std::process::ExitCode;
@@ -21,6 +22,10 @@ use transport::maps::{MapShelf, assets_dir};
 
 fn main() -> ExitCode {
     let config = Config::parse();
+    if let Some(Task::Matchmaking(options)) = &config.task {
+        print!("{}", server::dry_run::report(options));
+        return ExitCode::SUCCESS;
+    }
     start_log();
     match serve(&config) {
         Ok(()) => ExitCode::SUCCESS,
@@ -53,7 +58,7 @@ fn serve(config: &Config) -> Result<(), String> {
         "tcp": wires.tcp.to_string(),
     });
 
-    let (directory, host) = directory();
+    let (directory, host, mut news) = directory();
     let defaults = Defaults {
         map: config.map.clone(),
         seats: config.seats,
@@ -70,13 +75,22 @@ fn serve(config: &Config) -> Result<(), String> {
     board::open_first_room(app.world_mut(), config.seed)?;
 
     let (stop_lobby, stopped) = watch::channel(false);
-    let setup =
-        Setup { directory, keys, links: listeners.links, wires, events: Events::default(), limits: Limits::default() };
+    let setup = Setup {
+        directory,
+        keys,
+        links: listeners.links,
+        wires,
+        events: Events::default(),
+        limits: Limits::default(),
+        matchmaking: Rules::default(),
+    };
     let serving = runtime.spawn(async move {
         if let Err(error) = lobby.serve(setup, stopped).await {
             error!("the lobby ended: {error}");
         }
     });
+    // Nobody stores or passes on what happens yet.
+    runtime.spawn(async move { while news.recv().await.is_some() {} });
     let stop = Arc::new(AtomicBool::new(false));
     runtime.spawn(wait_for_signal(Arc::clone(&stop)));
 

@@ -128,14 +128,15 @@ impl Judge {
     }
 
     fn is_open_to_all(&self, room: RoomId) -> bool {
-        self.directory.room(room).map_or(!self.private.contains(&room), |room| !room.private)
+        self.directory.room(room).map_or(!self.private.contains(&room), |room| !room.info.private)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::directory::directory;
+    use crate::directory::{RoomEntry, directory};
+    use protocol::invite::InviteCode;
     use protocol::lobby::RoomInfo;
 
     fn closed(number: u64) -> StampedEvent {
@@ -180,10 +181,18 @@ mod tests {
 
     #[test]
     fn what_happens_in_private_rooms_stays_there() {
-        let (directory, host) = directory();
+        let entry = |info| RoomEntry {
+            info,
+            code: InviteCode::from_random(1),
+            password: None,
+            reserved: Vec::new(),
+            banned: Vec::new(),
+            members: Vec::new(),
+        };
+        let (directory, host, _news) = directory();
         let mut judge = Judge { directory, private: BTreeSet::new() };
         let secret = RoomInfo { id: RoomId(2), private: true, ..RoomInfo::default() };
-        host.publish_rooms(vec![RoomInfo { id: RoomId(1), ..RoomInfo::default() }, secret.clone()]);
+        host.publish_rooms([RoomInfo { id: RoomId(1), ..RoomInfo::default() }, secret.clone()].map(entry).to_vec());
         let left =
             |room| LobbyEvent::PlayerLeft { room: RoomId(room), player: Default::default(), name: String::new() };
         assert!(judge.is_public(&left(1)) && !judge.is_public(&left(2)));

@@ -26,8 +26,8 @@ pub use rate::Rate;
 
 use crate::config::cannot_listen;
 use crate::directory::Directory;
-use crate::matchmaker::Rules;
 use crate::events::Events;
+use crate::matchmaker::Rules;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{SocketAddr, TcpListener};

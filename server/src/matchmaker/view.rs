@@ -57,7 +57,7 @@ impl Line {
         };
         Queue {
             rows: waiting.into_iter().take(ROWS).map(row).collect(),
-            waiting: self.people.values().sum(),
+            waiting: self.people(),
             wait_p50_ms: self.waits.quantile(0.5).map(ms),
             wait_p95_ms: self.waits.quantile(0.95).map(ms),
             matched: self.matched,
