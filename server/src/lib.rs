@@ -5,6 +5,7 @@ pub mod config;
 pub mod directory;
 pub mod dry_run;
 pub mod events;
+pub mod lan;
 pub mod lobby;
 pub mod matchmaker;
 pub mod ops;

@@ -7,8 +7,9 @@
 use bevy::app::App;
 use clap::Parser;
 use server::config::{Config, Task};
-use server::directory::directory;
+use server::directory::{RoomNews, directory};
 use server::events::Events;
+use server::lan;
 use server::lobby::{Keys, Limits, Lobby, Setup, Wires};
 use server::matchmaker::Rules;
 use server::ops::start_log;
@@ -74,13 +75,16 @@ fn serve(config: &Config) -> Result<(), String> {
     app.cleanup();
     board::open_first_room(app.world_mut(), config.seed)?;
 
+    let announced = lan::announce(config, lobby.local_addr(), directory.clone(), runtime.handle());
     let (stop_lobby, stopped) = watch::channel(false);
+    let events = Events::default();
+    let told = events.clone();
     let setup = Setup {
         directory,
         keys,
         links: listeners.links,
         wires,
-        events: Events::default(),
+        events,
         limits: Limits::default(),
         matchmaking: Rules::default(),
     };
@@ -89,8 +93,13 @@ fn serve(config: &Config) -> Result<(), String> {
             error!("the lobby ended: {error}");
         }
     });
-    // Nobody stores or passes on what happens yet.
-    runtime.spawn(async move { while news.recv().await.is_some() {} });
+    runtime.spawn(async move {
+        while let Some(news) = news.recv().await {
+            if let RoomNews::Event(event) = news {
+                told.tell(event);
+            }
+        }
+    });
     let stop = Arc::new(AtomicBool::new(false));
     runtime.spawn(wait_for_signal(Arc::clone(&stop)));
 
@@ -99,6 +108,7 @@ fn serve(config: &Config) -> Result<(), String> {
     println!("ready {ready}");
     info!("open on {ready}");
     runner::run(&mut app, &stop);
+    drop(announced);
     // The lobby may be gone already; then there is nobody to tell.
     let _ = stop_lobby.send(true);
     let _ = runtime.block_on(async { tokio::time::timeout(std::time::Duration::from_secs(2), serving).await });

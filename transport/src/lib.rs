@@ -35,10 +35,13 @@
 
 mod counters;
 pub mod crowd;
+pub mod destination;
 mod dial;
+pub mod doctor;
 mod frames;
 pub mod guard;
 pub mod http;
+pub mod lan;
 mod lanes;
 pub mod link;
 pub mod lobby;
@@ -59,6 +62,7 @@ pub use counters::Counters;
 pub use dial::{DialError, Offer, WireOptions, dial, dial_with};
 pub use http::HttpMode;
 pub use link::{Closed, Driver, Identity, Inbound, Link, LinkStats, Lost, SendError, Traffic, link_pair};
+pub use quic::{CertificateTerm, Validity};
 pub use server::{BindError, LinkClosed, LinkSender, LinkSystems, Listeners, ServerConfig, TransportsPlugin};
 pub use stream::tune_tcp;
 pub use timing::Timing;

@@ -14,6 +14,7 @@ mod limits;
 mod link;
 mod match_problem;
 mod problem;
+mod promises;
 mod rate;
 mod routes;
 mod serve;

@@ -3,10 +3,21 @@
 //! ```text
 //! GET  /                                   -> a page that says what this is
 //! GET  /healthz                            -> Health
-//! GET  /v1/rooms                           -> RoomList
+//! GET  /join/{code}                        -> a page that tells a friend how to join
+//! GET  /v1/rooms                           -> RoomList        ?mode= ?map= ?free= ?locked= ?wait=
 //! POST /v1/guests                NewGuest  -> Guest      201
-//! POST /v1/rooms                 NewRoom   -> RoomInfo   201   bearer
-//! POST /v1/rooms/{room}/seats              -> Grant      201   bearer
+//! POST /v1/rooms                 NewRoom   -> OpenedRoom 201   bearer
+//! GET  /v1/rooms/{room}                    -> RoomInfo         ?wait=; a private one: bearer of a member
+//! PATCH /v1/rooms/{room}       RoomChange  -> RoomInfo   200   bearer of the host
+//! DELETE /v1/rooms/{room}                  ->            204   bearer of the host
+//! POST /v1/rooms/{room}/start              ->            204   bearer of the host
+//! GET  /v1/rooms/{room}/members            -> MemberList 200   bearer of a member
+//! DELETE /v1/rooms/{room}/members/{player} ->            204   bearer of the host
+//! GET  /v1/rooms/{room}/invite             -> Invite     200   bearer of a member
+//! POST /v1/rooms/{room}/seats    SeatWish  -> Grant      201   bearer
+//! GET  /v1/invites/{code}                  -> RoomInfo
+//! POST /v1/invites/{code}/seats  SeatWish  -> Grant      201   bearer
+//! POST /v1/seats                 QuickJoin -> Grant      201   bearer
 //! POST /v1/sessions/{id}/endpoints         -> Endpoints  200   bearer
 //! GET  /v1/events                          -> server-sent events
 //! GET  /v1/link                            -> WebSocket
@@ -24,6 +35,8 @@
 mod events;
 mod guests;
 mod health;
+mod invites;
+mod lead;
 mod parties;
 mod rooms;
 mod seats;
@@ -34,6 +47,7 @@ use super::grants::Granter;
 use super::keys::Keys;
 use super::limits::{Limits, MAX_BODY_BYTES, READ_COST, WRITE_COST};
 use super::problem::Refusal;
+use super::promises::Promises;
 use super::rate::RateLimiter;
 use super::serve::Connection;
 use super::watch::Watchers;
@@ -76,6 +90,9 @@ pub(super) struct Shared {
     pub(super) http: transport::http::Host,
     pub(super) requests: Mutex<RateLimiter>,
     rooms: Mutex<RateLimiter>,
+    /// Accounts for guesses at codes and passwords.
+    guesses: Mutex<RateLimiter>,
+    promises: tokio::sync::Mutex<Promises>,
 }
 
 impl Shared {
@@ -88,8 +105,23 @@ impl Shared {
         let http = transport::http::Host::new(links.clone());
         let watchers = Watchers::new(limits.watchers, limits.watchers_per_address);
         let gazette = Gazette::default();
-        let (requests, rooms) = (requests.into(), rooms.into());
-        Self { keys, links, http, directory, granter, limits, watchers, gazette, matchmaker, requests, rooms }
+        let guesses = RateLimiter::new(limits.guesses, limits.local_guesses, limits::COUNTED_ADDRESSES).into();
+        let (requests, rooms, promises) = (requests.into(), rooms.into(), tokio::sync::Mutex::default());
+        Self {
+            keys,
+            links,
+            http,
+            directory,
+            granter,
+            limits,
+            watchers,
+            gazette,
+            matchmaker,
+            requests,
+            rooms,
+            guesses,
+            promises,
+        }
     }
 }
 
@@ -100,6 +132,8 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router {
         .merge(health::routes())
         .merge(guests::routes())
         .merge(rooms::routes())
+        .merge(lead::routes())
+        .merge(invites::routes())
         .merge(seats::routes())
         .merge(tickets::routes())
         .merge(parties::routes())
