@@ -6,6 +6,7 @@ pub mod directory;
 pub mod events;
 pub mod lobby;
 pub mod ops;
+pub mod password;
 pub mod rating;
 pub mod rooms;
 pub mod store;

@@ -6,6 +6,7 @@
 
 use bevy::app::App;
 use clap::Parser;
+use server::clerk;
 use server::config::Config;
 use server::directory::directory;
 use server::events::Events;
@@ -58,7 +59,7 @@ fn serve(config: &Config) -> Result<(), String> {
         "tcp": wires.tcp.to_string(),
     });
 
-    let (directory, host) = directory();
+    let (directory, host, news) = directory();
     let defaults = Defaults {
         map: config.map.clone(),
         seats: config.seats,
@@ -76,6 +77,7 @@ fn serve(config: &Config) -> Result<(), String> {
 
     let (stop_lobby, stopped) = watch::channel(false);
     let events = Events::default();
+    let filing = runtime.spawn(clerk::run(news, store.clone(), events.clone()));
     let setup = Setup { directory, keys, links: listeners.links, wires, store, events, limits: Limits::default() };
     let serving = runtime.spawn(async move {
         if let Err(error) = lobby.serve(setup, stopped).await {
@@ -90,9 +92,12 @@ fn serve(config: &Config) -> Result<(), String> {
     println!("ready {ready}");
     info!("open on {ready}");
     runner::run(&mut app, &stop);
+    // With the rooms the last news have been told; the clerk ends when all of it is stored.
+    drop(app);
     // The lobby may be gone already; then there is nobody to tell.
     let _ = stop_lobby.send(true);
-    let _ = runtime.block_on(async { tokio::time::timeout(std::time::Duration::from_secs(2), serving).await });
+    let ending = async { tokio::join!(serving, filing) };
+    let _ = runtime.block_on(async { tokio::time::timeout(std::time::Duration::from_secs(2), ending).await });
     Ok(())
 }
 

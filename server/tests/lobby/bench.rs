@@ -5,9 +5,11 @@
 //! Flow: `lobby.rs` → here → `server::lobby`.
 
 use protocol::ids::RoomId;
+use protocol::invite::InviteCode;
 use protocol::lobby::{Guest, Health, Problem, RoomInfo};
 use serde::de::DeserializeOwned;
-use server::directory::{DirectoryHost, OpenRoomError, directory};
+use server::clerk;
+use server::directory::{DirectoryHost, OpenRoomError, OrderError, Request, RoomEntry, directory};
 use server::events::Events;
 use server::lobby::{Keys, Limits, Lobby, Setup, Wires};
 use server::store::Store;
@@ -47,6 +49,11 @@ pub(crate) struct Answer {
     pub(crate) body: String,
 }
 
+pub(crate) fn entry(info: RoomInfo) -> RoomEntry {
+    let code = InviteCode::from_random(u64::from(info.id.0));
+    RoomEntry { info, code, password: None, reserved: vec![], banned: vec![], members: vec![] }
+}
+
 pub(crate) fn room(id: u32, players: u8) -> RoomInfo {
     let phase = game::view::PhaseKind::Waiting;
     RoomInfo {
@@ -71,9 +78,9 @@ impl Server {
 
     pub(crate) fn with_store(keys: Keys, limits: Limits, store: Store) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let (directory, host) = directory();
+        let (directory, host, news) = directory();
         let rooms = Arc::new(Mutex::new(host));
-        rooms.lock().unwrap().publish_rooms(vec![room(1, 0), room(2, 8)]);
+        rooms.lock().unwrap().publish_rooms(vec![entry(room(1, 0)), entry(room(2, 8))]);
         rooms.lock().unwrap().publish_health(Health { status: "ok".into(), rooms: 2, ..Health::default() });
         let stand_in = Arc::downgrade(&rooms);
         thread::spawn(move || {
@@ -95,6 +102,7 @@ impl Server {
         let (told, stored) = (events.clone(), store.clone());
         let setup = Setup { directory, keys: keys.clone(), links, wires, store: stored, events: told, limits };
         let serving = runtime.spawn(lobby.serve(setup, stopped));
+        runtime.spawn(clerk::run(news, store.clone(), events.clone()));
         Self { addr, keys, listeners, events, store, plugin: Some(plugin), rooms, stop, serving, runtime }
     }
 
@@ -184,19 +192,28 @@ fn parse(text: &str) -> Answer {
 }
 
 fn answer_requests(host: &mut DirectoryHost) {
-    let mut open = vec![room(1, 0), room(2, 8)];
+    let mut open = vec![entry(room(1, 0)), entry(room(2, 8))];
     while let Some(request) = host.try_next_request() {
-        let wish = request.room;
+        let (wish, reply) = match request {
+            Request::Open { room, reply } => (room.wish, reply),
+            Request::Order { reply, .. } => {
+                let _ = reply.send(Err(OrderError::UnknownRoom));
+                continue;
+            }
+        };
         let answer = match wish.map.as_deref() {
             Some("moon") => Err(OpenRoomError::UnknownMap("moon".into())),
             Some("crowd") => Err(OpenRoomError::TooMany),
-            _ => Ok(RoomInfo { name: wish.name.unwrap_or_default(), seats: wish.seats.unwrap_or(16), ..room(3, 0) }),
+            _ => {
+                let name = wish.name.unwrap_or_default();
+                Ok(entry(RoomInfo { name, seats: wish.seats.unwrap_or(16), ..room(3, 0) }))
+            }
         };
         if let Ok(opened) = &answer {
             open.push(opened.clone());
             open.truncate(MOST_ROOMS);
             host.publish_rooms(open.clone());
         }
-        let _ = request.reply.send(answer);
+        let _ = reply.send(answer);
     }
 }
