@@ -4,6 +4,7 @@ pub mod clerk;
 pub mod config;
 pub mod directory;
 pub mod events;
+pub mod lan;
 pub mod lobby;
 pub mod ops;
 pub mod password;

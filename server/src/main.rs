@@ -10,6 +10,7 @@ use server::clerk;
 use server::config::Config;
 use server::directory::directory;
 use server::events::Events;
+use server::lan;
 use server::lobby::{Keys, Limits, Lobby, Setup, Wires};
 use server::ops::start_log;
 use server::rooms::{Defaults, RoomsPlugin, board, runner};
@@ -75,6 +76,7 @@ fn serve(config: &Config) -> Result<(), String> {
     app.cleanup();
     board::open_first_room(app.world_mut(), config.seed)?;
 
+    let announced = lan::announce(config, lobby.local_addr(), directory.clone(), runtime.handle());
     let (stop_lobby, stopped) = watch::channel(false);
     let events = Events::default();
     let filing = runtime.spawn(clerk::run(news, store.clone(), events.clone()));
@@ -92,6 +94,7 @@ fn serve(config: &Config) -> Result<(), String> {
     println!("ready {ready}");
     info!("open on {ready}");
     runner::run(&mut app, &stop);
+    drop(announced);
     // With the rooms the last news have been told; the clerk ends when all of it is stored.
     drop(app);
     // The lobby may be gone already; then there is nobody to tell.
