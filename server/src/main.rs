@@ -6,14 +6,16 @@
 
 use bevy::app::App;
 use clap::Parser;
+use server::clerk;
 use server::config::{Config, Task};
-use server::directory::{RoomNews, directory};
+use server::directory::directory;
 use server::events::Events;
 use server::lan;
 use server::lobby::{Keys, Limits, Lobby, Setup, Wires};
 use server::matchmaker::Rules;
 use server::ops::start_log;
 use server::rooms::{Defaults, RoomsPlugin, board, runner};
+use server::store::Store;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -44,6 +46,10 @@ fn serve(config: &Config) -> Result<(), String> {
         Some(folder) => Keys::open(folder).map_err(|error| error.to_string())?,
         None => Keys::temporary(),
     };
+    let store = Store::open(config.data.as_deref()).map_err(|error| error.to_string())?;
+    if config.data.is_none() {
+        info!("players and results are kept in memory only; to keep them over a restart, choose a folder with --data");
+    }
     let runtime =
         transport::runtime::runtime().map_err(|error| format!("Cannot start the network threads: {error}."))?;
     let lobby = Lobby::bind(config.http)?;
@@ -59,7 +65,7 @@ fn serve(config: &Config) -> Result<(), String> {
         "tcp": wires.tcp.to_string(),
     });
 
-    let (directory, host, mut news) = directory();
+    let (directory, host, news) = directory();
     let defaults = Defaults {
         map: config.map.clone(),
         seats: config.seats,
@@ -78,12 +84,13 @@ fn serve(config: &Config) -> Result<(), String> {
     let announced = lan::announce(config, lobby.local_addr(), directory.clone(), runtime.handle());
     let (stop_lobby, stopped) = watch::channel(false);
     let events = Events::default();
-    let told = events.clone();
+    let filing = runtime.spawn(clerk::run(news, store.clone(), events.clone()));
     let setup = Setup {
         directory,
         keys,
         links: listeners.links,
         wires,
+        store,
         events,
         limits: Limits::default(),
         matchmaking: Rules::default(),
@@ -91,13 +98,6 @@ fn serve(config: &Config) -> Result<(), String> {
     let serving = runtime.spawn(async move {
         if let Err(error) = lobby.serve(setup, stopped).await {
             error!("the lobby ended: {error}");
-        }
-    });
-    runtime.spawn(async move {
-        while let Some(news) = news.recv().await {
-            if let RoomNews::Event(event) = news {
-                told.tell(event);
-            }
         }
     });
     let stop = Arc::new(AtomicBool::new(false));
@@ -109,9 +109,12 @@ fn serve(config: &Config) -> Result<(), String> {
     info!("open on {ready}");
     runner::run(&mut app, &stop);
     drop(announced);
+    // With the rooms the last news have been told; the clerk ends when all of it is stored.
+    drop(app);
     // The lobby may be gone already; then there is nobody to tell.
     let _ = stop_lobby.send(true);
-    let _ = runtime.block_on(async { tokio::time::timeout(std::time::Duration::from_secs(2), serving).await });
+    let ending = async { tokio::join!(serving, filing) };
+    let _ = runtime.block_on(async { tokio::time::timeout(std::time::Duration::from_secs(2), ending).await });
     Ok(())
 }
 

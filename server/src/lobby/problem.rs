@@ -18,6 +18,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::directory::{OpenRoomError, OrderError};
+use crate::store::StoreError;
 
 /// When to come back to a server that is busy, seconds.
 const BUSY_SECONDS: u64 = 5;
@@ -89,6 +90,15 @@ pub(super) enum Refusal {
     /// The room is kept for others.
     #[error("Room {0} is kept for a match of others. Choose another one, or look for a match yourself.")]
     RoomReserved(u32),
+    /// The store has no such match.
+    #[error("This match is not known here. It may still be going on.")]
+    MatchUnknown,
+    /// The store cannot write or read.
+    #[error("That cannot be stored or looked up at the moment. Try again in a minute; matches go on meanwhile.")]
+    NotStored,
+    /// The store has no such player.
+    #[error("This player is not known here. Check the number.")]
+    PlayerUnknown,
     /// Every seat is taken.
     #[error("Room {0} is full. Choose another one, or open your own.")]
     RoomFull(u32),
@@ -147,11 +157,13 @@ impl Refusal {
             Self::RoomPermanent(_) => (StatusCode::CONFLICT, "Permanent room"),
             Self::RoomReserved(_) => (StatusCode::FORBIDDEN, "Reserved room"),
             Self::TooFewShips => (StatusCode::CONFLICT, "Too few ships"),
+            Self::MatchUnknown => (StatusCode::NOT_FOUND, "Unknown match"),
             Self::NotFound => (StatusCode::NOT_FOUND, "Not found"),
+            Self::PlayerUnknown => (StatusCode::NOT_FOUND, "Unknown player"),
             Self::NotJson => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Wrong content type"),
             Self::RoomFull(_) => (StatusCode::CONFLICT, "Room full"),
             Self::RoomUnknown(_) => (StatusCode::NOT_FOUND, "Unknown room"),
-            Self::RoomsBusy | Self::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "Not available"),
+            Self::RoomsBusy | Self::Stopping | Self::NotStored => (StatusCode::SERVICE_UNAVAILABLE, "Not available"),
             Self::Timeout => (StatusCode::REQUEST_TIMEOUT, "Too slow"),
             Self::TooManyRooms => (StatusCode::SERVICE_UNAVAILABLE, "Too many rooms"),
             Self::TooManyWatchers => (StatusCode::SERVICE_UNAVAILABLE, "Too many watchers"),
@@ -172,9 +184,11 @@ impl IntoResponse for Refusal {
         match self {
             Self::TooOften(wait) => drop(headers.insert(header::RETRY_AFTER, seconds(wait).into())),
             Self::Match(refusal) => {
-                drop(refusal.location().and_then(|at| at.parse().ok()).map(|at| headers.insert(header::LOCATION, at)))
+                drop(refusal.location().and_then(|at| at.parse().ok()).map(|at| headers.insert(header::LOCATION, at)));
             }
-            Self::TooManyWatchers | Self::RoomsBusy => drop(headers.insert(header::RETRY_AFTER, BUSY_SECONDS.into())),
+            Self::TooManyWatchers | Self::RoomsBusy | Self::NotStored => {
+                drop(headers.insert(header::RETRY_AFTER, BUSY_SECONDS.into()));
+            }
             Self::Unauthorized | Self::LinkForeign => {
                 drop(headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
             }
@@ -208,6 +222,20 @@ impl From<OpenRoomError> for Refusal {
             OpenRoomError::UnknownMap(map) => {
                 Self::Invalid(format!("This server has no map called `{map}`. Choose another map."))
             }
+        }
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Busy => Self::RoomsBusy,
+            StoreError::Stopped => Self::Stopping,
+            StoreError::Refused(_) => {
+                tracing::error!("{error}");
+                Self::Internal
+            }
+            _ => Self::NotStored,
         }
     }
 }

@@ -8,17 +8,18 @@ use protocol::ids::RoomId;
 use protocol::invite::InviteCode;
 use protocol::lobby::{Guest, Health, Problem, RoomInfo};
 use serde::de::DeserializeOwned;
-use server::directory::{DirectoryHost, OpenRoomError, OrderError, Request, RoomEntry, RoomNews, directory};
+use server::clerk;
+use server::directory::{DirectoryHost, OpenRoomError, OrderError, Request, RoomEntry, directory};
 use server::events::Events;
 use server::lobby::{Keys, Limits, Lobby, Setup, Wires};
 use server::matchmaker::Rules;
+use server::store::Store;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 use tokio::runtime::Runtime;
-use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use transport::{Listeners, ServerConfig, TransportsPlugin};
 
@@ -33,10 +34,9 @@ pub(crate) struct Server {
     pub(crate) keys: Keys,
     pub(crate) listeners: Listeners,
     pub(crate) events: Events,
+    pub(crate) store: Store,
     pub(crate) plugin: Option<TransportsPlugin>,
     pub(crate) rooms: Arc<Mutex<DirectoryHost>>,
-    /// Kept so that what the rooms tell has somewhere to go.
-    pub(crate) _news: UnboundedReceiver<RoomNews>,
     pub(crate) stop: watch::Sender<bool>,
     pub(crate) serving: tokio::task::JoinHandle<std::io::Result<()>>,
     pub(crate) runtime: Runtime,
@@ -74,10 +74,14 @@ impl Server {
     }
 
     pub(crate) fn with(keys: Keys, limits: Limits) -> Self {
-        Self::by_rules(keys, limits, Rules::default())
+        Self::with_store(keys, limits, Store::open(None).unwrap())
     }
 
-    pub(crate) fn by_rules(keys: Keys, limits: Limits, matchmaking: Rules) -> Self {
+    pub(crate) fn with_store(keys: Keys, limits: Limits, store: Store) -> Self {
+        Self::by_rules(keys, limits, store, Rules::default())
+    }
+
+    pub(crate) fn by_rules(keys: Keys, limits: Limits, store: Store, matchmaking: Rules) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let (directory, host, news) = directory();
         let rooms = Arc::new(Mutex::new(host));
@@ -100,9 +104,12 @@ impl Server {
         let links = listeners.links.clone();
         let (stop, stopped) = watch::channel(false);
         let events = Events::default();
-        let setup = Setup { directory, keys: keys.clone(), links, wires, events: events.clone(), limits, matchmaking };
+        let (told, stored) = (events.clone(), store.clone());
+        let setup =
+            Setup { directory, keys: keys.clone(), links, wires, store: stored, events: told, limits, matchmaking };
         let serving = runtime.spawn(lobby.serve(setup, stopped));
-        Self { addr, keys, listeners, events, plugin: Some(plugin), rooms, _news: news, stop, serving, runtime }
+        runtime.spawn(clerk::run(news, store.clone(), events.clone()));
+        Self { addr, keys, listeners, events, store, plugin: Some(plugin), rooms, stop, serving, runtime }
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {

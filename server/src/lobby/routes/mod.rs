@@ -6,6 +6,13 @@
 //! GET  /join/{code}                        -> a page that tells a friend how to join
 //! GET  /v1/rooms                           -> RoomList        ?mode= ?map= ?free= ?locked= ?wait=
 //! POST /v1/guests                NewGuest  -> Guest      201
+//! GET  /v1/players/me                      -> Profile          bearer
+//! PATCH /v1/players/me           Rename    -> Profile          bearer
+//! GET  /v1/players/{player}                -> Profile
+//! GET  /v1/players/{player}/matches        -> History
+//! GET  /v1/matches                         -> History
+//! GET  /v1/matches/{match}                 -> MatchResult
+//! GET  /v1/leaderboard                     -> Leaderboard
 //! POST /v1/rooms                 NewRoom   -> OpenedRoom 201   bearer
 //! GET  /v1/rooms/{room}                    -> RoomInfo         ?wait=; a private one: bearer of a member
 //! PATCH /v1/rooms/{room}       RoomChange  -> RoomInfo   200   bearer of the host
@@ -18,6 +25,17 @@
 //! GET  /v1/invites/{code}                  -> RoomInfo
 //! POST /v1/invites/{code}/seats  SeatWish  -> Grant      201   bearer
 //! POST /v1/seats                 QuickJoin -> Grant      201   bearer
+//! POST /v1/tickets               NewTicket -> Ticket     201   bearer
+//! GET  /v1/tickets/{ticket}                -> Ticket           bearer of a member; ?wait=
+//! GET  /v1/tickets/{ticket}/events         -> server-sent events    bearer of a member
+//! POST /v1/tickets/{ticket}/accept         -> Ticket           bearer of a member
+//! POST /v1/tickets/{ticket}/decline        -> Ticket           bearer of a member
+//! DELETE /v1/tickets/{ticket}              ->            204   bearer of a member
+//! GET  /v1/queue                           -> Queue
+//! POST /v1/parties                         -> Party      201   bearer
+//! GET  /v1/parties/{code}                  -> Party            bearer of a member; ?wait=
+//! POST /v1/parties/{code}/members          -> Party      201   bearer
+//! DELETE /v1/parties/{code}/members/me     ->            204   bearer of a member
 //! POST /v1/sessions/{id}/endpoints         -> Endpoints  200   bearer
 //! GET  /v1/events                          -> server-sent events
 //! GET  /v1/link                            -> WebSocket
@@ -33,18 +51,19 @@
 //! Flow: [`super::serve`] → here → [`super::auth`], [`crate::directory`], [`super::grants`], [`super::link`].
 
 mod events;
-mod guests;
 mod health;
 mod invites;
 mod lead;
 mod parties;
+mod players;
+mod results;
 mod rooms;
 mod seats;
 mod tickets;
 
+use super::auth::Guests;
 use super::gazette::Gazette;
 use super::grants::Granter;
-use super::keys::Keys;
 use super::limits::{Limits, MAX_BODY_BYTES, READ_COST, WRITE_COST};
 use super::problem::Refusal;
 use super::promises::Promises;
@@ -54,6 +73,7 @@ use super::watch::Watchers;
 use super::{Setup, limits, link};
 use crate::directory::Directory;
 use crate::matchmaker::Matchmaker;
+use crate::store::Store;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, header};
@@ -79,7 +99,8 @@ const SECURITY_HEADERS: [(HeaderName, HeaderValue); 4] = [
 
 /// What all requests share.
 pub(super) struct Shared {
-    pub(super) keys: Keys,
+    pub(super) store: Store,
+    pub(super) guests: Guests,
     pub(super) links: LinkSender,
     pub(super) directory: Directory,
     pub(super) granter: Granter,
@@ -93,11 +114,12 @@ pub(super) struct Shared {
     /// Accounts for guesses at codes and passwords.
     guesses: Mutex<RateLimiter>,
     promises: tokio::sync::Mutex<Promises>,
+    newcomers: Mutex<RateLimiter>,
 }
 
 impl Shared {
     pub(super) fn new(setup: Setup) -> Self {
-        let Setup { directory, keys, links, wires, limits, events, matchmaking } = setup;
+        let Setup { directory, keys, links, wires, limits, store, events, matchmaking } = setup;
         let matchmaker = Matchmaker::start(directory.clone(), events, matchmaking);
         let granter = Granter::new(&keys, wires);
         let requests = RateLimiter::new(limits.requests, limits.local_requests, limits::COUNTED_ADDRESSES);
@@ -106,9 +128,12 @@ impl Shared {
         let watchers = Watchers::new(limits.watchers, limits.watchers_per_address);
         let gazette = Gazette::default();
         let guesses = RateLimiter::new(limits.guesses, limits.local_guesses, limits::COUNTED_ADDRESSES).into();
+        let newcomers = RateLimiter::new(limits.newcomers, limits.local_newcomers, limits::COUNTED_ADDRESSES).into();
         let (requests, rooms, promises) = (requests.into(), rooms.into(), tokio::sync::Mutex::default());
+        let guests = Guests::new(store.clone());
         Self {
-            keys,
+            store,
+            guests,
             links,
             http,
             directory,
@@ -121,6 +146,7 @@ impl Shared {
             rooms,
             guesses,
             promises,
+            newcomers,
         }
     }
 }
@@ -130,7 +156,8 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router {
     let (described, _document) = OpenApiRouter::new()
         .merge(events::routes())
         .merge(health::routes())
-        .merge(guests::routes())
+        .merge(players::routes())
+        .merge(results::routes())
         .merge(rooms::routes())
         .merge(lead::routes())
         .merge(invites::routes())
