@@ -200,8 +200,8 @@ fn parse(text: &str) -> Answer {
 fn answer_requests(host: &mut DirectoryHost) {
     let mut open = vec![entry(room(1, 0)), entry(room(2, 8))];
     while let Some(request) = host.try_next_request() {
-        let (wish, reply) = match request {
-            Request::Open { room, reply } => (room.wish, reply),
+        let (wish, reserved, reply) = match request {
+            Request::Open { room, reply } => (room.wish, room.reserved, reply),
             Request::Order { reply, .. } => {
                 let _ = reply.send(Err(OrderError::UnknownRoom));
                 continue;
@@ -212,7 +212,8 @@ fn answer_requests(host: &mut DirectoryHost) {
             Some("crowd") => Err(OpenRoomError::TooMany),
             _ => {
                 let name = wish.name.unwrap_or_default();
-                Ok(entry(RoomInfo { name, seats: wish.seats.unwrap_or(16), ..room(3, 0) }))
+                let info = RoomInfo { name, seats: wish.seats.unwrap_or(16), private: wish.private, ..room(3, 0) };
+                Ok(RoomEntry { reserved, ..entry(info) })
             }
         };
         if let Ok(opened) = &answer {
