@@ -15,7 +15,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 /// What `docs/MATCHMAKING.md` promises at the default arrivals: 95 % are found a match within this time.
-pub const BOUND: Duration = Duration::from_secs(10);
+pub const BOUND: Duration = Duration::from_secs(15);
 
 /// The players of a dry run.
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
