@@ -1,9 +1,9 @@
 //! `lab`: the bench. Every tool here flies with the very sessions and transports that the client uses.
 //!
-//! Flow: command line → [`swarm`], [`switch`], [`unplug`], [`rail`], [`race`], [`storm`], [`kill`], [`tun`] → [`report`].
+//! Flow: command line → [`swarm`], [`switch`], [`unplug`], [`rail`], [`race`], [`storm`], [`kill`], [`tun`], [`doctor`] → [`report`].
 
 use clap::{Parser, Subcommand};
-use lab::{kill, race, rail, storm, swarm, switch, tun, unplug};
+use lab::{doctor, kill, race, rail, storm, swarm, switch, tun, unplug};
 use std::process::ExitCode;
 
 /// Crosswire's bench: measures and tortures a running server.
@@ -32,6 +32,8 @@ enum Tool {
     Kill(kill::Options),
     /// Opens a real link with weather on it, for the kernel's own TCP (Linux, root).
     Tun(tun::Options),
+    /// Says in words why somebody cannot play on a server, and what to do.
+    Doctor(doctor::Options),
 }
 
 fn main() -> ExitCode {
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         Tool::Storm(options) => storm::run(&options),
         Tool::Kill(options) => kill::run(&options),
         Tool::Tun(options) => tun::run(&options),
+        Tool::Doctor(options) => doctor::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

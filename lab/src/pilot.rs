@@ -98,7 +98,7 @@ impl Field {
         Ok(self.enter(guest, grant, wire, seed))
     }
 
-    /// Comes as `guest` with a grant that was given out before.
+    /// Seats `guest` where `grant` lets them in.
     pub fn enter(&self, guest: Guest, grant: Grant, wire: Option<Transport>, seed: u64) -> Pilot {
         let (lobby, maps, weather) = (self.lobby.clone(), self.maps.clone(), self.weather.clone());
         let entry = Entry { lobby, guest, grant, maps, wire, first: None, options: self.options, weather };

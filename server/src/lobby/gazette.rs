@@ -135,8 +135,7 @@ impl Judge {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::directory::RoomEntry;
-    use crate::directory::directory;
+    use crate::directory::{RoomEntry, directory};
     use protocol::invite::InviteCode;
     use protocol::lobby::RoomInfo;
 
@@ -185,16 +184,15 @@ mod tests {
         let (directory, host, _news) = directory();
         let mut judge = Judge { directory, private: BTreeSet::new() };
         let secret = RoomInfo { id: RoomId(2), private: true, ..RoomInfo::default() };
-        let entry = |info: RoomInfo| RoomEntry {
+        let entry = |info: &RoomInfo| RoomEntry {
+            info: info.clone(),
             code: InviteCode::from_random(u64::from(info.id.0)),
-            info,
             password: None,
             reserved: vec![],
             banned: vec![],
             members: vec![],
         };
-        let open = RoomInfo { id: RoomId(1), ..RoomInfo::default() };
-        host.publish_rooms(vec![entry(open), entry(secret.clone())]);
+        host.publish_rooms(vec![entry(&RoomInfo { id: RoomId(1), ..RoomInfo::default() }), entry(&secret)]);
         let left =
             |room| LobbyEvent::PlayerLeft { room: RoomId(room), player: Default::default(), name: String::new() };
         assert!(judge.is_public(&left(1)) && !judge.is_public(&left(2)));

@@ -13,6 +13,7 @@ mod keys;
 mod limits;
 mod link;
 mod problem;
+mod promises;
 mod rate;
 mod routes;
 mod serve;
