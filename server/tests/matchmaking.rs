@@ -170,7 +170,7 @@ fn three_ways_of_being_told_of_the_same_match() {
         assert_eq!(told.status, 200, "{told:?}");
         assert!(proposed(&told.json::<Ticket>().state), "{told:?}");
         let heard = stream.until(proposed);
-        assert_eq!(heard.state, told.json::<Ticket>().state);
+        assert_eq!(heard.version, told.json::<Ticket>().version);
         assert!(heard.changed_ms.abs_diff(polled.changed_ms) < 1_000, "the same moment");
 
         assert_eq!(eve.answer(mine.id, "accept").status, 404, "strangers cannot answer");

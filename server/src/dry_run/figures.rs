@@ -33,7 +33,7 @@ pub(super) struct Figures {
     pub(super) spread: f64,
     /// Mean gap over the pairs of a match.
     pub(super) pair_gap: f64,
-    /// Mean gap of two teams.
+    /// Mean gap of two teams, over matches that can be split into equal numbers.
     pub(super) team_gap: f64,
     /// Mean difference between the longest and the shortest round trip of a match, ms.
     pub(super) round_trips: f64,
@@ -59,6 +59,7 @@ impl Figures {
         let truth = |made: &Made| made.tickets.iter().flat_map(|t| arrivals[*t].truth.clone()).collect::<Vec<f64>>();
         let far =
             |made: &Made| made.tickets.iter().map(|t| f64::from(arrivals[*t].wish.round_trip_ms)).collect::<Vec<_>>();
+        let gaps: Vec<f64> = even.iter().filter_map(|made| team_gap(arrivals, made)).collect();
         Self {
             players: found.len(),
             bots: with_bots as f64 / found.len().max(1) as f64,
@@ -67,7 +68,7 @@ impl Figures {
             people: mean(&|made| size(made) as f64),
             spread: mean(&|made| range(&truth(made))),
             pair_gap: mean(&|made| pair_gap(&truth(made))),
-            team_gap: mean(&|made| team_gap(arrivals, made)),
+            team_gap: gaps.iter().sum::<f64>() / gaps.len().max(1) as f64,
             round_trips: mean(&|made| range(&far(made))),
             found,
             ready,
@@ -122,8 +123,9 @@ fn pair_gap(truth: &[f64]) -> f64 {
     gaps.iter().sum::<f64>() / gaps.len().max(1) as f64
 }
 
-/// Returns the gap of the two teams that the tickets would be split into: by what is believed, judged by what is true.
-fn team_gap(arrivals: &[Arrival], made: &Made) -> f64 {
+/// Returns the gap of the two teams that the tickets would be split into: by what is believed, judged by what is true. None if they differ in
+/// number, of which the model knows nothing.
+fn team_gap(arrivals: &[Arrival], made: &Made) -> Option<f64> {
     let believed = made.tickets.iter().map(|ticket| {
         let players = &arrivals[*ticket].wish.players;
         let points = players.iter().map(|player| player.rating.mean * POINTS_PER_UNIT).sum::<f64>();
@@ -135,7 +137,7 @@ fn team_gap(arrivals: &[Arrival], made: &Made) -> f64 {
         teams[usize::from(second)].extend(arrivals[*ticket].truth.iter().map(|points| known(*points)));
     }
     let (a, b) = expected_score_two_teams(&teams[0], &teams[1], &WengLinConfig::new());
-    (a - b).abs()
+    (teams[0].len() == teams[1].len()).then(|| (a - b).abs())
 }
 
 #[cfg(test)]
