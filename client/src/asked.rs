@@ -86,6 +86,7 @@ mod tests {
         assert_eq!(asked.good(), Some(&1));
         runtime.block_on(tokio::task::yield_now());
         assert!(asked.collect());
-        assert_eq!((asked.good(), asked.take()), (None, Some(Err("no".to_owned()))));
+        assert_eq!(asked.good(), None);
+        assert_eq!(asked.take(), Some(Err("no".to_owned())));
     }
 }
