@@ -8,11 +8,13 @@
 mod args;
 mod assets;
 mod backdrop;
+mod clipboard;
 mod data;
 mod display;
 mod hud;
 mod identity;
 mod input;
+mod invite;
 mod links;
 mod lobby;
 mod menu;
@@ -55,9 +57,11 @@ fn main() -> ExitCode {
     app.add_plugins((
         settings::SettingsPlugin,
         style::StylePlugin,
+        clipboard::ClipboardPlugin,
         menu::MenuPlugin,
         lobby::LobbyPlugin,
         links::LinksPlugin,
+        invite::InvitePlugin,
         weather::WeatherPlugin,
         input::InputPlugin,
         backdrop::BackdropPlugin,

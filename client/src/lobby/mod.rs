@@ -8,9 +8,11 @@
 
 mod account;
 mod joining;
+mod lookout;
 mod rooms;
 
 pub(crate) use account::Account;
+pub(crate) use lookout::{Lead, Lookout, Pulse, milliseconds, shown};
 pub(crate) use rooms::Rooms;
 
 use crate::{
@@ -23,7 +25,7 @@ use bevy::prelude::*;
 use joining::{Seat, seat};
 use protocol::{
     RoomId, Transport,
-    lobby::{Grant, Guest, Invite, NewRoom, RoomInfo, SeatWish},
+    lobby::{Grant, Guest, Invite, NewRoom, RoomList, SeatWish},
     names::valid_name,
 };
 use std::{future::Future, time::Duration};
@@ -32,14 +34,15 @@ use tokio::{
     task::JoinSet,
     time::timeout,
 };
-use transport::lobby::{LobbyClient, LobbyError};
+use transport::lobby::{LobbyClient, LobbyError, Versioned};
 
 /// Asks the lobby and takes its answers in.
 pub(crate) struct LobbyPlugin;
 
 impl Plugin for LobbyPlugin {
     fn build(&self, app: &mut App) {
-        app.init_resource::<Lobby>().init_resource::<Rooms>().add_message::<Wish>().add_message::<SeatGranted>();
+        app.init_resource::<Lobby>().init_resource::<Rooms>().init_resource::<Lookout>();
+        app.add_message::<Wish>().add_message::<SeatGranted>();
         app.add_systems(Startup, join_at_once);
         app.add_systems(PreUpdate, (wish, collect).chain());
     }
@@ -100,7 +103,7 @@ pub(crate) struct Lobby {
 }
 
 enum Answer {
-    Rooms { server: String, list: Result<Vec<RoomInfo>, String> },
+    Rooms { server: String, list: Result<Option<Versioned<RoomList>>, String> },
     Seat { number: u64, seat: Box<Result<(Account, Seat), String>> },
 }
 
@@ -208,17 +211,18 @@ fn wish(
 
 fn collect(
     mut lobby: ResMut<Lobby>,
-    mut rooms: ResMut<Rooms>,
+    (mut rooms, mut settings): (ResMut<Rooms>, ResMut<Settings>),
     mut granted: MessageWriter<SeatGranted>,
     mut failure: ResMut<Failure>,
     mut next: ResMut<NextState<Screen>>,
 ) {
     while let Some(finished) = lobby.calls.try_join_next() {
         match finished {
-            Ok(Answer::Rooms { server, list }) => *rooms = Rooms { server, list: Some(list), asking: false },
+            Ok(Answer::Rooms { server, list }) => rooms.take(&server, list),
             Ok(Answer::Seat { number, seat }) if number == lobby.number => match *seat {
                 Ok((account, Seat { guest, grant, invite })) => {
                     account.sit_in(Some(grant.room));
+                    settings.played_on(account.lobby.base());
                     let wire = lobby.wish.as_ref().and_then(|wish| wish.wire);
                     granted.write(SeatGranted { lobby: account.lobby, guest, grant, wire, invite });
                 }
@@ -230,7 +234,7 @@ fn collect(
             },
             Ok(Answer::Seat { .. }) => {}
             Err(error) => {
-                rooms.asking = false;
+                rooms.forget();
                 error!("A call to the lobby ended in a fault of ours: {error}");
             }
         }
