@@ -9,6 +9,7 @@ use protocol::invite::InviteCode;
 use protocol::lobby::{Guest, Health, Problem, RoomInfo};
 use serde::de::DeserializeOwned;
 use server::directory::{DirectoryHost, OpenRoomError, OrderError, Request, RoomEntry, RoomNews, directory};
+use server::events::Events;
 use server::lobby::{Keys, Limits, Lobby, Setup, Wires};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -30,6 +31,7 @@ pub(crate) struct Server {
     pub(crate) addr: SocketAddr,
     pub(crate) keys: Keys,
     pub(crate) listeners: Listeners,
+    pub(crate) events: Events,
     pub(crate) plugin: Option<TransportsPlugin>,
     pub(crate) rooms: Arc<Mutex<DirectoryHost>>,
     /// Kept so that what the rooms tell has somewhere to go.
@@ -92,9 +94,10 @@ impl Server {
         let wires = Wires::new(addr, &listeners, None);
         let links = listeners.links.clone();
         let (stop, stopped) = watch::channel(false);
-        let setup = Setup { directory, keys: keys.clone(), links, wires, limits };
+        let events = Events::default();
+        let setup = Setup { directory, keys: keys.clone(), links, wires, events: events.clone(), limits };
         let serving = runtime.spawn(lobby.serve(setup, stopped));
-        Self { addr, keys, listeners, plugin: Some(plugin), rooms, _news: news, stop, serving, runtime }
+        Self { addr, keys, listeners, events, plugin: Some(plugin), rooms, _news: news, stop, serving, runtime }
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {
