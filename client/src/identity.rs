@@ -87,6 +87,12 @@ impl Identity {
         self.write();
     }
 
+    /// Forgets who we were.
+    pub(crate) fn forget(&mut self) {
+        self.kept = Kept::default();
+        self.write();
+    }
+
     /// Keeps where our seat is; none once it was given up.
     pub(crate) fn sit_in(&mut self, room: Option<RoomId>) {
         if self.kept.room != room {

@@ -6,6 +6,7 @@
 //! Flow: command line → plugins below, in the order in which data passes through a frame.
 
 mod args;
+mod asked;
 mod assets;
 mod backdrop;
 mod clipboard;
@@ -17,6 +18,7 @@ mod input;
 mod invite;
 mod links;
 mod lobby;
+mod matching;
 mod menu;
 mod palette;
 mod picture;
@@ -60,6 +62,7 @@ fn main() -> ExitCode {
         clipboard::ClipboardPlugin,
         menu::MenuPlugin,
         lobby::LobbyPlugin,
+        matching::MatchingPlugin,
         links::LinksPlugin,
         invite::InvitePlugin,
         weather::WeatherPlugin,

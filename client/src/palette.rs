@@ -86,3 +86,12 @@ pub(crate) const fn ink([r, g, b]: Rgb) -> Color32 {
 pub(crate) fn faded(rgb: Rgb, opacity: f32) -> Color32 {
     ink(rgb).gamma_multiply(opacity.clamp(0.0, 1.0))
 }
+
+/// Returns the colour of a change of points; its sign is told by letters as well.
+pub(crate) const fn change(points: i32) -> Rgb {
+    match points {
+        0 => QUIET,
+        1.. => PICKUP,
+        ..0 => ALARM,
+    }
+}

@@ -37,10 +37,14 @@ pub(crate) struct SoundPlugin;
 
 impl Plugin for SoundPlugin {
     fn build(&self, app: &mut App) {
-        app.init_asset::<AudioSource>().init_resource::<Cues>();
+        app.init_asset::<AudioSource>().init_resource::<Cues>().add_message::<Chime>();
         app.add_systems(Startup, make).add_systems(Update, (listen, play, end).chain().in_set(FrameSystems::Show));
     }
 }
+
+/// Please ring: somebody who looked away has to notice something.
+#[derive(Message)]
+pub(crate) struct Chime;
 
 /// The clips, by what they are for.
 #[derive(Resource)]
@@ -72,6 +76,7 @@ fn make(mut commands: Commands, mut sources: ResMut<Assets<AudioSource>>) {
 fn listen(
     mut happened: MessageReader<Happened>,
     mut told: MessageReader<Told>,
+    mut chimes: MessageReader<Chime>,
     picture: Res<Picture>,
     blind: Res<crate::hud::Blind>,
     mut cues: ResMut<Cues>,
@@ -80,6 +85,7 @@ fn listen(
     cues.0.extend(happened.read().map(|event| cue(event, own)));
     let drives = |Told(event): &Told| matches!(event, PlayerEvent::Drives { gap: Some(_), .. });
     let switched = told.read().filter(|told| drives(told)).count() > 0;
+    cues.0.extend(chimes.read().map(|Chime| Cue { clip: Clip::Chime, at: None, volume: CHIME_VOLUME }));
     // In a blind test a switch must not be heard.
     cues.0.extend((switched && !blind.is_running()).then_some(Cue { clip: Clip::Switch, at: None, volume: 0.6 }));
 }
@@ -93,11 +99,12 @@ fn play(
     eye: Res<Eye>,
     playing: Query<&Playing>,
 ) {
-    // Behind the menu the field is scenery.
+    // Behind the menu the field is scenery; what is about the player is not.
     let distance = if picture.source == Source::Backdrop { BACKDROP_VOLUME } else { 1.0 };
     let mut voices = playing.iter().count();
     for cue in cues.0.drain(..) {
         let offset = cue.at.map_or(Vec2::ZERO, |at| at - eye.centre);
+        let distance = if cue.at.is_some() { distance } else { 1.0 };
         let volume = cue.volume * settings.volume * distance * loudness(offset.length());
         if volume < INAUDIBLE || voices >= MAX_VOICES {
             continue;
@@ -151,6 +158,8 @@ fn loudness(tiles: f32) -> f32 {
     1.0 / (1.0 + (tiles / VIEW_TILES).powi(2) * 2.0)
 }
 
+/// A match that was found is heard from the next room.
+const CHIME_VOLUME: f32 = 0.9;
 /// The field behind the menu is heard as if from next door.
 const BACKDROP_VOLUME: f32 = 0.25;
 /// Nobody hears this over anything else.

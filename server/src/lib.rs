@@ -6,6 +6,7 @@ pub mod directory;
 pub mod events;
 pub mod lan;
 pub mod lobby;
+pub mod matchmaker;
 pub mod ops;
 pub mod password;
 pub mod rating;

@@ -6,13 +6,16 @@
 
 use bevy::app::App;
 use clap::Parser;
+use server::clerk;
 use server::config::Config;
-use server::directory::{RoomNews, directory};
+use server::directory::directory;
 use server::events::Events;
 use server::lan;
 use server::lobby::{Keys, Limits, Lobby, Setup, Wires};
+use server::matchmaker::Rules;
 use server::ops::start_log;
 use server::rooms::{Defaults, RoomsPlugin, board, runner};
+use server::store::Store;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -39,6 +42,10 @@ fn serve(config: &Config) -> Result<(), String> {
         Some(folder) => Keys::open(folder).map_err(|error| error.to_string())?,
         None => Keys::temporary(),
     };
+    let store = Store::open(config.data.as_deref()).map_err(|error| error.to_string())?;
+    if config.data.is_none() {
+        info!("players and results are kept in memory only; to keep them over a restart, choose a folder with --data");
+    }
     let runtime =
         transport::runtime::runtime().map_err(|error| format!("Cannot start the network threads: {error}."))?;
     let lobby = Lobby::bind(config.http)?;
@@ -54,7 +61,7 @@ fn serve(config: &Config) -> Result<(), String> {
         "tcp": wires.tcp.to_string(),
     });
 
-    let (directory, host, mut news) = directory();
+    let (directory, host, news) = directory();
     let defaults = Defaults {
         map: config.map.clone(),
         seats: config.seats,
@@ -73,20 +80,14 @@ fn serve(config: &Config) -> Result<(), String> {
     let announced = lan::announce(config, lobby.local_addr(), directory.clone(), runtime.handle());
     let (stop_lobby, stopped) = watch::channel(false);
     let events = Events::default();
-    let told = events.clone();
-    let setup = Setup { directory, keys, links: listeners.links, wires, events, limits: Limits::default() };
+    let (told, filed) = (events.clone(), store.clone());
+    let setup = Setup { directory, keys, links: listeners.links, wires, store, events, limits: Limits::default(), matchmaking: Rules::default() };
     let serving = runtime.spawn(async move {
         if let Err(error) = lobby.serve(setup, stopped).await {
             error!("the lobby ended: {error}");
         }
     });
-    runtime.spawn(async move {
-        while let Some(news) = news.recv().await {
-            if let RoomNews::Event(event) = news {
-                told.tell(event);
-            }
-        }
-    });
+    runtime.spawn(clerk::run(news, filed, told));
     let stop = Arc::new(AtomicBool::new(false));
     runtime.spawn(wait_for_signal(Arc::clone(&stop)));
 

@@ -54,6 +54,7 @@ pub mod server;
 mod stream;
 mod tcp;
 mod timing;
+pub mod told;
 pub mod udp;
 pub mod weather;
 pub mod websocket;

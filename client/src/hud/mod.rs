@@ -20,6 +20,7 @@ mod netcode;
 mod pane;
 mod panel;
 mod pause;
+mod results;
 mod scoreboard;
 mod telemetry;
 mod tour;
@@ -61,6 +62,7 @@ impl Plugin for HudPlugin {
             .init_resource::<wire::Toast>()
             .init_resource::<banner::Banner>()
             .init_resource::<Telemetry>()
+            .init_resource::<results::Results>()
             .init_resource::<Switches>()
             .init_resource::<Blind>()
             .init_resource::<tour::Tour>()
@@ -83,6 +85,7 @@ impl Plugin for HudPlugin {
                     .run_if(in_state(Screen::InMatch))
                     .in_set(FrameSystems::Compare),
             )
+            .add_systems(Update, results::fetch.run_if(in_state(Screen::InMatch)).in_set(FrameSystems::Show))
             .add_systems(Update, host::enter.in_set(FrameSystems::Receive))
             .add_systems(Update, (feed::note, chat::note, wire::note, banner::note).in_set(FrameSystems::Show))
             .add_systems(
@@ -104,6 +107,7 @@ struct Traces<'w> {
     banner: ResMut<'w, banner::Banner>,
     telemetry: ResMut<'w, Telemetry>,
     blind: ResMut<'w, Blind>,
+    results: ResMut<'w, results::Results>,
 }
 
 fn clear(mut traces: Traces) {
@@ -114,6 +118,7 @@ fn clear(mut traces: Traces) {
     *traces.banner = banner::Banner::default();
     *traces.telemetry = Telemetry::default();
     *traces.blind = Blind::default();
+    *traces.results = results::Results::default();
 }
 
 /// The crosshair takes the cursor's place, unless there is something to click on.
@@ -143,6 +148,7 @@ struct Parts<'w, 's> {
     telemetry: Res<'w, Telemetry>,
     switches: Res<'w, Switches>,
     blind: Res<'w, Blind>,
+    results: Res<'w, results::Results>,
     eye: Res<'w, crate::view::camera::Eye>,
     watched: Res<'w, Watched>,
     window: Single<'w, 's, &'static Window, With<PrimaryWindow>>,
@@ -186,7 +192,7 @@ fn draw(mut contexts: EguiContexts, parts: Parts, mut panels: ResMut<Panels>) ->
     }
     panels.left_bottom = 0.0;
     if table {
-        scoreboard::draw(&canvas, picture);
+        scoreboard::draw(&canvas, picture, &parts.results);
     } else if !panels.pause {
         draw_docks(&canvas, &mut panels, telemetry, blind);
     }

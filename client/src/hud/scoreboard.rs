@@ -2,14 +2,18 @@
 //!
 //! Flow: [`Picture`] → here → [`super::canvas`].
 
-use super::canvas::Canvas;
+use super::{
+    canvas::Canvas,
+    results::{self, Rated, Results},
+};
 use crate::{
+    matching::words,
     palette,
     picture::{Picture, Pilot},
     style,
 };
 use bevy_egui::egui::{Align2, Pos2, Rect, pos2, vec2};
-use game::PhaseKind;
+use game::{PhaseKind, SeatId};
 
 /// Draws time, stage, own score and the leader's at the top centre.
 pub(super) fn draw_summary(canvas: &Canvas, picture: &Picture) {
@@ -31,8 +35,14 @@ pub(super) fn draw_summary(canvas: &Canvas, picture: &Picture) {
     let mine = pilots.iter().find(|pilot| Some(pilot.seat) == own);
     let rival = pilots.iter().find(|pilot| Some(pilot.seat) != own);
     let quiet = palette::ink(palette::QUIET);
-    let row = if scene.phase.kind == PhaseKind::Waiting {
-        canvas.text(below, Align2::CENTER_TOP, "waiting for a second ship", style::words(style::SMALL), quiet)
+    let instead = match scene.phase.kind {
+        PhaseKind::Waiting => Some("waiting for a second ship"),
+        // The table says the rest.
+        PhaseKind::Results => Some("until the next match"),
+        PhaseKind::Countdown | PhaseKind::Live => None,
+    };
+    let row = if let Some(text) = instead {
+        canvas.text(below, Align2::CENTER_TOP, text, style::words(style::SMALL), quiet)
     } else {
         let mut pieces = Vec::new();
         if let Some(mine) = mine {
@@ -59,55 +69,104 @@ pub(super) fn is_due(picture: &Picture) -> bool {
     picture.scene.as_ref().is_some_and(|scene| scene.phase.kind == PhaseKind::Results)
 }
 
-/// Draws the table.
-pub(super) fn draw(canvas: &Canvas, picture: &Picture) {
+/// Draws the table; once the match is over with what it did to the ratings.
+pub(super) fn draw(canvas: &Canvas, picture: &Picture, results: &Results) {
     let pilots = ranked(picture);
+    let places = places(&pilots);
     let own = picture.own();
-    let room = (canvas.screen.height() - ABOVE_AND_BELOW) / ROW;
+    let rated = is_due(picture).then(|| results.rated());
+    let foot = if rated.is_some() { FOOT } else { 0.0 };
+    let room = (canvas.screen.height() - ABOVE_AND_BELOW - foot) / ROW;
     let shown = pilots.len().min(room.max(1.0) as usize);
-    let height = HEAD + ROW * shown as f32 + 2.0 * style::GRID;
+    let height = HEAD + ROW * shown as f32 + 2.0 * style::GRID + foot;
     let middle = canvas.screen.center() + vec2(0.0, 3.0 * style::GRID);
     let rect = Rect::from_center_size(middle, vec2(WIDTH, height));
     canvas.glass(rect, 1.0);
-    let left = rect.left() + 3.0 * style::GRID;
-    let right = rect.right() - 3.0 * style::GRID;
+    let columns = Columns::new(rect);
     let quiet = palette::ink(palette::QUIET);
     let head = rect.top() + HEAD * 0.5 + 2.0;
+    let rating = if rated.is_some() { "Rating" } else { "" };
     for (x, align, text) in [
-        (left, Align2::LEFT_CENTER, "Pilot"),
-        (right - COLUMN, Align2::RIGHT_CENTER, "Kills"),
-        (right, Align2::RIGHT_CENTER, "Deaths"),
+        (columns.name, Align2::LEFT_CENTER, "Pilot"),
+        (columns.kills, Align2::RIGHT_CENTER, "Kills"),
+        (columns.deaths, Align2::RIGHT_CENTER, "Deaths"),
+        (columns.rating, Align2::RIGHT_CENTER, rating),
     ] {
         canvas.text(pos2(x, head), align, text, style::words(style::SMALL), quiet);
     }
-    for (index, pilot) in pilots.iter().take(shown).enumerate() {
+    for (index, (pilot, place)) in pilots.iter().zip(places).take(shown).enumerate() {
         let y = rect.top() + HEAD + ROW * (index as f32 + 0.5);
-        let mine = Some(pilot.seat) == own;
-        if mine {
+        if Some(pilot.seat) == own {
             let row = Rect::from_center_size(pos2(rect.center().x, y), vec2(WIDTH - 2.0, ROW));
             canvas.block(row, palette::faded(palette::EDGE, 0.18));
         }
-        draw_row(canvas, picture, pilot, [left, right - COLUMN, right], y);
+        draw_row(canvas, picture, pilot, place, &columns, y);
+        if let Some(Rated::Result(result)) = &rated
+            && let Some(change) = results::standing(result, pilot.seat).and_then(results::change)
+        {
+            let color = palette::ink(palette::change(change));
+            let at = pos2(columns.rating, y);
+            canvas.text(at, Align2::RIGHT_CENTER, &words::change(change), style::numbers(style::MIDDLE), color);
+        }
     }
+    if let Some(rated) = rated {
+        let at = pos2(rect.center().x, rect.bottom() - FOOT * 0.5 - 2.0);
+        let font = style::words(style::SMALL);
+        canvas.text(at, Align2::CENTER_CENTER, &verdict(&rated, own), font, palette::ink(palette::TEXT));
+    }
+    draw_watchers(canvas, picture, rect);
+}
+
+/// Names those who only watch, below the table.
+fn draw_watchers(canvas: &Canvas, picture: &Picture, table: Rect) {
     let watching: Vec<&str> =
         picture.members.iter().filter(|(seat, _)| seat.watches()).map(|(_, member)| member.name.as_str()).collect();
     if !watching.is_empty() {
         let text = format!("watching: {}", watching.join(", "));
-        canvas.elided(
-            pos2(left, rect.bottom() + 2.0 * style::GRID),
-            rect.width(),
-            &text,
-            style::words(style::SMALL),
-            quiet,
-        );
+        let at = table.left_bottom() + vec2(3.0 * style::GRID, 2.0 * style::GRID);
+        canvas.elided(at, table.width(), &text, style::words(style::SMALL), palette::ink(palette::QUIET));
     }
 }
 
-fn draw_row(canvas: &Canvas, picture: &Picture, pilot: &Pilot, [left, kills, deaths]: [f32; 3], y: f32) {
+/// Returns what the match did to the own rating, in words.
+fn verdict(rated: &Rated, own: Option<SeatId>) -> String {
+    let Some(own) = own else { return "You watched this match.".to_owned() };
+    match rated {
+        Rated::Asking => "Your rating is being worked out …".to_owned(),
+        Rated::Unknown => "The server has not told your rating; see your profile later.".to_owned(),
+        Rated::Result(result) if !result.rated => "Not rated: that takes two people who play to the end.".to_owned(),
+        Rated::Result(result) => match results::own_points(result, own) {
+            Some((before, after)) => format!("Your rating: {before} → {after} points"),
+            None => "Not rated for you: you were not here to the end.".to_owned(),
+        },
+    }
+}
+
+/// Where the columns of the table are.
+struct Columns {
+    place: f32,
+    name: f32,
+    kills: f32,
+    deaths: f32,
+    rating: f32,
+}
+
+impl Columns {
+    fn new(rect: Rect) -> Self {
+        let (left, right) = (rect.left() + 3.0 * style::GRID, rect.right() - 3.0 * style::GRID);
+        Self { place: left + 20.0, name: left + 36.0, kills: right - 176.0, deaths: right - 96.0, rating: right }
+    }
+}
+
+fn draw_row(canvas: &Canvas, picture: &Picture, pilot: &Pilot, place: usize, columns: &Columns, y: f32) {
     let color = palette::ink(palette::pilot(pilot.seat, picture.own()));
     let quiet = palette::ink(palette::QUIET);
-    let name =
-        canvas.text(pos2(left, y), Align2::LEFT_CENTER, picture.name(pilot.seat), style::strong(style::MIDDLE), color);
+    let number = |x: f32, value: String, color| {
+        canvas.text(pos2(x, y), Align2::RIGHT_CENTER, &value, style::numbers(style::MIDDLE), color);
+    };
+    number(columns.place, place.to_string(), quiet);
+    let at = pos2(columns.name, y);
+    let name = canvas.text(at, Align2::LEFT_CENTER, picture.name(pilot.seat), style::strong(style::MIDDLE), color);
     let member = picture.members.get(&pilot.seat);
     let tag = match member {
         Some(member) if member.away => "away",
@@ -116,11 +175,14 @@ fn draw_row(canvas: &Canvas, picture: &Picture, pilot: &Pilot, [left, kills, dea
         _ => "",
     };
     canvas.text(pos2(name.right() + style::GRID, y), Align2::LEFT_CENTER, tag, style::words(style::SMALL), quiet);
-    let number = |x: f32, value: u16, color| {
-        canvas.text(pos2(x, y), Align2::RIGHT_CENTER, &value.to_string(), style::numbers(style::MIDDLE), color);
-    };
-    number(kills, pilot.score, palette::ink(palette::TEXT));
-    number(deaths, pilot.deaths, quiet);
+    number(columns.kills, pilot.score.to_string(), palette::ink(palette::TEXT));
+    number(columns.deaths, pilot.deaths.to_string(), quiet);
+}
+
+/// Returns the place of each of those who are ranked: whoever did alike shares one.
+fn places(ranked: &[Pilot]) -> Vec<usize> {
+    let did = |pilot: &Pilot| (pilot.score, pilot.deaths);
+    ranked.iter().map(|pilot| 1 + ranked.iter().take_while(|better| did(better) != did(pilot)).count()).collect()
 }
 
 /// Returns everybody, the best first.
@@ -132,9 +194,40 @@ pub(super) fn ranked(picture: &Picture) -> Vec<Pilot> {
 
 /// The last seconds are counted in another colour.
 const HURRY_SECONDS: u32 = 10;
-const WIDTH: f32 = 480.0;
+const WIDTH: f32 = 520.0;
 const HEAD: f32 = 40.0;
 const ROW: f32 = 32.0;
-const COLUMN: f32 = 88.0;
+/// Height of the line about the own rating.
+const FOOT: f32 = 32.0;
 /// Where clock, result and chat are; in a crowd the rest of the table is far behind anyway.
 const ABOVE_AND_BELOW: f32 = 272.0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bevy::math::Vec2;
+
+    #[test]
+    fn equals_share_a_place() {
+        let pilot = |score, deaths| Pilot {
+            seat: SeatId(0),
+            pos: Vec2::ZERO,
+            vel: Vec2::ZERO,
+            aim: 0.0,
+            health: 0,
+            dashing: false,
+            shielded: false,
+            score,
+            deaths,
+        };
+        let ranked = [pilot(5, 1), pilot(5, 2), pilot(5, 2), pilot(1, 0)];
+        assert_eq!(places(&ranked), [1, 2, 2, 4]);
+    }
+
+    #[test]
+    fn the_verdict_says_what_is_known() {
+        assert!(verdict(&Rated::Asking, Some(SeatId(0))).contains("worked out"));
+        assert!(verdict(&Rated::Unknown, Some(SeatId(0))).contains("profile"));
+        assert_eq!(verdict(&Rated::Asking, None), "You watched this match.");
+    }
+}

@@ -48,6 +48,11 @@ impl Account {
         self.identity().sit_in(room);
     }
 
+    /// Forgets who we were: somebody with this name is another one from now on.
+    pub(super) fn forget(&self) {
+        self.identity().forget();
+    }
+
     /// Makes a call as somebody whom the server knows.
     ///
     /// # Errors

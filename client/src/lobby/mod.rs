@@ -155,6 +155,15 @@ impl Lobby {
         }
     }
 
+    /// Notes that the server calls us by another name from now on; the settings must say the same. Nobody is who we were any more.
+    pub(crate) fn renamed(&mut self, server: &str, guest: Guest) {
+        let Some(old) = self.account.take() else { return };
+        old.forget();
+        let mut identity = Identity::take(server, &guest.name);
+        identity.keep(guest);
+        self.account = Some(Account::new(old.lobby, identity));
+    }
+
     fn join(&mut self, wish: Wish) {
         let account = self.account(&wish.server, &wish.name);
         self.wish = Some(wish.clone());

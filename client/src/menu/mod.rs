@@ -24,6 +24,7 @@ use crate::{
     args::Args,
     assets::Maps,
     lobby::{Goal, Lobby, Lookout, Rooms, Wish, wish_for},
+    matching::Search,
     palette,
     settings::Settings,
     state::Screen,
@@ -109,6 +110,9 @@ struct Menu {
     choice: rooms::Choice,
     start: start::Fields,
     create: create::Draft,
+    queue: queue::Draft,
+    leaderboard: leaderboard::Shelf,
+    profile: profile::Shelf,
 }
 
 impl Menu {
@@ -176,6 +180,7 @@ struct Parts<'w> {
     lobby: ResMut<'w, Lobby>,
     rooms: ResMut<'w, Rooms>,
     lookout: ResMut<'w, Lookout>,
+    search: ResMut<'w, Search>,
     clipboard: ResMut<'w, Clipboard>,
     args: Res<'w, Args>,
     maps: Res<'w, Maps>,

@@ -22,6 +22,7 @@ pub(super) enum Clip {
     Start,
     Finish,
     Switch,
+    Chime,
 }
 
 /// One voice of a clip.
@@ -39,7 +40,7 @@ struct Voice {
 }
 
 impl Clip {
-    pub(super) const ALL: [Self; 12] = [
+    pub(super) const ALL: [Self; 13] = [
         Self::Bolt,
         Self::Spark,
         Self::Rail,
@@ -52,6 +53,7 @@ impl Clip {
         Self::Start,
         Self::Finish,
         Self::Switch,
+        Self::Chime,
     ];
 
     /// Returns how long it is.
@@ -61,7 +63,7 @@ impl Clip {
             Self::Hit | Self::Dash => 0.2,
             Self::Pickup | Self::Switch | Self::Spawn | Self::Start => 0.4,
             Self::Rail => 0.6,
-            Self::Death | Self::Finish => 0.9,
+            Self::Death | Self::Finish | Self::Chime => 0.9,
         }
     }
 
@@ -130,6 +132,7 @@ impl Clip {
             Self::Start => vec![voice(1_110.0, 1_110.0, 0.0, 0.09, 0.7), voice(555.0, 555.0, 0.0, 0.09, 0.4)],
             Self::Finish => vec![note(523.0, 0.0), note(659.0, 0.12), note(784.0, 0.24), note(1_046.0, 0.36)],
             Self::Switch => vec![note(587.0, 0.0), note(784.0, 0.09)],
+            Self::Chime => vec![note(784.0, 0.0), note(1_175.0, 0.14), note(784.0, 0.42), note(1_175.0, 0.56)],
         }
     }
 }

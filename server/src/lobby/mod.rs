@@ -1,7 +1,7 @@
 //! The HTTP lobby: where players become somebody, find a room, and get what they need to take a seat.
 //!
 //! It runs beside the rooms, never in their way: the two share only [`crate::directory`], so a lobby under attack costs running
-//! matches nothing but processor time. It keeps no state of its own; whoever restarts the server loses no guest.
+//! matches nothing but processor time. What has to outlive the process is in [`crate::store`].
 //!
 //! Flow: `main` → [`Lobby`] → [`serve`] → [`routes`] → [`auth`], [`grants`], [`link`] → rooms and transports.
 
@@ -12,6 +12,7 @@ mod grants;
 mod keys;
 mod limits;
 mod link;
+mod match_problem;
 mod problem;
 mod promises;
 mod rate;
@@ -26,7 +27,9 @@ pub use rate::Rate;
 
 use crate::config::cannot_listen;
 use crate::directory::Directory;
+use crate::matchmaker::Rules;
 use crate::events::Events;
+use crate::store::Store;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -44,10 +47,14 @@ pub struct Setup {
     pub links: LinkSender,
     /// Where to dial.
     pub wires: Wires,
+    /// Players, results, and what else outlives the process.
+    pub store: Store,
     /// What happens, for everybody who wants to hear of it.
     pub events: Events,
     /// Usually the default.
     pub limits: Limits,
+    /// By which rules players are put together; usually the default.
+    pub matchmaking: Rules,
 }
 
 /// A lobby that has its address but does not serve yet.

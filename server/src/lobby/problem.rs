@@ -5,6 +5,7 @@
 //!
 //! Flow: [`super::routes`], [`super::auth`] → here → the client's screen.
 
+use super::match_problem::MatchRefusal;
 use axum::extract::rejection::{BytesRejection, JsonRejection};
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::{HeaderValue, StatusCode, header, request::Parts};
@@ -17,6 +18,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::directory::{OpenRoomError, OrderError};
+use crate::store::StoreError;
 
 /// When to come back to a server that is busy, seconds.
 const BUSY_SECONDS: u64 = 5;
@@ -46,6 +48,9 @@ pub(super) enum Refusal {
     /// A value is out of its limits. The player's mistake.
     #[error("{0}")]
     Invalid(String),
+    /// The matchmaker says no.
+    #[error(transparent)]
+    Match(MatchRefusal),
     /// The path exists, but not for this method.
     #[error("This address cannot be used that way. Is your game up to date?")]
     MethodNotAllowed,
@@ -73,6 +78,15 @@ pub(super) enum Refusal {
     /// The body is not said to be JSON. The sender's mistake.
     #[error("The content must be sent as application/json. Is your game up to date?")]
     NotJson,
+    /// The store has no such match.
+    #[error("This match is not known here. It may still be going on.")]
+    MatchUnknown,
+    /// The store cannot write or read.
+    #[error("That cannot be stored or looked up at the moment. Try again in a minute; matches go on meanwhile.")]
+    NotStored,
+    /// The store has no such player.
+    #[error("This player is not known here. Check the number.")]
+    PlayerUnknown,
     /// The room is locked.
     #[error("Room {0} needs a password. Ask its host for it.")]
     PasswordNeeded(u32),
@@ -131,9 +145,11 @@ impl Refusal {
             Self::ForeignOrigin => (StatusCode::FORBIDDEN, "Not allowed"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "Server error"),
             Self::Invalid(_) | Self::NoBodyExpected => (StatusCode::UNPROCESSABLE_ENTITY, "Value not allowed"),
+            Self::Match(refusal) => refusal.kind(),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "Wrong method"),
             Self::LinkUnknown => (StatusCode::NOT_FOUND, "Unknown link"),
             Self::LinkForeign => (StatusCode::UNAUTHORIZED, "Foreign link"),
+            Self::MatchUnknown => (StatusCode::NOT_FOUND, "Unknown match"),
             Self::NotAMember(_) => (StatusCode::NOT_FOUND, "Unknown member"),
             Self::NotHost(_) => (StatusCode::FORBIDDEN, "Not the host"),
             Self::NotInside(_) => (StatusCode::FORBIDDEN, "Not in the room"),
@@ -143,10 +159,11 @@ impl Refusal {
             Self::RoomReserved(_) => (StatusCode::FORBIDDEN, "Reserved room"),
             Self::TooFewShips => (StatusCode::CONFLICT, "Too few ships"),
             Self::NotFound => (StatusCode::NOT_FOUND, "Not found"),
+            Self::PlayerUnknown => (StatusCode::NOT_FOUND, "Unknown player"),
             Self::NotJson => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Wrong content type"),
             Self::RoomFull(_) => (StatusCode::CONFLICT, "Room full"),
             Self::RoomUnknown(_) => (StatusCode::NOT_FOUND, "Unknown room"),
-            Self::RoomsBusy | Self::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "Not available"),
+            Self::RoomsBusy | Self::Stopping | Self::NotStored => (StatusCode::SERVICE_UNAVAILABLE, "Not available"),
             Self::Timeout => (StatusCode::REQUEST_TIMEOUT, "Too slow"),
             Self::TooManyRooms => (StatusCode::SERVICE_UNAVAILABLE, "Too many rooms"),
             Self::TooManyWatchers => (StatusCode::SERVICE_UNAVAILABLE, "Too many watchers"),
@@ -166,7 +183,10 @@ impl IntoResponse for Refusal {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         match self {
             Self::TooOften(wait) => drop(headers.insert(header::RETRY_AFTER, seconds(wait).into())),
-            Self::TooManyWatchers | Self::RoomsBusy => drop(headers.insert(header::RETRY_AFTER, BUSY_SECONDS.into())),
+            Self::Match(refusal) => drop(refusal.location().and_then(|at| at.parse().ok()).map(|at| headers.insert(header::LOCATION, at))),
+            Self::TooManyWatchers | Self::RoomsBusy | Self::NotStored => {
+                drop(headers.insert(header::RETRY_AFTER, BUSY_SECONDS.into()));
+            }
             Self::Unauthorized | Self::LinkForeign => {
                 drop(headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
             }
@@ -200,6 +220,20 @@ impl From<OpenRoomError> for Refusal {
             OpenRoomError::UnknownMap(map) => {
                 Self::Invalid(format!("This server has no map called `{map}`. Choose another map."))
             }
+        }
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Busy => Self::RoomsBusy,
+            StoreError::Stopped => Self::Stopping,
+            StoreError::Refused(_) => {
+                tracing::error!("{error}");
+                Self::Internal
+            }
+            _ => Self::NotStored,
         }
     }
 }

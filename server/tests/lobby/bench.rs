@@ -11,6 +11,8 @@ use serde::de::DeserializeOwned;
 use server::directory::{DirectoryHost, OpenRoomError, OrderError, Request, RoomEntry, RoomNews, directory};
 use server::events::Events;
 use server::lobby::{Keys, Limits, Lobby, Setup, Wires};
+use server::matchmaker::Rules;
+use server::store::Store;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -32,6 +34,7 @@ pub(crate) struct Server {
     pub(crate) keys: Keys,
     pub(crate) listeners: Listeners,
     pub(crate) events: Events,
+    pub(crate) store: Store,
     pub(crate) plugin: Option<TransportsPlugin>,
     pub(crate) rooms: Arc<Mutex<DirectoryHost>>,
     /// Kept so that what the rooms tell has somewhere to go.
@@ -73,6 +76,10 @@ impl Server {
     }
 
     pub(crate) fn with(keys: Keys, limits: Limits) -> Self {
+        Self::with_store(keys, limits, Store::open(None).unwrap())
+    }
+
+    pub(crate) fn with_store(keys: Keys, limits: Limits, store: Store) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let (directory, host, news) = directory();
         let rooms = Arc::new(Mutex::new(host));
@@ -95,9 +102,10 @@ impl Server {
         let links = listeners.links.clone();
         let (stop, stopped) = watch::channel(false);
         let events = Events::default();
-        let setup = Setup { directory, keys: keys.clone(), links, wires, events: events.clone(), limits };
+        let (told, stored) = (events.clone(), store.clone());
+        let setup = Setup { directory, keys: keys.clone(), links, wires, store: stored, events: told, limits, matchmaking: Rules::default() };
         let serving = runtime.spawn(lobby.serve(setup, stopped));
-        Self { addr, keys, listeners, events, plugin: Some(plugin), rooms, _news: news, stop, serving, runtime }
+        Self { addr, keys, listeners, events, store, plugin: Some(plugin), rooms, _news: news, stop, serving, runtime }
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {

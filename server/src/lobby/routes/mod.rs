@@ -6,6 +6,13 @@
 //! GET  /join/{code}                        -> a page that tells a friend how to join
 //! GET  /v1/rooms                           -> RoomList        ?mode= ?map= ?free= ?locked= ?wait=
 //! POST /v1/guests                NewGuest  -> Guest      201
+//! GET  /v1/players/me                      -> Profile          bearer
+//! PATCH /v1/players/me           Rename    -> Profile          bearer
+//! GET  /v1/players/{player}                -> Profile
+//! GET  /v1/players/{player}/matches        -> History
+//! GET  /v1/matches                         -> History
+//! GET  /v1/matches/{match}                 -> MatchResult
+//! GET  /v1/leaderboard                     -> Leaderboard
 //! POST /v1/rooms                 NewRoom   -> OpenedRoom 201   bearer
 //! GET  /v1/rooms/{room}                    -> RoomInfo         ?wait=; a private one: bearer of a member
 //! PATCH /v1/rooms/{room}       RoomChange  -> RoomInfo   200   bearer of the host
@@ -33,16 +40,19 @@
 //! Flow: [`super::serve`] → here → [`super::auth`], [`crate::directory`], [`super::grants`], [`super::link`].
 
 mod events;
-mod guests;
 mod health;
 mod invites;
 mod lead;
+mod parties;
+mod players;
+mod results;
 mod rooms;
 mod seats;
+mod tickets;
 
+use super::auth::Guests;
 use super::gazette::Gazette;
 use super::grants::Granter;
-use super::keys::Keys;
 use super::limits::{Limits, MAX_BODY_BYTES, READ_COST, WRITE_COST};
 use super::problem::Refusal;
 use super::promises::Promises;
@@ -51,6 +61,8 @@ use super::serve::Connection;
 use super::watch::Watchers;
 use super::{Setup, limits, link};
 use crate::directory::Directory;
+use crate::matchmaker::Matchmaker;
+use crate::store::Store;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, header};
@@ -76,16 +88,19 @@ const SECURITY_HEADERS: [(HeaderName, HeaderValue); 4] = [
 
 /// What all requests share.
 pub(super) struct Shared {
-    pub(super) keys: Keys,
+    pub(super) store: Store,
+    pub(super) guests: Guests,
     pub(super) links: LinkSender,
     pub(super) directory: Directory,
     pub(super) granter: Granter,
     pub(super) limits: Limits,
     pub(super) watchers: Watchers,
     pub(super) gazette: Gazette,
+    pub(super) matchmaker: Matchmaker,
     pub(super) http: transport::http::Host,
     pub(super) requests: Mutex<RateLimiter>,
     rooms: Mutex<RateLimiter>,
+    newcomers: Mutex<RateLimiter>,
     /// Accounts for guesses at codes and passwords.
     guesses: Mutex<RateLimiter>,
     promises: tokio::sync::Mutex<Promises>,
@@ -93,16 +108,35 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(setup: Setup) -> Self {
-        let Setup { directory, keys, links, wires, limits, events: _ } = setup;
+        let Setup { directory, keys, links, wires, limits, store, events, matchmaking } = setup;
+        let matchmaker = Matchmaker::start(directory.clone(), events, matchmaking);
         let granter = Granter::new(&keys, wires);
         let requests = RateLimiter::new(limits.requests, limits.local_requests, limits::COUNTED_ADDRESSES);
         let rooms = RateLimiter::new(limits.rooms, limits.local_rooms, limits::COUNTED_ADDRESSES);
         let http = transport::http::Host::new(links.clone());
         let watchers = Watchers::new(limits.watchers, limits.watchers_per_address);
         let gazette = Gazette::default();
+        let newcomers = RateLimiter::new(limits.newcomers, limits.local_newcomers, limits::COUNTED_ADDRESSES).into();
         let guesses = RateLimiter::new(limits.guesses, limits.local_guesses, limits::COUNTED_ADDRESSES).into();
         let (requests, rooms, promises) = (requests.into(), rooms.into(), tokio::sync::Mutex::default());
-        Self { keys, links, http, directory, granter, limits, watchers, gazette, requests, rooms, guesses, promises }
+        let guests = Guests::new(store.clone());
+        Self {
+            store,
+            guests,
+            newcomers,
+            links,
+            http,
+            directory,
+            granter,
+            limits,
+            watchers,
+            gazette,
+            matchmaker,
+            requests,
+            rooms,
+            guesses,
+            promises,
+        }
     }
 }
 
@@ -111,11 +145,14 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router {
     let (described, _document) = OpenApiRouter::new()
         .merge(events::routes())
         .merge(health::routes())
-        .merge(guests::routes())
+        .merge(players::routes())
+        .merge(results::routes())
         .merge(rooms::routes())
         .merge(lead::routes())
         .merge(invites::routes())
         .merge(seats::routes())
+        .merge(tickets::routes())
+        .merge(parties::routes())
         .split_for_parts();
     described
         .route("/", get(health::page))
