@@ -1,89 +1,12 @@
-//! How friends get into the room that we are in: a code to read out, a link to send, a QR code to point a phone at.
+//! How friends get into a room: a code to read out, a link to send, a QR code to point a phone at.
 //!
-//! Flow: [`SeatGranted`] → lobby → [`Invitation`] → [`card`] in the pause panel, [`draw`] beside the ship while nobody else is there.
+//! Flow: [`Invite`] → [`card`] in the pause panel, [`qr`] beside the ship while a host waits for friends.
 
-use crate::{
-    clipboard,
-    lobby::{Lobby, SeatGranted},
-    palette,
-    state::Screen,
-    style,
-};
-use bevy::prelude::*;
+use crate::{clipboard, palette, style};
 use bevy_egui::egui::{self, Color32, Painter, Rect, RichText, Sense, Ui, Vec2, pos2, vec2};
-use protocol::{
-    RoomId,
-    lobby::{Guest, Invite},
-};
+use protocol::lobby::Invite;
 use qrcode::{Color, EcLevel, QrCode};
-use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Mutex, PoisonError};
-use transport::lobby::LobbyClient;
-
-/// Keeps the invite of the present room.
-pub(crate) struct InvitePlugin;
-
-impl Plugin for InvitePlugin {
-    fn build(&self, app: &mut App) {
-        app.init_resource::<Invitation>();
-        app.add_systems(Update, (sit_down, ask.run_if(in_state(Screen::InMatch))).chain());
-        app.add_systems(OnEnter(Screen::Menu), |mut invitation: ResMut<Invitation>| {
-            *invitation = Invitation::default()
-        });
-    }
-}
-
-/// How friends get into the present room.
-#[derive(Resource, Default)]
-pub(crate) struct Invitation {
-    /// None until the lobby has told.
-    pub(crate) invite: Option<Invite>,
-    /// We opened the room: friends are to come.
-    pub(crate) ours: bool,
-    seat: Option<(LobbyClient, Guest, RoomId)>,
-    answer: Option<Mutex<Receiver<Invite>>>,
-    since: f32,
-}
-
-fn sit_down(mut granted: MessageReader<SeatGranted>, mut invitation: ResMut<Invitation>) {
-    if let Some(seat) = granted.read().last() {
-        *invitation = Invitation {
-            invite: seat.invite.clone(),
-            ours: seat.invite.is_some(),
-            seat: Some((seat.lobby.clone(), seat.guest.clone(), seat.grant.room)),
-            answer: None,
-            since: ASK_SECONDS,
-        };
-    }
-}
-
-/// Asks for the invite of a room that somebody else has opened, until it is told.
-fn ask(mut invitation: ResMut<Invitation>, lobby: Res<Lobby>, time: Res<Time<Real>>) {
-    if invitation.invite.is_some() {
-        return;
-    }
-    if let Some(answer) = &mut invitation.answer
-        && let Ok(invite) = answer.get_mut().unwrap_or_else(PoisonError::into_inner).try_recv()
-    {
-        invitation.invite = Some(invite);
-        return;
-    }
-    invitation.since += time.delta_secs();
-    if invitation.since < ASK_SECONDS {
-        return;
-    }
-    invitation.since = 0.0;
-    let Some((client, guest, room)) = invitation.seat.clone() else { return };
-    let (send, answer) = channel();
-    invitation.answer = Some(Mutex::new(answer));
-    lobby.runtime().spawn(async move {
-        match client.invite(&guest, room).await {
-            // Nobody wants to know after leaving.
-            Ok(invite) => drop(send.send(invite)),
-            Err(error) => debug!("No invite for room {}: {error}", room.0),
-        }
-    });
-}
+use std::sync::Arc;
 
 /// Adds code, link and QR code of a room, with a button that copies the link.
 pub(crate) fn card(ui: &mut Ui, invite: &Invite) {
@@ -113,7 +36,13 @@ pub(crate) fn short(link: &str) -> &str {
 
 /// Draws `text` as a QR code that fills `rect`: dark on light, with the quiet zone around it that readers ask for.
 pub(crate) fn qr(painter: &Painter, rect: Rect, text: &str) {
-    let Some(dots) = Dots::of(text) else { return };
+    let id = egui::Id::new(("qr", text));
+    // Worked out once: there are a few hundred dots, and it is drawn every frame.
+    let dots = painter.ctx().data_mut(|data| {
+        let dots: &mut Arc<Option<Dots>> = data.get_temp_mut_or_insert_with(id, || Arc::new(Dots::of(text)));
+        Arc::clone(dots)
+    });
+    let Some(dots) = &*dots else { return };
     painter.rect_filled(rect, egui::CornerRadius::same(4), palette::ink(PAPER));
     // Whole pixels: a reader does not forgive dots of different sizes.
     let pixel = painter.ctx().pixels_per_point();
@@ -171,8 +100,6 @@ const CODE_SIZE: f32 = 34.0;
 const QUIET_ZONE: usize = 4;
 /// What a QR code is written on: not quite white, since nothing on this screen is.
 const PAPER: palette::Rgb = [0xE6, 0xEB, 0xF5];
-/// Time between two questions for the invite.
-const ASK_SECONDS: f32 = 3.0;
 /// How long a button says that it has copied.
 const COPIED_SECONDS: f64 = 2.0;
 

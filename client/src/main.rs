@@ -64,7 +64,6 @@ fn main() -> ExitCode {
         lobby::LobbyPlugin,
         matching::MatchingPlugin,
         links::LinksPlugin,
-        invite::InvitePlugin,
         weather::WeatherPlugin,
         input::InputPlugin,
         backdrop::BackdropPlugin,

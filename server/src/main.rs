@@ -81,7 +81,16 @@ fn serve(config: &Config) -> Result<(), String> {
     let (stop_lobby, stopped) = watch::channel(false);
     let events = Events::default();
     let (told, filed) = (events.clone(), store.clone());
-    let setup = Setup { directory, keys, links: listeners.links, wires, store, events, limits: Limits::default(), matchmaking: Rules::default() };
+    let setup = Setup {
+        directory,
+        keys,
+        links: listeners.links,
+        wires,
+        store,
+        events,
+        limits: Limits::default(),
+        matchmaking: Rules::default(),
+    };
     let serving = runtime.spawn(async move {
         if let Err(error) = lobby.serve(setup, stopped).await {
             error!("the lobby ended: {error}");

@@ -127,6 +127,14 @@ impl Lobby {
         self.wish.as_ref()
     }
 
+    /// Returns the password that was tried at the last door, to be mended.
+    pub(crate) const fn tried_password(&mut self) -> Option<&mut String> {
+        match &mut self.wish {
+            Some(Wish { goal: Goal::Room(_, wish) | Goal::Code(_, wish), .. }) => wish.password.as_mut(),
+            _ => None,
+        }
+    }
+
     /// Returns who plays as `name` at `server`: the same person for the same two as long as no others are asked for.
     ///
     /// # Errors
@@ -146,6 +154,11 @@ impl Lobby {
     /// Lets go of whatever is being joined.
     pub(crate) const fn give_up(&mut self) {
         self.number += 1;
+    }
+
+    /// Returns the room in which a seat may be waiting for us.
+    pub(crate) fn kept_room(&self) -> Option<RoomId> {
+        self.account.as_ref()?.room()
     }
 
     /// Notes that the seat was given up, so that nobody need return to it.

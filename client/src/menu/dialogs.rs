@@ -4,6 +4,7 @@
 //!
 //! Flow: [`crate::lobby`], [`crate::links`] → [`Screen`] → here → [`Wish`] again, or the menu.
 
+use super::start::MAX_PASSWORD_CHARS;
 use crate::{
     links::{LeaveMatch, Match},
     lobby::{Goal, Lobby, Wish},
@@ -14,6 +15,7 @@ use crate::{
 use bevy::prelude::*;
 use bevy_egui::{EguiContexts, egui};
 use egui::{Align2, Area, Context, Id, Key, RichText, Ui};
+use protocol::lobby::SeatWish;
 use std::time::Instant;
 
 /// Shows what is being waited for.
@@ -61,7 +63,7 @@ pub(super) fn connecting(
 pub(super) fn failed(
     mut contexts: EguiContexts,
     failure: Res<Failure>,
-    lobby: Res<Lobby>,
+    mut lobby: ResMut<Lobby>,
     mut wishes: MessageWriter<Wish>,
     mut next: ResMut<NextState<Screen>>,
 ) -> Result {
@@ -73,21 +75,26 @@ pub(super) fn failed(
         ui.label(RichText::new(&failure.why).font(style::words(style::MIDDLE)));
         ui.label(style::quiet(failure.advice));
         ui.add_space(style::GRID);
+        if let Some(password) = lobby.tried_password().filter(|_| failure.title != ENDED) {
+            let field = style::field(ui, "Password of the room", password, MAX_PASSWORD_CHARS);
+            again |= field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
+            ui.add_space(style::GRID);
+        }
         if lobby.last_wish().is_some() {
             let text = if failure.title == ENDED { "Reconnect" } else { "Try again" };
             let retry = style::main_button(ui, text);
             if ui.memory(|memory| memory.focused().is_none()) {
                 retry.request_focus();
             }
-            again = retry.clicked();
+            again |= retry.clicked();
         }
         menu |= style::button(ui, "Menu").clicked();
     });
     if let Some(wish) = lobby.last_wish().filter(|_| again) {
-        // A room that was opened exists by now; Quick play finds the way back to where the seat is.
-        let goal = match &wish.goal {
-            Goal::Open(_) if failure.title == ENDED => Goal::Quick,
-            goal => goal.clone(),
+        // A room that was opened exists by now, and the seat in it is kept.
+        let goal = match (&wish.goal, lobby.kept_room()) {
+            (Goal::Open(_), Some(room)) if failure.title == ENDED => Goal::Room(room, SeatWish::default()),
+            (goal, _) => goal.clone(),
         };
         wishes.write(Wish { goal, ..wish.clone() });
     } else if menu {

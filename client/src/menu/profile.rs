@@ -278,9 +278,7 @@ fn row(ui: &mut Ui, result: &MatchResult, player: PlayerId, now_ms: u64) {
     painter.text(pos2(rect.right() - 200.0, y), Align2::CENTER_CENTER, score, style::numbers(style::SMALL), text);
     let change = own.points_before.zip(own.points_after).map(|(before, after)| after - before);
     let (change, font, color) = match change {
-        Some(change) => {
-            (words::change(change), style::numbers(style::SMALL), palette::ink(palette::change(change)))
-        }
+        Some(change) => (words::change(change), style::numbers(style::SMALL), palette::ink(palette::change(change))),
         None => ("not rated".to_owned(), small.clone(), quiet),
     };
     painter.text(pos2(rect.right() - 80.0, y), Align2::RIGHT_CENTER, change, font, color);

@@ -27,8 +27,8 @@ pub use rate::Rate;
 
 use crate::config::cannot_listen;
 use crate::directory::Directory;
-use crate::matchmaker::Rules;
 use crate::events::Events;
+use crate::matchmaker::Rules;
 use crate::store::Store;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;

@@ -183,7 +183,9 @@ impl IntoResponse for Refusal {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         match self {
             Self::TooOften(wait) => drop(headers.insert(header::RETRY_AFTER, seconds(wait).into())),
-            Self::Match(refusal) => drop(refusal.location().and_then(|at| at.parse().ok()).map(|at| headers.insert(header::LOCATION, at))),
+            Self::Match(refusal) => {
+                drop(refusal.location().and_then(|at| at.parse().ok()).map(|at| headers.insert(header::LOCATION, at)))
+            }
             Self::TooManyWatchers | Self::RoomsBusy | Self::NotStored => {
                 drop(headers.insert(header::RETRY_AFTER, BUSY_SECONDS.into()));
             }

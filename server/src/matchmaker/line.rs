@@ -190,7 +190,8 @@ impl Line {
         let reason = Reason::default();
         let told = (reason, *people);
         let (stage, returned) = (Stage::Waiting, None);
-        let times = Entry { wish, strength, stage, asked: now, seen: now, version: 1, changed: now, reason, told, returned };
+        let times =
+            Entry { wish, strength, stage, asked: now, seen: now, version: 1, changed: now, reason, told, returned };
         self.entries.insert(id, times);
         self.changed.push((id, 1));
         Ok(())

@@ -128,7 +128,8 @@ impl Parties {
 
     /// Returns the party as `player` sees it; none if they are not in it.
     pub fn view(&mut self, now: Duration, code: &InviteCode, player: PlayerId) -> Option<Party> {
-        let party = self.parties.get_mut(code).filter(|party| party.players.iter().any(|member| member.id == player))?;
+        let party =
+            self.parties.get_mut(code).filter(|party| party.players.iter().any(|member| member.id == player))?;
         party.seen = now;
         Some(Party {
             code: code.to_string(),

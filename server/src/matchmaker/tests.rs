@@ -32,7 +32,8 @@ impl World {
 
     fn wish(people: &[u64], mean: f64) -> Wish {
         let rating = Rating::new(mean, 1.5);
-        let players = people.iter().map(|id| Player { id: PlayerId(*id), name: format!("Player {id}"), rating }).collect();
+        let players =
+            people.iter().map(|id| Player { id: PlayerId(*id), name: format!("Player {id}"), rating }).collect();
         Wish { mode: Mode::Skirmish, round_trip_ms: 20, bots: true, players }
     }
 
@@ -132,7 +133,10 @@ fn whoever_declines_leaves_and_the_others_keep_their_place() {
     assert_eq!(world.see(1).why, "Somebody did not accept. You are at the front of the queue again.");
     assert_eq!(world.see(1).waited_ms, 7_000);
     world.pass(s(1));
-    assert!(matches!(world.see(1).state, TicketState::Proposed { needed: 2, .. }), "they have waited long enough for two");
+    assert!(
+        matches!(world.see(1).state, TicketState::Proposed { needed: 2, .. }),
+        "they have waited long enough for two"
+    );
 }
 
 #[test]

@@ -103,7 +103,16 @@ impl Server {
         let (stop, stopped) = watch::channel(false);
         let events = Events::default();
         let (told, stored) = (events.clone(), store.clone());
-        let setup = Setup { directory, keys: keys.clone(), links, wires, store: stored, events: told, limits, matchmaking: Rules::default() };
+        let setup = Setup {
+            directory,
+            keys: keys.clone(),
+            links,
+            wires,
+            store: stored,
+            events: told,
+            limits,
+            matchmaking: Rules::default(),
+        };
         let serving = runtime.spawn(lobby.serve(setup, stopped));
         Self { addr, keys, listeners, events, store, plugin: Some(plugin), rooms, _news: news, stop, serving, runtime }
     }

@@ -19,11 +19,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
-    OpenApiRouter::new()
-        .routes(routes!(new_party))
-        .routes(routes!(party))
-        .routes(routes!(join))
-        .routes(routes!(leave))
+    OpenApiRouter::new().routes(routes!(new_party)).routes(routes!(party)).routes(routes!(join)).routes(routes!(leave))
 }
 
 /// Opens a party, and leaves the one before.
