@@ -7,7 +7,7 @@
 
 use crate::lobby::Goal;
 use bevy::prelude::Resource;
-use clap::{CommandFactory, Parser, error::ErrorKind};
+use clap::{Parser, error::ErrorKind};
 use protocol::{RoomId, Transport, invite::InviteCode, lobby::SeatWish};
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 use transport::{HttpMode, Weather, WireOptions, destination::Destination};
@@ -68,8 +68,7 @@ pub(crate) struct Wire(pub(crate) Option<Transport>);
 impl Args {
     /// Reads the command line, or says what is wrong with it (or what there is) and returns the exit code.
     pub(crate) fn read() -> Result<Self, ExitCode> {
-        let args = Self::try_parse().and_then(Self::follow);
-        args.map_err(|error| match error.kind() {
+        Self::try_parse().map(Self::follow).map_err(|error| match error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
                 print!("{error}");
                 ExitCode::SUCCESS
@@ -87,15 +86,11 @@ impl Args {
     }
 
     /// Takes an invite link apart, if one was given for the server.
-    fn follow(mut self) -> Result<Self, clap::Error> {
-        let Some(server) = &self.server else { return Ok(self) };
-        let wrong = |why: String| Self::command().error(ErrorKind::ValueValidation, why);
-        match Destination::parse(server).map_err(wrong)? {
-            Destination::Server(server) => self.server = Some(server),
-            Destination::Invite { server, code } => (self.server, self.code) = (Some(server), Some(code)),
-            Destination::Code(code) => return Err(wrong(format!("`{code}` is an invite code: say --code {code}"))),
+    fn follow(mut self) -> Self {
+        if let Some(Ok(Destination::Invite { server, code })) = self.server.as_deref().map(Destination::parse) {
+            (self.server, self.code) = (Some(server), Some(code));
         }
-        Ok(self)
+        self
     }
 
     /// Returns what was chosen about single wires.
