@@ -3,6 +3,7 @@
 pub mod clerk;
 pub mod config;
 pub mod directory;
+pub mod dry_run;
 pub mod events;
 pub mod lan;
 pub mod lobby;

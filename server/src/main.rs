@@ -7,7 +7,7 @@
 use bevy::app::App;
 use clap::Parser;
 use server::clerk;
-use server::config::Config;
+use server::config::{Config, Task};
 use server::directory::directory;
 use server::events::Events;
 use server::lan;
@@ -25,6 +25,10 @@ use transport::maps::{MapShelf, assets_dir};
 
 fn main() -> ExitCode {
     let config = Config::parse();
+    if let Some(Task::Matchmaking(options)) = &config.task {
+        print!("{}", server::dry_run::report(options));
+        return ExitCode::SUCCESS;
+    }
     start_log();
     match serve(&config) {
         Ok(()) => ExitCode::SUCCESS,
@@ -80,7 +84,7 @@ fn serve(config: &Config) -> Result<(), String> {
     let announced = lan::announce(config, lobby.local_addr(), directory.clone(), runtime.handle());
     let (stop_lobby, stopped) = watch::channel(false);
     let events = Events::default();
-    let (told, filed) = (events.clone(), store.clone());
+    let filing = runtime.spawn(clerk::run(news, store.clone(), events.clone()));
     let setup = Setup {
         directory,
         keys,
@@ -96,7 +100,6 @@ fn serve(config: &Config) -> Result<(), String> {
             error!("the lobby ended: {error}");
         }
     });
-    runtime.spawn(clerk::run(news, filed, told));
     let stop = Arc::new(AtomicBool::new(false));
     runtime.spawn(wait_for_signal(Arc::clone(&stop)));
 
@@ -106,9 +109,12 @@ fn serve(config: &Config) -> Result<(), String> {
     info!("open on {ready}");
     runner::run(&mut app, &stop);
     drop(announced);
+    // With the rooms the last news have been told; the clerk ends when all of it is stored.
+    drop(app);
     // The lobby may be gone already; then there is nobody to tell.
     let _ = stop_lobby.send(true);
-    let _ = runtime.block_on(async { tokio::time::timeout(std::time::Duration::from_secs(2), serving).await });
+    let ending = async { tokio::join!(serving, filing) };
+    let _ = runtime.block_on(async { tokio::time::timeout(std::time::Duration::from_secs(2), ending).await });
     Ok(())
 }
 

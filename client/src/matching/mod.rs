@@ -58,8 +58,8 @@ pub(crate) struct Search {
     queue: Asked<Queue>,
     queue_asked: Option<Instant>,
     answer: Asked<()>,
-    /// Frames until the page counts as closed.
-    shown: u8,
+    /// The page is open.
+    attended: bool,
 }
 
 /// How far the search is.
@@ -105,9 +105,12 @@ enum Notice {
 }
 
 impl Search {
-    /// Notes that the page is on the screen. Whoever turns to another one does not want a match any more.
-    pub(crate) const fn show(&mut self) {
-        self.shown = SHOWN_FRAMES;
+    /// Notes whether the page is open. Whoever turns to another one does not want a match any more.
+    pub(crate) fn attend(&mut self, open: bool, runtime: &Handle) {
+        self.attended = open;
+        if !open {
+            self.cancel(runtime);
+        }
     }
 
     /// Returns what the page shows.
@@ -176,14 +179,10 @@ impl Search {
     /// Takes in what has been told since the last frame.
     fn advance(&mut self, runtime: &Handle, now: Instant) -> Option<Notice> {
         self.answer.collect();
-        self.shown = self.shown.saturating_sub(1);
-        if self.shown == 0 {
-            self.cancel(runtime);
-        }
         self.open_watch(runtime);
         let notice = self.hear(now);
         self.ask_queue(runtime, now);
-        let wished = self.party.advance(runtime, now).filter(|_| self.shown > 0 && matches!(self.stage, Stage::Idle));
+        let wished = self.party.advance(runtime, now).filter(|_| self.attended && matches!(self.stage, Stage::Idle));
         if let Some(ticket) = wished {
             self.follow(ticket, runtime);
         }
@@ -302,8 +301,6 @@ fn part(mut search: ResMut<Search>, lobby: Res<Lobby>) {
     }
 }
 
-/// Frames after the last one with the page: the order of systems may make it one, and the page's first comes before its first target.
-const SHOWN_FRAMES: u8 = 4;
 /// How often one looks who else waits.
 const QUEUE_PAUSE: Duration = Duration::from_secs(1);
 /// What the lobby takes at most.

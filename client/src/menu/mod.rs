@@ -41,7 +41,7 @@ impl Plugin for MenuPlugin {
     fn build(&self, app: &mut App) {
         app.init_resource::<Menu>();
         app.add_systems(OnEnter(Screen::Menu), |mut menu: ResMut<Menu>| menu.begin());
-        app.add_systems(Update, rooms::ask.run_if(in_state(Screen::Menu)));
+        app.add_systems(Update, (rooms::ask.run_if(in_state(Screen::Menu)), queue::attend));
         app.add_systems(PreUpdate, gamepad::feed.after(InputSystems).before(EguiInputSet::WriteEguiEvents));
         app.add_systems(
             EguiPrimaryContextPass,

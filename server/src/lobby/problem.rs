@@ -78,15 +78,6 @@ pub(super) enum Refusal {
     /// The body is not said to be JSON. The sender's mistake.
     #[error("The content must be sent as application/json. Is your game up to date?")]
     NotJson,
-    /// The store has no such match.
-    #[error("This match is not known here. It may still be going on.")]
-    MatchUnknown,
-    /// The store cannot write or read.
-    #[error("That cannot be stored or looked up at the moment. Try again in a minute; matches go on meanwhile.")]
-    NotStored,
-    /// The store has no such player.
-    #[error("This player is not known here. Check the number.")]
-    PlayerUnknown,
     /// The room is locked.
     #[error("Room {0} needs a password. Ask its host for it.")]
     PasswordNeeded(u32),
@@ -99,6 +90,15 @@ pub(super) enum Refusal {
     /// The room is kept for others.
     #[error("Room {0} is kept for a match of others. Choose another one, or look for a match yourself.")]
     RoomReserved(u32),
+    /// The store has no such match.
+    #[error("This match is not known here. It may still be going on.")]
+    MatchUnknown,
+    /// The store cannot write or read.
+    #[error("That cannot be stored or looked up at the moment. Try again in a minute; matches go on meanwhile.")]
+    NotStored,
+    /// The store has no such player.
+    #[error("This player is not known here. Check the number.")]
+    PlayerUnknown,
     /// Every seat is taken.
     #[error("Room {0} is full. Choose another one, or open your own.")]
     RoomFull(u32),
@@ -149,7 +149,6 @@ impl Refusal {
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "Wrong method"),
             Self::LinkUnknown => (StatusCode::NOT_FOUND, "Unknown link"),
             Self::LinkForeign => (StatusCode::UNAUTHORIZED, "Foreign link"),
-            Self::MatchUnknown => (StatusCode::NOT_FOUND, "Unknown match"),
             Self::NotAMember(_) => (StatusCode::NOT_FOUND, "Unknown member"),
             Self::NotHost(_) => (StatusCode::FORBIDDEN, "Not the host"),
             Self::NotInside(_) => (StatusCode::FORBIDDEN, "Not in the room"),
@@ -158,6 +157,7 @@ impl Refusal {
             Self::RoomPermanent(_) => (StatusCode::CONFLICT, "Permanent room"),
             Self::RoomReserved(_) => (StatusCode::FORBIDDEN, "Reserved room"),
             Self::TooFewShips => (StatusCode::CONFLICT, "Too few ships"),
+            Self::MatchUnknown => (StatusCode::NOT_FOUND, "Unknown match"),
             Self::NotFound => (StatusCode::NOT_FOUND, "Not found"),
             Self::PlayerUnknown => (StatusCode::NOT_FOUND, "Unknown player"),
             Self::NotJson => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Wrong content type"),
@@ -184,7 +184,7 @@ impl IntoResponse for Refusal {
         match self {
             Self::TooOften(wait) => drop(headers.insert(header::RETRY_AFTER, seconds(wait).into())),
             Self::Match(refusal) => {
-                drop(refusal.location().and_then(|at| at.parse().ok()).map(|at| headers.insert(header::LOCATION, at)))
+                drop(refusal.location().and_then(|at| at.parse().ok()).map(|at| headers.insert(header::LOCATION, at)));
             }
             Self::TooManyWatchers | Self::RoomsBusy | Self::NotStored => {
                 drop(headers.insert(header::RETRY_AFTER, BUSY_SECONDS.into()));

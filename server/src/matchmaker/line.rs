@@ -86,6 +86,8 @@ pub struct Opening {
     pub players: Vec<PlayerId>,
     /// Bots fill up.
     pub bots: bool,
+    /// When it was found.
+    pub found: Duration,
 }
 
 /// Why a ticket is over without a match.
@@ -286,6 +288,19 @@ impl Line {
         std::mem::take(&mut self.changed)
     }
 
+    /// Returns how many players look for a match, those included who are asked at the moment.
+    pub fn people(&self) -> u32 {
+        self.people.values().sum()
+    }
+
+    /// Returns when the match was found that the players of a ticket are asked about; none if they are not.
+    pub fn found_at(&self, id: TicketId) -> Option<Duration> {
+        match self.entries.get(&id)?.stage {
+            Stage::Grouped(number) => self.groups.get(&number).map(|group| group.since),
+            _ => None,
+        }
+    }
+
     /// Returns whether there is such a ticket, over or not.
     pub fn has(&self, id: TicketId) -> bool {
         self.entries.contains_key(&id)
@@ -324,8 +339,8 @@ impl Line {
                 continue;
             }
             let mode = group.tickets.first().and_then(|id| self.entries.get(id)).map(|entry| entry.wish.mode);
-            let (players, bots) = (group.players.clone(), group.bots);
-            self.openings.push(Opening { group: *number, mode: mode.unwrap_or_default(), players, bots });
+            let (players, bots, found) = (group.players.clone(), group.bots, group.since);
+            self.openings.push(Opening { group: *number, mode: mode.unwrap_or_default(), players, bots, found });
         }
     }
 

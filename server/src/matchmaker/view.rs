@@ -19,9 +19,9 @@ impl Line {
     pub fn view(&self, now: Duration, id: TicketId, player: PlayerId) -> Option<Ticket> {
         let entry = self.entries.get(&id).filter(|entry| entry.is_of(player))?;
         let waiting = self.people.get(&entry.wish.mode).copied().unwrap_or(0);
-        let waited = now.saturating_sub(entry.asked);
-        let state = self.state(now, entry, player);
         let live = entry.stage.is_live();
+        let waited = if live { now } else { entry.changed }.saturating_sub(entry.asked);
+        let state = self.state(now, entry, player);
         let bots_in = (live && entry.wish.bots).then(|| self.rules.bots_after.saturating_sub(waited));
         let window = self.rules.window(&entry.strength, waited);
         Some(Ticket {
@@ -57,7 +57,7 @@ impl Line {
         };
         Queue {
             rows: waiting.into_iter().take(ROWS).map(row).collect(),
-            waiting: self.people.values().sum(),
+            waiting: self.people(),
             wait_p50_ms: self.waits.quantile(0.5).map(ms),
             wait_p95_ms: self.waits.quantile(0.95).map(ms),
             matched: self.matched,

@@ -8,7 +8,8 @@ use protocol::ids::RoomId;
 use protocol::invite::InviteCode;
 use protocol::lobby::{Guest, Health, Problem, RoomInfo};
 use serde::de::DeserializeOwned;
-use server::directory::{DirectoryHost, OpenRoomError, OrderError, Request, RoomEntry, RoomNews, directory};
+use server::clerk;
+use server::directory::{DirectoryHost, OpenRoomError, OrderError, Request, RoomEntry, directory};
 use server::events::Events;
 use server::lobby::{Keys, Limits, Lobby, Setup, Wires};
 use server::matchmaker::Rules;
@@ -19,7 +20,6 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 use tokio::runtime::Runtime;
-use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use transport::{Listeners, ServerConfig, TransportsPlugin};
 
@@ -37,8 +37,6 @@ pub(crate) struct Server {
     pub(crate) store: Store,
     pub(crate) plugin: Option<TransportsPlugin>,
     pub(crate) rooms: Arc<Mutex<DirectoryHost>>,
-    /// Kept so that what the rooms tell has somewhere to go.
-    pub(crate) _news: UnboundedReceiver<RoomNews>,
     pub(crate) stop: watch::Sender<bool>,
     pub(crate) serving: tokio::task::JoinHandle<std::io::Result<()>>,
     pub(crate) runtime: Runtime,
@@ -80,6 +78,10 @@ impl Server {
     }
 
     pub(crate) fn with_store(keys: Keys, limits: Limits, store: Store) -> Self {
+        Self::by_rules(keys, limits, store, Rules::default())
+    }
+
+    pub(crate) fn by_rules(keys: Keys, limits: Limits, store: Store, matchmaking: Rules) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let (directory, host, news) = directory();
         let rooms = Arc::new(Mutex::new(host));
@@ -103,18 +105,11 @@ impl Server {
         let (stop, stopped) = watch::channel(false);
         let events = Events::default();
         let (told, stored) = (events.clone(), store.clone());
-        let setup = Setup {
-            directory,
-            keys: keys.clone(),
-            links,
-            wires,
-            store: stored,
-            events: told,
-            limits,
-            matchmaking: Rules::default(),
-        };
+        let setup =
+            Setup { directory, keys: keys.clone(), links, wires, store: stored, events: told, limits, matchmaking };
         let serving = runtime.spawn(lobby.serve(setup, stopped));
-        Self { addr, keys, listeners, events, store, plugin: Some(plugin), rooms, _news: news, stop, serving, runtime }
+        runtime.spawn(clerk::run(news, store.clone(), events.clone()));
+        Self { addr, keys, listeners, events, store, plugin: Some(plugin), rooms, stop, serving, runtime }
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {
@@ -205,8 +200,8 @@ fn parse(text: &str) -> Answer {
 fn answer_requests(host: &mut DirectoryHost) {
     let mut open = vec![entry(room(1, 0)), entry(room(2, 8))];
     while let Some(request) = host.try_next_request() {
-        let (wish, reply) = match request {
-            Request::Open { room, reply } => (room.wish, reply),
+        let (wish, reserved, reply) = match request {
+            Request::Open { room, reply } => (room.wish, room.reserved, reply),
             Request::Order { reply, .. } => {
                 let _ = reply.send(Err(OrderError::UnknownRoom));
                 continue;
@@ -217,7 +212,8 @@ fn answer_requests(host: &mut DirectoryHost) {
             Some("crowd") => Err(OpenRoomError::TooMany),
             _ => {
                 let name = wish.name.unwrap_or_default();
-                Ok(entry(RoomInfo { name, seats: wish.seats.unwrap_or(16), ..room(3, 0) }))
+                let info = RoomInfo { name, seats: wish.seats.unwrap_or(16), private: wish.private, ..room(3, 0) };
+                Ok(RoomEntry { reserved, ..entry(info) })
             }
         };
         if let Ok(opened) = &answer {

@@ -10,7 +10,7 @@ mod party;
 mod proposal;
 mod ways;
 
-use super::Parts;
+use super::{Menu, Page, Parts};
 use crate::{
     lobby::{Account, Lobby},
     matching::{
@@ -18,8 +18,11 @@ use crate::{
         board::{Board, Face},
         words,
     },
-    palette, style,
+    palette,
+    state::Screen,
+    style,
 };
+use bevy::prelude::*;
 use bevy_egui::egui::{self, Align2, CornerRadius, Rect, RichText, Sense, Ui, pos2, vec2};
 use std::time::{Duration, Instant};
 
@@ -54,6 +57,12 @@ impl Draft {
     }
 }
 
+/// Tells the search whether anybody is here.
+pub(super) fn attend(menu: Res<Menu>, screen: Res<State<Screen>>, lobby: Res<Lobby>, mut search: ResMut<Search>) {
+    let here = *screen.get() == Screen::Menu && menu.page == Page::Queue;
+    search.bypass_change_detection().attend(here, lobby.runtime());
+}
+
 /// Shows the page.
 pub(super) fn page(ui: &mut Ui, parts: &mut Parts) {
     let Parts { menu, settings, lobby, search, .. } = parts;
@@ -62,7 +71,6 @@ pub(super) fn page(ui: &mut Ui, parts: &mut Parts) {
         menu.queue = Draft::default();
     }
     let draft = &mut menu.queue;
-    search.show();
     let account = match lobby.account(settings.server.trim(), settings.name.trim()) {
         Ok(account) => account,
         Err(why) => {

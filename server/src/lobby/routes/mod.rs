@@ -25,6 +25,17 @@
 //! GET  /v1/invites/{code}                  -> RoomInfo
 //! POST /v1/invites/{code}/seats  SeatWish  -> Grant      201   bearer
 //! POST /v1/seats                 QuickJoin -> Grant      201   bearer
+//! POST /v1/tickets               NewTicket -> Ticket     201   bearer
+//! GET  /v1/tickets/{ticket}                -> Ticket           bearer of a member; ?wait=
+//! GET  /v1/tickets/{ticket}/events         -> server-sent events    bearer of a member
+//! POST /v1/tickets/{ticket}/accept         -> Ticket           bearer of a member
+//! POST /v1/tickets/{ticket}/decline        -> Ticket           bearer of a member
+//! DELETE /v1/tickets/{ticket}              ->            204   bearer of a member
+//! GET  /v1/queue                           -> Queue
+//! POST /v1/parties                         -> Party      201   bearer
+//! GET  /v1/parties/{code}                  -> Party            bearer of a member; ?wait=
+//! POST /v1/parties/{code}/members          -> Party      201   bearer
+//! DELETE /v1/parties/{code}/members/me     ->            204   bearer of a member
 //! POST /v1/sessions/{id}/endpoints         -> Endpoints  200   bearer
 //! GET  /v1/events                          -> server-sent events
 //! GET  /v1/link                            -> WebSocket
@@ -100,10 +111,10 @@ pub(super) struct Shared {
     pub(super) http: transport::http::Host,
     pub(super) requests: Mutex<RateLimiter>,
     rooms: Mutex<RateLimiter>,
-    newcomers: Mutex<RateLimiter>,
     /// Accounts for guesses at codes and passwords.
     guesses: Mutex<RateLimiter>,
     promises: tokio::sync::Mutex<Promises>,
+    newcomers: Mutex<RateLimiter>,
 }
 
 impl Shared {
@@ -116,14 +127,13 @@ impl Shared {
         let http = transport::http::Host::new(links.clone());
         let watchers = Watchers::new(limits.watchers, limits.watchers_per_address);
         let gazette = Gazette::default();
-        let newcomers = RateLimiter::new(limits.newcomers, limits.local_newcomers, limits::COUNTED_ADDRESSES).into();
         let guesses = RateLimiter::new(limits.guesses, limits.local_guesses, limits::COUNTED_ADDRESSES).into();
+        let newcomers = RateLimiter::new(limits.newcomers, limits.local_newcomers, limits::COUNTED_ADDRESSES).into();
         let (requests, rooms, promises) = (requests.into(), rooms.into(), tokio::sync::Mutex::default());
         let guests = Guests::new(store.clone());
         Self {
             store,
             guests,
-            newcomers,
             links,
             http,
             directory,
@@ -136,6 +146,7 @@ impl Shared {
             rooms,
             guesses,
             promises,
+            newcomers,
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::lobby::match_problem::MatchRefusal;
 use crate::lobby::problem::{Body, NoBody, Number, Refusal};
 use crate::lobby::watch::{ETag, Versioned, Watcher, frame};
 use crate::matchmaker::{Matchmaker, Player, Wish};
+use crate::store::players;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -177,8 +178,9 @@ async fn party_of(shared: &Shared, code: &InviteCode, leader: PlayerId) -> Resul
     Ok(members)
 }
 
-async fn rating(_shared: &Shared, _player: PlayerId) -> Result<Rating, Refusal> {
-    Ok(Rating::default())
+async fn rating(shared: &Shared, player: PlayerId) -> Result<Rating, Refusal> {
+    let rating = shared.store.read(move |connection| players::rating(connection, player)).await?;
+    Ok(rating.unwrap_or_default())
 }
 
 fn seen(matchmaker: &Matchmaker, id: TicketId, player: PlayerId) -> Result<Ticket, Refusal> {
