@@ -10,6 +10,7 @@ mod assets;
 mod backdrop;
 mod data;
 mod display;
+mod doctor;
 mod hud;
 mod identity;
 mod input;
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
         style::StylePlugin,
         menu::MenuPlugin,
         lobby::LobbyPlugin,
+        doctor::DoctorPlugin,
         links::LinksPlugin,
         weather::WeatherPlugin,
         input::InputPlugin,

@@ -7,3 +7,4 @@ pub mod lan;
 pub mod lobby;
 pub mod ops;
 pub mod rooms;
+pub mod upnp;

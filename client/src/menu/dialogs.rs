@@ -5,6 +5,7 @@
 //! Flow: [`crate::lobby`], [`crate::links`] → [`Screen`] → here → [`Wish`] again, or the menu.
 
 use crate::{
+    doctor::OpenDoctor,
     links::{LeaveMatch, Match},
     lobby::{Goal, Lobby, Wish},
     palette,
@@ -63,6 +64,7 @@ pub(super) fn failed(
     failure: Res<Failure>,
     lobby: Res<Lobby>,
     mut wishes: MessageWriter<Wish>,
+    mut doctor: MessageWriter<OpenDoctor>,
     mut next: ResMut<NextState<Screen>>,
 ) -> Result {
     let context = contexts.ctx_mut()?;
@@ -80,6 +82,9 @@ pub(super) fn failed(
                 retry.request_focus();
             }
             again = retry.clicked();
+        }
+        if style::button(ui, "What is wrong? (F8)").clicked() {
+            doctor.write_default();
         }
         menu |= style::button(ui, "Menu").clicked();
     });
