@@ -12,6 +12,7 @@ mod backdrop;
 mod clipboard;
 mod data;
 mod display;
+mod doctor;
 mod hud;
 mod identity;
 mod input;
@@ -63,6 +64,7 @@ fn main() -> ExitCode {
         menu::MenuPlugin,
         lobby::LobbyPlugin,
         matching::MatchingPlugin,
+        doctor::DoctorPlugin,
         links::LinksPlugin,
         weather::WeatherPlugin,
         input::InputPlugin,

@@ -6,6 +6,7 @@
 
 use super::start::MAX_PASSWORD_CHARS;
 use crate::{
+    doctor::OpenDoctor,
     links::{LeaveMatch, Match},
     lobby::{Goal, Lobby, Wish},
     palette,
@@ -65,6 +66,7 @@ pub(super) fn failed(
     failure: Res<Failure>,
     mut lobby: ResMut<Lobby>,
     mut wishes: MessageWriter<Wish>,
+    mut doctor: MessageWriter<OpenDoctor>,
     mut next: ResMut<NextState<Screen>>,
 ) -> Result {
     let context = contexts.ctx_mut()?;
@@ -87,6 +89,9 @@ pub(super) fn failed(
                 retry.request_focus();
             }
             again |= retry.clicked();
+        }
+        if style::button(ui, "What is wrong? (F8)").clicked() {
+            doctor.write_default();
         }
         menu |= style::button(ui, "Menu").clicked();
     });
