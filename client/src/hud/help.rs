@@ -26,8 +26,7 @@ const KEYS: [(&str, &[(&str, &str)]); 4] = [
     (
         "Wire",
         &[
-            ("1 · 2 · 3", "udp quic websocket"),
-            ("F1 F2 F3", "the same"),
+            ("1-3, F1-F3", "udp quic websocket"),
             ("4 · 5", "tcp http"),
             ("0", "the best that works"),
             ("52±3 ms", "round trip, jitter"),

@@ -18,8 +18,9 @@ pub(super) fn page(ui: &mut Ui, parts: &mut Parts) {
     ui.add_space(style::GRID);
     ui.label(style::quiet("A friend has sent a code or a link. It goes into the box of the start page."));
     if style::button(ui, "Enter a code").clicked() {
-        parts.menu.start.want_box();
         parts.menu.back();
+        parts.menu.left = None;
+        parts.menu.start.want_box();
     }
     ui.add_space(style::GRID);
     ui.label(style::quiet("You are in the same house. Servers on this network are found by themselves."));

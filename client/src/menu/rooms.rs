@@ -2,7 +2,7 @@
 //!
 //! Flow: timer → [`Lobby::ask_rooms`] → [`Rooms`] → here → [`Goal::Room`].
 
-use super::{Menu, Page, Parts, start::MAX_PASSWORD_CHARS, widgets};
+use super::{Menu, Page, Parts, widgets};
 use crate::{
     lobby::{Goal, Lobby, Rooms, shown},
     palette,
@@ -143,7 +143,6 @@ fn door(ui: &mut Ui, parts: &mut Parts, room: RoomId) {
         if std::mem::take(&mut locked.fresh) {
             field.request_focus();
         }
-        locked.password.truncate(MAX_PASSWORD_CHARS);
         open = field.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
         let text = RichText::new("Enter").font(style::words(style::SMALL));
         open |= ui.add_sized(vec2(WATCH, style::TARGET), Button::new(text)).clicked();

@@ -113,7 +113,7 @@ fn the_box(ui: &mut Ui, parts: &mut Parts) -> bool {
         if ui.add_sized(vec2(PASTE, response.rect.height()), egui::Button::new(paste)).clicked()
             && let Some(text) = clipboard::text(&mut parts.clipboard)
         {
-            fields.place = text.trim().chars().take(MAX_PLACE_CHARS).collect();
+            fields.place = text.trim().chars().take(widgets::MAX_CHARS).collect();
             response.request_focus();
         }
         entered
@@ -201,9 +201,8 @@ fn main_button(ui: &mut Ui, parts: &mut Parts, action: Action, entered: bool) {
     };
     let usable = !matches!(action, Action::Nothing);
     let main = ui.add_enabled_ui(usable, |ui| style::main_button(ui, &text)).inner;
-    if matches!(action, Action::Quick) || parts.menu.left == Some(Page::Queue) {
-        parts.menu.focus_first(&main);
-    }
+    parts.menu.focus_first(&main);
+    parts.menu.focus_left(&main, Page::Queue);
     // After a click nothing has the keyboard; Enter still means what most people want.
     let idle = ui.memory(|memory| memory.focused().is_none()) && ui.input(|input| input.key_pressed(Key::Enter));
     if !(main.clicked() || entered || idle) {
@@ -254,8 +253,6 @@ const LINKS: [[(Page, &str); 2]; 2] = [
 ];
 /// What whoever has no server can do.
 const WHAT_TO_DO: &str = "`make server` starts one here, or enter a friend's address above.";
-/// Longer than any invite link, with a little chat around it.
-const MAX_PLACE_CHARS: usize = 200;
 /// See [`protocol::lobby::NewRoom::password`].
 pub(super) const MAX_PASSWORD_CHARS: usize = 64;
 /// Width of the button that pastes.

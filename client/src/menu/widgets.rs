@@ -38,6 +38,7 @@ pub(super) fn text(ui: &mut Ui, text: &mut String, hint: &str, width: f32) -> Re
             .font(style::words(style::MIDDLE))
             .hint_text(RichText::new(hint).color(palette::faded(palette::QUIET, 0.6)))
             .event_filter(filter)
+            .char_limit(MAX_CHARS)
             .margin(margin)
             .desired_width(width),
     )
@@ -108,3 +109,6 @@ pub(super) fn place_row(ui: &mut Ui, name: &str, address: &str, people: &str, ti
 pub(super) fn part(ui: &mut Ui, text: &str) {
     ui.label(RichText::new(text).font(style::strong(style::MIDDLE)));
 }
+
+/// Longer than any invite link, with a little chat around it.
+pub(super) const MAX_CHARS: usize = 200;
