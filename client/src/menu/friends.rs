@@ -26,6 +26,6 @@ pub(super) fn page(ui: &mut Ui, parts: &mut Parts) {
     ui.label(style::quiet("You are in the same house. Servers on this network are found by themselves."));
     parts.menu.link(ui, Page::Servers, "Servers nearby");
     ui.add_space(style::GRID);
-    ui.label(style::quiet("You want others against you both. As a party you are matched together."));
-    parts.menu.link(ui, Page::Queue, "Party");
+    ui.label(style::quiet("You want others to play against. As a party you are matched together."));
+    parts.menu.link(ui, Page::Queue, "Quick match with a party");
 }

@@ -103,7 +103,9 @@ struct Menu {
     trail: Vec<Page>,
     /// The page that was gone back from; its button gets the keyboard.
     left: Option<Page>,
-    /// The page was just turned to: this is its first frame.
+    /// Another page was turned to in this frame; it is shown from the next one on.
+    turned: bool,
+    /// This is the first frame of the page.
     opened: bool,
     /// Nothing on this page has had the keyboard yet: its first target comes later than the page.
     unfocused: bool,
@@ -136,7 +138,7 @@ impl Menu {
 
     const fn show(&mut self, page: Page, left: Option<Page>) {
         (self.page, self.left) = (page, left);
-        (self.opened, self.unfocused) = (true, left.is_none());
+        (self.turned, self.unfocused) = (true, left.is_none());
     }
 
     /// Gives the keyboard to the first target of a page that was just opened.
@@ -148,7 +150,9 @@ impl Menu {
 
     /// Gives the keyboard to the first target of a page, which may come later than the page, unless the player has moved on.
     fn focus_first_once(&mut self, response: &egui::Response) {
-        if std::mem::take(&mut self.unfocused)
+        // Once another page was turned to, it is that page's turn.
+        if !self.turned
+            && std::mem::take(&mut self.unfocused)
             && (self.opened || response.ctx.memory(|memory| memory.focused().is_none()))
         {
             response.request_focus();
@@ -197,12 +201,11 @@ impl Parts<'_> {
 
 fn draw(mut contexts: EguiContexts, mut parts: Parts) -> Result {
     let context = contexts.ctx_mut()?;
-    let page = parts.menu.page;
-    let first = parts.menu.opened;
-    if page != Page::Start && context.input(|input| input.key_pressed(Key::Escape)) {
+    if parts.menu.page != Page::Start && context.input(|input| input.key_pressed(Key::Escape)) {
         parts.menu.back();
-        return Ok(());
     }
+    parts.menu.opened = std::mem::take(&mut parts.menu.turned);
+    let page = parts.menu.page;
     let screen = context.content_rect().shrink2(vec2(5.0 * style::GRID, 2.0 * style::GRID));
     Area::new(Id::new("menu")).anchor(Align2::LEFT_CENTER, vec2(5.0 * style::GRID, 0.0)).show(context, |ui| {
         style::glass().inner_margin(egui::Margin::same(3 * style::GRID as i8)).show(ui, |ui| {
@@ -228,9 +231,6 @@ fn draw(mut contexts: EguiContexts, mut parts: Parts) -> Result {
             });
         });
     });
-    if first && parts.menu.page == page {
-        parts.menu.opened = false;
-    }
     Ok(())
 }
 
