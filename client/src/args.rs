@@ -8,16 +8,16 @@
 use crate::lobby::Goal;
 use bevy::prelude::Resource;
 use clap::{Parser, error::ErrorKind};
-use protocol::{RoomId, Transport, lobby::SeatWish};
+use protocol::{RoomId, Transport, invite::InviteCode, lobby::SeatWish};
 use std::{path::PathBuf, process::ExitCode, time::Duration};
-use transport::{HttpMode, Weather, WireOptions};
+use transport::{HttpMode, Weather, WireOptions, destination::Destination};
 
 /// Crosswire: a fast top-down arena in which the wire can be switched in the middle of a match.
 #[derive(Parser, Resource, Clone, Debug)]
 #[command(name = "client", version, after_help = KEYS)]
 pub(crate) struct Args {
-    /// Address of the server's lobby, as `host`, `host:port` or `http://host:port`.
-    #[arg(long, value_name = "ADDRESS")]
+    /// Address of the server's lobby, as `host`, `host:port` or `http://host:port`; or an invite link, which is followed at once.
+    #[arg(long, value_name = "ADDRESS|LINK")]
     pub(crate) server: Option<String>,
     /// Name that others see: 2 to 16 letters, digits, spaces, `_`, `-` or `.`.
     #[arg(long, value_parser = name)]
@@ -36,7 +36,7 @@ pub(crate) struct Args {
     pub(crate) room: Option<u32>,
     /// Invite code of the room to join at once, such as KM7-4QX.
     #[arg(long, value_name = "CODE")]
-    pub(crate) code: Option<String>,
+    pub(crate) code: Option<InviteCode>,
     /// Only watch, with --room, --code or an invite link.
     #[arg(long)]
     pub(crate) watch: bool,
@@ -68,7 +68,7 @@ pub(crate) struct Wire(pub(crate) Option<Transport>);
 impl Args {
     /// Reads the command line, or says what is wrong with it (or what there is) and returns the exit code.
     pub(crate) fn read() -> Result<Self, ExitCode> {
-        Self::try_parse().map_err(|error| match error.kind() {
+        Self::try_parse().map(Self::follow).map_err(|error| match error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
                 print!("{error}");
                 ExitCode::SUCCESS
@@ -85,6 +85,14 @@ impl Args {
         })
     }
 
+    /// Takes an invite link apart, if one was given for the server.
+    fn follow(mut self) -> Self {
+        if let Some(Ok(Destination::Invite { server, code })) = self.server.as_deref().map(Destination::parse) {
+            (self.server, self.code) = (Some(server), Some(code));
+        }
+        self
+    }
+
     /// Returns what was chosen about single wires.
     pub(crate) const fn wire_options(&self) -> WireOptions {
         let http = match self.http_poll {
@@ -98,7 +106,7 @@ impl Args {
     pub(crate) fn at_once(&self) -> Option<Goal> {
         let wish = SeatWish { spectate: self.watch, ..SeatWish::default() };
         match (&self.code, self.room) {
-            (Some(code), _) => Some(Goal::Code(code.clone(), wish)),
+            (Some(code), _) => Some(Goal::Code(code.to_string(), wish)),
             (None, Some(room)) => Some(Goal::Room(RoomId(room), wish)),
             (None, None) => self.quick.then_some(Goal::Quick),
         }

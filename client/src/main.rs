@@ -9,11 +9,14 @@ mod args;
 mod asked;
 mod assets;
 mod backdrop;
+mod clipboard;
 mod data;
 mod display;
+mod doctor;
 mod hud;
 mod identity;
 mod input;
+mod invite;
 mod links;
 mod lobby;
 mod matching;
@@ -57,9 +60,11 @@ fn main() -> ExitCode {
     app.add_plugins((
         settings::SettingsPlugin,
         style::StylePlugin,
+        clipboard::ClipboardPlugin,
         menu::MenuPlugin,
         lobby::LobbyPlugin,
         matching::MatchingPlugin,
+        doctor::DoctorPlugin,
         links::LinksPlugin,
         weather::WeatherPlugin,
         input::InputPlugin,

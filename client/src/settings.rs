@@ -6,6 +6,7 @@ use crate::{args::Args, data};
 use bevy::prelude::*;
 use protocol::Transport;
 use serde::{Deserialize, Serialize};
+use transport::lobby::LobbyClient;
 
 /// What a player chose.
 #[derive(Resource, Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,6 +16,8 @@ pub(crate) struct Settings {
     pub(crate) name: String,
     /// The lobby's address.
     pub(crate) server: String,
+    /// Servers that were played on, the latest first.
+    pub(crate) servers: Vec<String>,
     /// Wire to begin on; none tries them in turn.
     pub(crate) wire: Option<Transport>,
     /// The wire that *auto* found last, and the server that it leads to.
@@ -36,6 +39,7 @@ impl Default for Settings {
         Self {
             name: name.unwrap_or_else(|| "Pilot".to_owned()),
             server: DEFAULT_SERVER.to_owned(),
+            servers: Vec::new(),
             wire: None,
             worked: None,
             shake: 0.7,
@@ -60,6 +64,22 @@ impl Settings {
     }
 }
 
+impl Settings {
+    /// Remembers that a match was played on `server`.
+    pub(crate) fn played_on(&mut self, server: &str) {
+        let server = plain(server);
+        self.servers.retain(|known| *known != server);
+        self.servers.insert(0, server);
+        self.servers.truncate(MOST_SERVERS);
+    }
+}
+
+/// Returns an address as `host:port`, or as it is if it is none.
+fn plain(server: &str) -> String {
+    let base = LobbyClient::new(server).map(|lobby| lobby.base().trim_start_matches("http://").to_owned());
+    base.unwrap_or_else(|_| server.trim().to_owned())
+}
+
 /// Loads and saves the settings.
 pub(crate) struct SettingsPlugin;
 
@@ -75,6 +95,7 @@ impl Plugin for SettingsPlugin {
             settings.server = args.server.clone().unwrap_or(settings.server);
             settings.wire = args.transport.0.or(settings.wire);
         }
+        settings.server = plain(&settings.server);
         app.insert_resource(settings).insert_resource(saved);
         // A script must not change what its user finds next time.
         app.add_systems(Last, save.run_if(|args: Res<Args>| !args.scripted()));
@@ -103,4 +124,20 @@ pub(crate) const SCALES: std::ops::RangeInclusive<f32> = 0.8..=1.4;
 const FILE: &str = "settings.json";
 const STILL_SECONDS: f32 = 0.5;
 /// Where `make play` puts the server.
-const DEFAULT_SERVER: &str = "http://127.0.0.1:8080";
+pub(crate) const DEFAULT_SERVER: &str = "127.0.0.1:8080";
+/// Servers that are remembered.
+const MOST_SERVERS: usize = 5;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_servers_are_remembered_once_each() {
+        let mut settings = Settings::default();
+        for server in ["http://a:1", "b:2", "a:1", "c", "d", "e", "f"] {
+            settings.played_on(server);
+        }
+        assert_eq!(settings.servers, ["f:8080", "e:8080", "d:8080", "c:8080", "a:1"]);
+    }
+}

@@ -57,6 +57,9 @@ pub struct Config {
     /// Name or IP that players reach this machine by, if it is not the address they connect to (behind a router, for example).
     #[arg(long, value_name = "HOST", value_parser = host_name)]
     pub public_host: Option<String>,
+    /// Ask the router to let players from the internet in (UPnP), and use its public address if --public-host names none.
+    #[arg(long)]
+    pub upnp: bool,
     /// What to call this server in the lists of players on the same network [default: this machine's name].
     #[arg(long, value_name = "NAME", conflicts_with = "no_lan")]
     pub lan_name: Option<String>,

@@ -13,3 +13,4 @@ pub mod password;
 pub mod rating;
 pub mod rooms;
 pub mod store;
+pub mod upnp;

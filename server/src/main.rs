@@ -7,7 +7,7 @@
 use bevy::app::App;
 use clap::Parser;
 use server::clerk;
-use server::config::{Config, Task};
+use server::config::{Config, PublicHost, Task};
 use server::directory::directory;
 use server::events::Events;
 use server::lan;
@@ -16,11 +16,12 @@ use server::matchmaker::Rules;
 use server::ops::start_log;
 use server::rooms::{Defaults, RoomsPlugin, board, runner};
 use server::store::Store;
+use server::upnp;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::watch;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 use transport::maps::{MapShelf, assets_dir};
 
 fn main() -> ExitCode {
@@ -57,7 +58,8 @@ fn serve(config: &Config) -> Result<(), String> {
     wires_config.netcode_key = keys.netcode_key();
     let (listeners, transports) =
         transport::server::bind(wires_config, runtime.handle()).map_err(|error| error.to_string())?;
-    let wires = Wires::new(lobby.local_addr(), &listeners, public_host);
+    let mut wires = Wires::new(lobby.local_addr(), &listeners, public_host);
+    let forwarded = config.upnp.then(|| runtime.block_on(forward(&mut wires))).flatten();
     let ready = serde_json::json!({
         "http": wires.http.to_string(),
         "udp": wires.udp.to_string(),
@@ -115,7 +117,27 @@ fn serve(config: &Config) -> Result<(), String> {
     let _ = stop_lobby.send(true);
     let ending = async { tokio::join!(serving, filing) };
     let _ = runtime.block_on(async { tokio::time::timeout(std::time::Duration::from_secs(2), ending).await });
+    if let Some(forwarded) = forwarded {
+        runtime.block_on(forwarded.give_back());
+    }
     Ok(())
+}
+
+/// Has the router let players in, and tells them its address if the operator has named none. Without such a router the server runs on.
+async fn forward(wires: &mut Wires) -> Option<upnp::Forwarded> {
+    let ports = upnp::Ports { tcp: [wires.http.port(), wires.tcp.port()], udp: [wires.udp.port(), wires.quic.port()] };
+    match upnp::open(ports, None).await {
+        Ok(forwarded) => {
+            let ip = forwarded.public;
+            let public = wires.public_host.get_or_insert_with(|| PublicHost { name: ip.to_string(), ip });
+            info!("the router lets players in: friends on the internet join at {}:{}", public.name, wires.http.port());
+            Some(forwarded)
+        }
+        Err(sentence) => {
+            warn!("{sentence}");
+            None
+        }
+    }
 }
 
 /// Sets `stop` at Ctrl-C or, where there is one, at a termination signal.

@@ -72,6 +72,11 @@ impl Canvas {
         self.painter.rect_stroke(rect, corner, edge, StrokeKind::Inside);
     }
 
+    /// Draws `text` as a QR code.
+    pub(super) fn qr(&self, rect: Rect, text: &str) {
+        crate::invite::qr(&self.painter, rect, text);
+    }
+
     /// Draws a small box with an edge, such as a key of a keyboard.
     pub(super) fn frame(&self, rect: Rect, fill: Color32, edge: Color32) {
         let corner = CornerRadius::same(3);

@@ -26,8 +26,7 @@ const KEYS: [(&str, &[(&str, &str)]); 4] = [
     (
         "Wire",
         &[
-            ("1 · 2 · 3", "udp quic websocket"),
-            ("F1 F2 F3", "the same"),
+            ("1-3, F1-F3", "udp quic websocket"),
             ("4 · 5", "tcp http"),
             ("0", "the best that works"),
             ("52±3 ms", "round trip, jitter"),
@@ -45,8 +44,9 @@ const KEYS: [(&str, &[(&str, &str)]); 4] = [
             ("M", "protocol map"),
             ("J", "netcode switches"),
             ("PROICXYUE", "one each, J open"),
-            ("L", "guided tour"),
-            (", · .", "tour: back · next"),
+            ("L · , · .", "tour: open, back, next"),
+            ("V", "invite friends"),
+            ("F8", "doctor: what is wrong"),
             ("H", "this help"),
         ],
     ),

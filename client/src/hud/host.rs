@@ -5,8 +5,10 @@
 //!
 //! Flow: [`SeatGranted`] → [`House`] → [`draw`] ↔ `transport::lobby`.
 
+use super::{Panel, Panels};
 use crate::{
     assets::Maps,
+    invite,
     lobby::{Lobby, SeatGranted},
     palette, style,
 };
@@ -35,6 +37,8 @@ pub(crate) struct House {
     invite: Option<Invite>,
     members: Vec<Member>,
     asked: Option<Instant>,
+    /// We opened it: friends are to come.
+    ours: bool,
     /// What the last order came to: nothing, or why it was refused.
     complaint: Option<String>,
     sender: Sender<(RoomId, News)>,
@@ -64,6 +68,7 @@ impl Default for House {
             invite: None,
             members: Vec::new(),
             asked: None,
+            ours: false,
             complaint: None,
             sender,
             inbox: Mutex::new(inbox),
@@ -75,7 +80,8 @@ impl Default for House {
 pub(super) fn enter(mut granted: MessageReader<SeatGranted>, mut house: ResMut<House>) {
     if let Some(seat) = granted.read().last() {
         let entered = Entered { lobby: seat.lobby.clone(), guest: seat.guest.clone(), room: seat.grant.room };
-        *house = House { entered: Some(entered), invite: seat.invite.clone(), ..House::default() };
+        let (invite, ours) = (seat.invite.clone(), seat.invite.is_some());
+        *house = House { entered: Some(entered), invite, ours, ..House::default() };
     }
 }
 
@@ -86,7 +92,24 @@ enum Order {
     Kick(PlayerId),
 }
 
+/// Asks for the invite while it is to be shown and not known.
+pub(super) fn follow(panels: Res<Panels>, lobby: Res<Lobby>, mut house: ResMut<House>) {
+    if panels.right == Some(Panel::Invite) && house.invite.is_none() {
+        house.keep_up(lobby.runtime());
+    }
+}
+
 impl House {
+    /// Returns how friends get in, once that is known.
+    pub(super) const fn invite(&self) -> Option<&Invite> {
+        self.invite.as_ref()
+    }
+
+    /// Returns whether we opened the room, so that friends are to come.
+    pub(super) const fn is_ours(&self) -> bool {
+        self.ours
+    }
+
     /// Asks how things are, if it is time to.
     fn keep_up(&mut self, runtime: &Handle) {
         let heard: Vec<_> = self.inbox.lock().unwrap_or_else(PoisonError::into_inner).try_iter().collect();
@@ -172,7 +195,7 @@ pub(super) fn draw(ui: &mut Ui, parts: &mut Room<'_>) {
     let hosts = own.is_some() && house.room.as_ref().is_some_and(|room| room.host == own);
     ui.heading(house.room.as_ref().map_or("Room", |room| room.name.as_str()));
     if let Some(invite) = &house.invite {
-        draw_invite(ui, invite);
+        invite::card(ui, invite);
     }
     let mut order = None;
     if hosts {
@@ -192,20 +215,6 @@ pub(super) fn draw(ui: &mut Ui, parts: &mut Room<'_>) {
     if let Some(order) = order {
         house.order(&runtime, order);
     }
-}
-
-/// How friends get in: what to read out, and what to send.
-fn draw_invite(ui: &mut Ui, invite: &Invite) {
-    ui.label(style::quiet("Friends get in with this code"));
-    ui.label(RichText::new(&invite.code).font(style::numbers(style::CLOCK)).color(palette::ink(palette::TEXT)));
-    ui.label(style::quiet("or with this link"));
-    ui.horizontal(|ui| {
-        let copy = Button::new(RichText::new("Copy").font(style::words(style::SMALL)));
-        if ui.add(copy.min_size(vec2(0.0, ROW))).clicked() {
-            ui.ctx().copy_text(invite.link.clone());
-        }
-        ui.label(RichText::new(&invite.link).font(style::numbers(style::SMALL)).color(palette::ink(palette::TEXT)));
-    });
 }
 
 fn draw_maps<'a>(ui: &mut Ui, names: impl Iterator<Item = &'a str>, present: &str) -> Option<String> {

@@ -28,6 +28,8 @@ pub(crate) enum Panel {
     Help,
     /// How the blind test ended.
     Result,
+    /// How friends get in.
+    Invite,
 }
 
 impl Panel {
@@ -83,6 +85,8 @@ pub(crate) struct Panels {
     pub(super) left: Option<Panel>,
     /// On the right of the ship.
     pub(super) right: Option<Panel>,
+    /// The invite stands there until the first friend has come.
+    pub(super) inviting: bool,
     /// The other wires carry the match along and are drawn.
     pub(crate) ghosts: bool,
     /// Something large stands in the middle; panels beside it wait.
@@ -104,6 +108,7 @@ impl Default for Panels {
             fresh: false,
             left: None,
             right: None,
+            inviting: false,
             ghosts: false,
             covered: false,
             floor: f32::INFINITY,
@@ -209,13 +214,14 @@ pub(super) fn shadow(panels: Res<Panels>, mut the_match: ResMut<Match>, mut last
     }
 }
 
-const ACTIONS: [(KeyCode, Action); 9] = [
+const ACTIONS: [(KeyCode, Action); 10] = [
     (KeyCode::KeyN, Action::Open(Panel::Graph)),
     (KeyCode::KeyT, Action::Open(Panel::Truth)),
     (KeyCode::KeyM, Action::Open(Panel::Map)),
     (KeyCode::KeyK, Action::Open(Panel::Weather)),
     (KeyCode::KeyJ, Action::Open(Panel::Netcode)),
     (KeyCode::KeyH, Action::Open(Panel::Help)),
+    (KeyCode::KeyV, Action::Open(Panel::Invite)),
     (KeyCode::KeyG, Action::Ghosts),
     (KeyCode::KeyB, Action::Blind),
     (KeyCode::KeyL, Action::Tour),

@@ -13,6 +13,7 @@ mod feed;
 mod graph;
 mod help;
 mod host;
+mod invite;
 mod keys;
 mod map;
 mod names;
@@ -86,7 +87,7 @@ impl Plugin for HudPlugin {
                     .in_set(FrameSystems::Compare),
             )
             .add_systems(Update, results::fetch.run_if(in_state(Screen::InMatch)).in_set(FrameSystems::Show))
-            .add_systems(Update, host::enter.in_set(FrameSystems::Receive))
+            .add_systems(Update, (host::enter, host::follow).chain().in_set(FrameSystems::Receive))
             .add_systems(Update, (feed::note, chat::note, wire::note, banner::note).in_set(FrameSystems::Show))
             .add_systems(
                 EguiPrimaryContextPass,
@@ -108,10 +109,12 @@ struct Traces<'w> {
     telemetry: ResMut<'w, Telemetry>,
     blind: ResMut<'w, Blind>,
     results: ResMut<'w, results::Results>,
+    house: Res<'w, host::House>,
 }
 
 fn clear(mut traces: Traces) {
-    *traces.panels = Panels::default();
+    let inviting = traces.house.is_ours();
+    *traces.panels = Panels { right: inviting.then_some(Panel::Invite), inviting, ..Panels::default() };
     *traces.feed = feed::Feed::default();
     *traces.chat = chat::Chat::default();
     *traces.toast = wire::Toast::default();
@@ -149,6 +152,7 @@ struct Parts<'w, 's> {
     switches: Res<'w, Switches>,
     blind: Res<'w, Blind>,
     results: Res<'w, results::Results>,
+    house: Res<'w, host::House>,
     eye: Res<'w, crate::view::camera::Eye>,
     watched: Res<'w, Watched>,
     window: Single<'w, 's, &'static Window, With<PrimaryWindow>>,
@@ -194,6 +198,13 @@ fn draw(mut contexts: EguiContexts, parts: Parts, mut panels: ResMut<Panels>) ->
     if table {
         scoreboard::draw(&canvas, picture, &parts.results);
     } else if !panels.pause {
+        if panels.inviting && picture.members.values().filter(|member| !member.bot).count() > 1 {
+            panels.inviting = false;
+            panels.right = panels.right.filter(|panel| *panel != Panel::Invite);
+        }
+        if panels.right == Some(Panel::Invite) {
+            invite::draw(&canvas, &Dock::new(canvas.screen, Side::Right, panels.floor), parts.house.invite());
+        }
         draw_docks(&canvas, &mut panels, telemetry, blind);
     }
     Ok(())

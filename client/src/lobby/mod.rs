@@ -8,9 +8,11 @@
 
 mod account;
 mod joining;
+mod lookout;
 mod rooms;
 
 pub(crate) use account::Account;
+pub(crate) use lookout::{Lead, Lookout, Pulse, milliseconds, shown};
 pub(crate) use rooms::Rooms;
 
 use crate::{
@@ -23,7 +25,7 @@ use bevy::prelude::*;
 use joining::{Seat, seat};
 use protocol::{
     RoomId, Transport,
-    lobby::{Grant, Guest, Invite, NewRoom, RoomInfo, SeatWish},
+    lobby::{Grant, Guest, Invite, NewRoom, RoomList, SeatWish},
     names::valid_name,
 };
 use std::{future::Future, time::Duration};
@@ -32,14 +34,15 @@ use tokio::{
     task::JoinSet,
     time::timeout,
 };
-use transport::lobby::{LobbyClient, LobbyError};
+use transport::lobby::{LobbyClient, LobbyError, Versioned};
 
 /// Asks the lobby and takes its answers in.
 pub(crate) struct LobbyPlugin;
 
 impl Plugin for LobbyPlugin {
     fn build(&self, app: &mut App) {
-        app.init_resource::<Lobby>().init_resource::<Rooms>().add_message::<Wish>().add_message::<SeatGranted>();
+        app.init_resource::<Lobby>().init_resource::<Rooms>().init_resource::<Lookout>();
+        app.add_message::<Wish>().add_message::<SeatGranted>();
         app.add_systems(Startup, join_at_once);
         app.add_systems(PreUpdate, (wish, collect).chain());
     }
@@ -100,7 +103,7 @@ pub(crate) struct Lobby {
 }
 
 enum Answer {
-    Rooms { server: String, list: Result<Vec<RoomInfo>, String> },
+    Rooms { server: String, list: Result<Option<Versioned<RoomList>>, String> },
     Seat { number: u64, seat: Box<Result<(Account, Seat), String>> },
 }
 
@@ -124,6 +127,14 @@ impl Lobby {
         self.wish.as_ref()
     }
 
+    /// Returns the password that was tried at the last door, to be mended.
+    pub(crate) const fn tried_password(&mut self) -> Option<&mut String> {
+        match &mut self.wish {
+            Some(Wish { goal: Goal::Room(_, wish) | Goal::Code(_, wish), .. }) => wish.password.as_mut(),
+            _ => None,
+        }
+    }
+
     /// Returns who plays as `name` at `server`: the same person for the same two as long as no others are asked for.
     ///
     /// # Errors
@@ -143,6 +154,11 @@ impl Lobby {
     /// Lets go of whatever is being joined.
     pub(crate) const fn give_up(&mut self) {
         self.number += 1;
+    }
+
+    /// Returns the room in which a seat may be waiting for us.
+    pub(crate) fn kept_room(&self) -> Option<RoomId> {
+        self.account.as_ref()?.room()
     }
 
     /// Notes that the seat was given up, so that nobody need return to it.
@@ -217,17 +233,18 @@ fn wish(
 
 fn collect(
     mut lobby: ResMut<Lobby>,
-    mut rooms: ResMut<Rooms>,
+    (mut rooms, mut settings): (ResMut<Rooms>, ResMut<Settings>),
     mut granted: MessageWriter<SeatGranted>,
     mut failure: ResMut<Failure>,
     mut next: ResMut<NextState<Screen>>,
 ) {
     while let Some(finished) = lobby.calls.try_join_next() {
         match finished {
-            Ok(Answer::Rooms { server, list }) => *rooms = Rooms { server, list: Some(list), asking: false },
+            Ok(Answer::Rooms { server, list }) => rooms.take(&server, list),
             Ok(Answer::Seat { number, seat }) if number == lobby.number => match *seat {
                 Ok((account, Seat { guest, grant, invite })) => {
                     account.sit_in(Some(grant.room));
+                    settings.played_on(account.lobby.base());
                     let wire = lobby.wish.as_ref().and_then(|wish| wish.wire);
                     granted.write(SeatGranted { lobby: account.lobby, guest, grant, wire, invite });
                 }
@@ -239,7 +256,7 @@ fn collect(
             },
             Ok(Answer::Seat { .. }) => {}
             Err(error) => {
-                rooms.asking = false;
+                rooms.forget();
                 error!("A call to the lobby ended in a fault of ours: {error}");
             }
         }

@@ -4,7 +4,9 @@
 //!
 //! Flow: [`crate::lobby`], [`crate::links`] → [`Screen`] → here → [`Wish`] again, or the menu.
 
+use super::start::MAX_PASSWORD_CHARS;
 use crate::{
+    doctor::OpenDoctor,
     links::{LeaveMatch, Match},
     lobby::{Goal, Lobby, Wish},
     palette,
@@ -14,6 +16,7 @@ use crate::{
 use bevy::prelude::*;
 use bevy_egui::{EguiContexts, egui};
 use egui::{Align2, Area, Context, Id, Key, RichText, Ui};
+use protocol::lobby::SeatWish;
 use std::time::Instant;
 
 /// Shows what is being waited for.
@@ -61,8 +64,9 @@ pub(super) fn connecting(
 pub(super) fn failed(
     mut contexts: EguiContexts,
     failure: Res<Failure>,
-    lobby: Res<Lobby>,
+    mut lobby: ResMut<Lobby>,
     mut wishes: MessageWriter<Wish>,
+    mut doctor: MessageWriter<OpenDoctor>,
     mut next: ResMut<NextState<Screen>>,
 ) -> Result {
     let context = contexts.ctx_mut()?;
@@ -73,21 +77,29 @@ pub(super) fn failed(
         ui.label(RichText::new(&failure.why).font(style::words(style::MIDDLE)));
         ui.label(style::quiet(failure.advice));
         ui.add_space(style::GRID);
+        if let Some(password) = lobby.tried_password().filter(|_| failure.title != ENDED) {
+            let field = style::field(ui, "Password of the room", password, MAX_PASSWORD_CHARS);
+            again |= field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
+            ui.add_space(style::GRID);
+        }
         if lobby.last_wish().is_some() {
             let text = if failure.title == ENDED { "Reconnect" } else { "Try again" };
             let retry = style::main_button(ui, text);
             if ui.memory(|memory| memory.focused().is_none()) {
                 retry.request_focus();
             }
-            again = retry.clicked();
+            again |= retry.clicked();
+        }
+        if style::button(ui, "What is wrong? (F8)").clicked() {
+            doctor.write_default();
         }
         menu |= style::button(ui, "Menu").clicked();
     });
     if let Some(wish) = lobby.last_wish().filter(|_| again) {
-        // A room that was opened exists by now; Quick play finds the way back to where the seat is.
-        let goal = match &wish.goal {
-            Goal::Open(_) if failure.title == ENDED => Goal::Quick,
-            goal => goal.clone(),
+        // A room that was opened exists by now, and the seat in it is kept.
+        let goal = match (&wish.goal, lobby.kept_room()) {
+            (Goal::Open(_), Some(room)) if failure.title == ENDED => Goal::Room(room, SeatWish::default()),
+            (goal, _) => goal.clone(),
         };
         wishes.write(Wish { goal, ..wish.clone() });
     } else if menu {

@@ -1,6 +1,6 @@
 //! Play with friends: the ways to get somebody you know into the same room.
 //!
-//! Flow: [`super`] → here → [`super::create`], the start page's box, [`super::queue`] (parties).
+//! Flow: [`super`] → here → [`super::create`], the start page's box, [`super::servers`], [`super::queue`] (parties).
 
 use super::{Page, Parts};
 use crate::style;
@@ -8,6 +8,24 @@ use bevy_egui::egui::Ui;
 
 /// Shows the page.
 pub(super) fn page(ui: &mut Ui, parts: &mut Parts) {
-    ui.label(style::quiet("Open a room and send its code, link or QR code."));
-    parts.menu.link(ui, Page::Create, "Create a room");
+    ui.label(style::quiet("You open a room. Its code, link and QR code lead friends in, also into a private one."));
+    let create = style::main_button(ui, "Create a room");
+    parts.menu.focus_first(&create);
+    parts.menu.focus_left(&create, Page::Create);
+    if create.clicked() {
+        parts.menu.turn_to(Page::Create);
+    }
+    ui.add_space(style::GRID);
+    ui.label(style::quiet("A friend has sent a code or a link. It goes into the box of the start page."));
+    if style::button(ui, "Enter a code").clicked() {
+        parts.menu.back();
+        parts.menu.left = None;
+        parts.menu.start.want_box();
+    }
+    ui.add_space(style::GRID);
+    ui.label(style::quiet("You are in the same house. Servers on this network are found by themselves."));
+    parts.menu.link(ui, Page::Servers, "Servers nearby");
+    ui.add_space(style::GRID);
+    ui.label(style::quiet("You want others to play against. As a party you are matched together."));
+    parts.menu.link(ui, Page::Queue, "Quick match with a party");
 }

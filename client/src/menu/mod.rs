@@ -13,22 +13,24 @@ mod friends;
 mod gamepad;
 mod leaderboard;
 mod options;
-mod paste;
 mod profile;
 mod queue;
 mod rooms;
+mod servers;
 mod start;
+mod widgets;
 
 use crate::{
+    args::Args,
     assets::Maps,
-    lobby::{Goal, Lobby, Rooms, Wish, wish_for},
+    lobby::{Goal, Lobby, Lookout, Rooms, Wish, wish_for},
     matching::Search,
     palette,
     settings::Settings,
     state::Screen,
     style,
 };
-use bevy::{app::AppExit, ecs::system::SystemParam, input::InputSystems, prelude::*};
+use bevy::{app::AppExit, clipboard::Clipboard, ecs::system::SystemParam, input::InputSystems, prelude::*};
 use bevy_egui::{EguiContexts, EguiInputSet, EguiPrimaryContextPass, egui};
 use egui::{Align2, Area, Button, Id, Key, RichText, ScrollArea, Ui, vec2};
 
@@ -40,10 +42,7 @@ impl Plugin for MenuPlugin {
         app.init_resource::<Menu>();
         app.add_systems(OnEnter(Screen::Menu), |mut menu: ResMut<Menu>| menu.begin());
         app.add_systems(Update, rooms::ask.run_if(in_state(Screen::Menu)));
-        app.add_systems(
-            PreUpdate,
-            (gamepad::feed, paste::feed).after(InputSystems).before(EguiInputSet::WriteEguiEvents),
-        );
+        app.add_systems(PreUpdate, gamepad::feed.after(InputSystems).before(EguiInputSet::WriteEguiEvents));
         app.add_systems(
             EguiPrimaryContextPass,
             (
@@ -64,8 +63,10 @@ enum Page {
     Start,
     /// Quick match: waiting for others, watched.
     Queue,
-    /// The rooms of the server, and servers nearby.
+    /// The rooms of the server.
     Rooms,
+    /// Servers nearby, and those of before.
+    Servers,
     /// The ways to play with somebody you know.
     Friends,
     /// A room of one's own.
@@ -85,6 +86,7 @@ impl Page {
             Self::Start => "",
             Self::Queue => "Quick match",
             Self::Rooms => "Rooms",
+            Self::Servers => "Servers",
             Self::Friends => "Play with friends",
             Self::Create => "Create a room",
             Self::Leaderboard => "Leaderboard",
@@ -102,8 +104,13 @@ struct Menu {
     trail: Vec<Page>,
     /// The page that was gone back from; its button gets the keyboard.
     left: Option<Page>,
-    /// The page was just turned to: this is its first frame.
+    /// Another page was turned to in this frame; it is shown from the next one on.
+    turned: bool,
+    /// This is the first frame of the page.
     opened: bool,
+    /// Nothing on this page has had the keyboard yet: its first target comes later than the page.
+    unfocused: bool,
+    choice: rooms::Choice,
     start: start::Fields,
     create: create::Draft,
     queue: queue::Draft,
@@ -115,24 +122,47 @@ impl Menu {
     /// Begins at the start page.
     fn begin(&mut self) {
         self.trail.clear();
-        (self.page, self.left, self.opened) = (Page::Start, None, true);
+        self.show(Page::Start, None);
     }
 
     /// Opens a page.
     fn turn_to(&mut self, page: Page) {
         self.trail.push(self.page);
-        (self.page, self.left, self.opened) = (page, None, true);
+        self.show(page, None);
     }
 
     /// Goes back to the page before.
     fn back(&mut self) {
         let before = self.trail.pop().unwrap_or_default();
-        (self.page, self.left, self.opened) = (before, Some(self.page), true);
+        self.show(before, Some(self.page));
+    }
+
+    const fn show(&mut self, page: Page, left: Option<Page>) {
+        (self.page, self.left) = (page, left);
+        (self.turned, self.unfocused) = (true, left.is_none());
     }
 
     /// Gives the keyboard to the first target of a page that was just opened.
-    fn focus_first(&self, response: &egui::Response) {
-        if self.opened && self.left.is_none() {
+    fn focus_first(&mut self, response: &egui::Response) {
+        if self.opened {
+            self.focus_first_once(response);
+        }
+    }
+
+    /// Gives the keyboard to the first target of a page, which may come later than the page, unless the player has moved on.
+    fn focus_first_once(&mut self, response: &egui::Response) {
+        // Once another page was turned to, it is that page's turn.
+        if !self.turned
+            && std::mem::take(&mut self.unfocused)
+            && (self.opened || response.ctx.memory(|memory| memory.focused().is_none()))
+        {
+            response.request_focus();
+        }
+    }
+
+    /// Gives the keyboard to what led to the page that was gone back from.
+    fn focus_left(&self, response: &egui::Response, page: Page) {
+        if self.opened && self.left == Some(page) {
             response.request_focus();
         }
     }
@@ -140,9 +170,7 @@ impl Menu {
     /// Adds a button that opens a page.
     fn link(&mut self, ui: &mut Ui, page: Page, text: &str) {
         let button = style::button(ui, text);
-        if self.opened && self.left == Some(page) {
-            button.request_focus();
-        }
+        self.focus_left(&button, page);
         if button.clicked() {
             self.turn_to(page);
         }
@@ -156,7 +184,10 @@ struct Parts<'w> {
     settings: ResMut<'w, Settings>,
     lobby: ResMut<'w, Lobby>,
     rooms: ResMut<'w, Rooms>,
+    lookout: ResMut<'w, Lookout>,
     search: ResMut<'w, Search>,
+    clipboard: ResMut<'w, Clipboard>,
+    args: Res<'w, Args>,
     maps: Res<'w, Maps>,
     wishes: MessageWriter<'w, Wish>,
     exit: MessageWriter<'w, AppExit>,
@@ -171,12 +202,11 @@ impl Parts<'_> {
 
 fn draw(mut contexts: EguiContexts, mut parts: Parts) -> Result {
     let context = contexts.ctx_mut()?;
-    let page = parts.menu.page;
-    let first = parts.menu.opened;
-    if page != Page::Start && context.input(|input| input.key_pressed(Key::Escape)) {
+    if parts.menu.page != Page::Start && context.input(|input| input.key_pressed(Key::Escape)) {
         parts.menu.back();
-        return Ok(());
     }
+    parts.menu.opened = std::mem::take(&mut parts.menu.turned);
+    let page = parts.menu.page;
     let screen = context.content_rect().shrink2(vec2(5.0 * style::GRID, 2.0 * style::GRID));
     Area::new(Id::new("menu")).anchor(Align2::LEFT_CENTER, vec2(5.0 * style::GRID, 0.0)).show(context, |ui| {
         style::glass().inner_margin(egui::Margin::same(3 * style::GRID as i8)).show(ui, |ui| {
@@ -192,6 +222,7 @@ fn draw(mut contexts: EguiContexts, mut parts: Parts) -> Result {
                     Page::Start => start::page(ui, &mut parts),
                     Page::Queue => queue::page(ui, &mut parts),
                     Page::Rooms => rooms::page(ui, &mut parts),
+                    Page::Servers => servers::page(ui, &mut parts),
                     Page::Friends => friends::page(ui, &mut parts),
                     Page::Create => create::page(ui, &mut parts),
                     Page::Leaderboard => leaderboard::page(ui, &mut parts),
@@ -201,9 +232,6 @@ fn draw(mut contexts: EguiContexts, mut parts: Parts) -> Result {
             });
         });
     });
-    if first && parts.menu.page == page {
-        parts.menu.opened = false;
-    }
     Ok(())
 }
 

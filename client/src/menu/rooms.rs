@@ -1,133 +1,223 @@
 //! The list of rooms: what is going on where, and one press to be there.
 //!
-//! Flow: timer, Refresh → [`Lobby::ask_rooms`] → [`Rooms`] → here → [`crate::lobby::Goal::Room`].
+//! Flow: timer → [`Lobby::ask_rooms`] → [`Rooms`] → here → [`Goal::Room`].
 
-use super::Parts;
+use super::{Menu, Page, Parts, widgets};
 use crate::{
-    lobby::{Goal, Lobby, Rooms},
+    lobby::{Goal, Lobby, Rooms, shown},
     palette,
     settings::Settings,
     style,
 };
 use bevy::prelude::*;
-use bevy_egui::egui::{self, Align2, Button, RichText, ScrollArea, Sense, Ui, vec2};
+use bevy_egui::egui::{self, Align2, Button, Rect, RichText, ScrollArea, Stroke, StrokeKind, Ui, pos2, vec2};
 use game::PhaseKind;
 use protocol::{
     RoomId,
     lobby::{RoomInfo, SeatWish},
 };
 
-/// Asks for the rooms from time to time, and when the address has been changed and left alone for a moment.
+/// Which rooms are shown, and the one whose password is being typed.
+#[derive(Default)]
+pub(super) struct Choice {
+    free: bool,
+    unlocked: bool,
+    map: Option<String>,
+    locked: Option<Locked>,
+}
+
+/// A locked room at whose door we stand.
+struct Locked {
+    room: RoomId,
+    spectate: bool,
+    password: String,
+    /// The field has not had the keyboard yet.
+    fresh: bool,
+}
+
+/// Asks for the rooms from time to time while they are looked at.
 pub(super) fn ask(
+    menu: Res<Menu>,
     settings: Res<Settings>,
     mut lobby: ResMut<Lobby>,
     mut rooms: ResMut<Rooms>,
     time: Res<Time<Real>>,
-    mut typed: Local<(String, f32)>,
     mut since: Local<f32>,
 ) {
-    let server = settings.server.trim();
     *since += time.delta_secs();
-    typed.1 += time.delta_secs();
-    if typed.0 != server {
-        *typed = (server.to_owned(), 0.0);
-    }
-    let new = rooms.server != server && typed.1 > TYPING_SECONDS;
-    if !server.is_empty() && (new || *since > REFRESH_SECONDS) {
+    let new = rooms.server() != settings.server;
+    if menu.page == Page::Rooms && (new || *since > REFRESH_SECONDS) {
         *since = 0.0;
-        lobby.ask_rooms(server, &mut rooms);
+        lobby.ask_rooms(&settings.server, &mut rooms);
     }
 }
 
 /// Shows the page.
 pub(super) fn page(ui: &mut Ui, parts: &mut Parts) {
-    let chosen = list(ui, &parts.settings, &mut parts.lobby, &mut parts.rooms);
-    if let Some(room) = chosen {
-        parts.go(Goal::Room(room, SeatWish::default()));
-    }
-}
-
-/// Shows the list. Returns the room that was chosen.
-fn list(ui: &mut Ui, settings: &Settings, lobby: &mut Lobby, rooms: &mut Rooms) -> Option<RoomId> {
-    let server = settings.server.trim();
-    let known = (rooms.server == server).then(|| rooms.list.clone()).flatten();
+    let server = parts.settings.server.clone();
     ui.horizontal(|ui| {
-        ui.label(RichText::new("Rooms").font(style::strong(style::MIDDLE)));
-        if let Some(Ok(list)) = &known {
-            ui.label(style::quiet(list.len().to_string()));
-        }
+        ui.label(style::quiet("On"));
+        ui.label(RichText::new(shown(&server)).font(style::numbers(style::SMALL)));
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             let refresh = ui.add(Button::new(style::quiet("Refresh")).frame_when_inactive(false));
             if refresh.clicked() {
-                lobby.ask_rooms(server, rooms);
+                parts.lobby.ask_rooms(&server, &mut parts.rooms);
             }
         });
     });
-    let mut chosen = None;
-    let area =
-        ScrollArea::vertical().max_height(LIST_HEIGHT).min_scrolled_height(LIST_HEIGHT).auto_shrink([false, false]);
-    area.show(ui, |ui| match known {
-        None => drop(ui.label(style::quiet(format!("Asking {server} …")))),
-        Some(Err(why)) => {
-            let text = RichText::new(why).font(style::words(style::SMALL)).color(palette::ink(palette::ALARM));
-            ui.label(text);
-            ui.label(style::quiet(
-                "`make server` starts one on this machine. A friend's address goes into Server above.",
-            ));
-        }
-        Some(Ok(list)) if list.is_empty() => {
-            ui.label(style::quiet("Nobody has opened a room yet. Quick play opens one."));
-        }
-        Some(Ok(list)) => {
-            ui.spacing_mut().item_spacing.y = 4.0;
-            for room in &list {
-                if row(ui, room).clicked() {
-                    chosen = Some(room.id);
-                }
-            }
-        }
+    ui.columns(2, |columns| {
+        parts.menu.link(&mut columns[0], Page::Servers, "Other servers");
+        parts.menu.link(&mut columns[1], Page::Create, "Create a room");
     });
-    chosen
+    filters(ui, parts);
+    let known = (parts.rooms.server() == server).then(|| parts.rooms.list.clone()).flatten();
+    let height = (ui.clip_rect().bottom() - ui.cursor().top() - style::GRID).max(LEAST_LIST);
+    ScrollArea::vertical().id_salt("rooms").max_height(height).auto_shrink([false, false]).show(ui, |ui| match known {
+        None => drop(ui.label(style::quiet(format!("Asking {} …", shown(&server))))),
+        Some(Err(why)) => {
+            widgets::alarm(ui, &why);
+            ui.label(style::quiet("`make server` starts one on this machine. Other servers are one press away."));
+        }
+        Some(Ok(list)) => show(ui, parts, &list),
+    });
+}
+
+fn filters(ui: &mut Ui, parts: &mut Parts) {
+    let maps: Vec<String> = parts.maps.0.iter().flat_map(|shelf| shelf.names()).map(str::to_owned).collect();
+    let choice = &mut parts.menu.choice;
+    ui.columns(3, |columns| {
+        let map = choice.map.clone();
+        if widgets::choice(&mut columns[0], map.as_deref().unwrap_or("any map"), map.is_some()).clicked() {
+            // Through all maps, then any again.
+            let next = map.map_or(0, |map| maps.iter().position(|name| *name == map).map_or(maps.len(), |at| at + 1));
+            choice.map = maps.get(next).cloned();
+        }
+        widgets::switch(&mut columns[1], "free seat", &mut choice.free);
+        widgets::switch(&mut columns[2], "no password", &mut choice.unlocked);
+    });
+}
+
+impl Choice {
+    fn passes(&self, room: &RoomInfo) -> bool {
+        (!self.free || room.players < room.seats)
+            && (!self.unlocked || !room.locked)
+            && self.map.as_ref().is_none_or(|map| *map == room.map)
+    }
+}
+
+fn show(ui: &mut Ui, parts: &mut Parts, list: &[RoomInfo]) {
+    ui.spacing_mut().item_spacing.y = 4.0;
+    let shown: Vec<_> = list.iter().filter(|room| parts.menu.choice.passes(room)).collect();
+    if shown.is_empty() {
+        let text = if list.is_empty() { "Nobody has opened a room yet." } else { "No room is like that." };
+        ui.label(style::quiet(text));
+    }
+    for room in shown {
+        let asked = ui.horizontal(|ui| {
+            let width = ui.available_width() - WATCH - 2.0 * style::GRID;
+            let join = row(ui, room, width);
+            parts.menu.focus_first_once(&join);
+            let text = RichText::new("Watch").font(style::words(style::SMALL));
+            let watch = ui.add_sized(vec2(WATCH, style::TARGET), Button::new(text));
+            (join.clicked(), watch.clicked())
+        });
+        let (join, watch) = asked.inner;
+        if !(join || watch) {
+            door(ui, parts, room.id);
+        } else if room.locked {
+            let password = String::new();
+            parts.menu.choice.locked = Some(Locked { room: room.id, spectate: watch, password, fresh: true });
+        } else {
+            parts.go(Goal::Room(room.id, SeatWish { password: None, spectate: watch }));
+        }
+    }
+}
+
+/// Asks for the password of a locked room, below its row.
+fn door(ui: &mut Ui, parts: &mut Parts, room: RoomId) {
+    let Some(locked) = parts.menu.choice.locked.as_mut().filter(|locked| locked.room == room) else { return };
+    let mut open = false;
+    ui.horizontal(|ui| {
+        let width = ui.available_width() - WATCH - 2.0 * style::GRID;
+        let field = widgets::text(ui, &mut locked.password, "Password", width);
+        if std::mem::take(&mut locked.fresh) {
+            field.request_focus();
+        }
+        open = field.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
+        let text = RichText::new("Enter").font(style::words(style::SMALL));
+        open |= ui.add_sized(vec2(WATCH, style::TARGET), Button::new(text)).clicked();
+    });
+    let wish = SeatWish { password: Some(locked.password.clone()), spectate: locked.spectate };
+    if open {
+        parts.menu.choice.locked = None;
+        parts.go(Goal::Room(room, wish));
+    }
 }
 
 /// Shows one room as a wide button: its name, its map, how full it is, what it is doing.
-fn row(ui: &mut Ui, room: &RoomInfo) -> egui::Response {
+fn row(ui: &mut Ui, room: &RoomInfo, width: f32) -> egui::Response {
     let full = room.players >= room.seats;
-    let size = vec2(ui.available_width() - style::GRID, ROW);
-    let (rect, response) = ui.allocate_exact_size(size, if full { Sense::hover() } else { Sense::click() });
-    let visuals = *ui.style().interact(&response);
-    let painter = ui.painter();
-    painter.rect(rect, visuals.corner_radius, visuals.weak_bg_fill, visuals.bg_stroke, egui::StrokeKind::Inside);
+    let (response, inside) = widgets::row(ui, width, !full);
     let (text, quiet) = (palette::ink(palette::TEXT), palette::ink(palette::QUIET));
     let small = style::words(style::SMALL);
-    let middle = rect.center().y;
-    let at = |x: f32| egui::pos2(x, middle);
-    let left = rect.left() + 1.5 * style::GRID;
-    let right = rect.right() - 1.5 * style::GRID;
-    let inside = painter.with_clip_rect(egui::Rect::from_x_y_ranges(left..=right - 208.0, rect.y_range()));
-    let name = inside.text(at(left), Align2::LEFT_CENTER, &room.name, style::strong(style::SMALL), text);
-    inside.text(at(name.right() + style::GRID), Align2::LEFT_CENTER, &room.map, small.clone(), quiet);
+    let at = |x: f32| pos2(x, inside.center().y);
+    let (left, right) = (inside.left(), inside.right());
+    let painter = ui.painter();
+    let name_room = Rect::from_x_y_ranges(left..=right - FACTS, inside.y_range());
+    let clipped = painter.with_clip_rect(name_room);
+    let mut x = left;
+    if room.locked {
+        padlock(painter, pos2(x + 5.0, inside.center().y));
+        x += 18.0;
+    }
+    let name = clipped.text(at(x), Align2::LEFT_CENTER, &room.name, style::strong(style::SMALL), text);
+    clipped.text(at(name.right() + style::GRID), Align2::LEFT_CENTER, &room.map, small.clone(), quiet);
     let phase = match room.phase {
+        _ if full => "full",
         PhaseKind::Waiting => "waiting",
         PhaseKind::Countdown => "starting",
         PhaseKind::Live => "playing",
         PhaseKind::Results => "results",
     };
-    painter.text(at(right), Align2::RIGHT_CENTER, if full { "full" } else { phase }, small.clone(), quiet);
-    let bots = match room.bots {
-        0 => String::new(),
-        1 => "+1 bot ".to_owned(),
-        bots => format!("+{bots} bots"),
-    };
-    painter.text(at(right - 72.0), Align2::RIGHT_CENTER, bots, small, quiet);
+    painter.text(at(right), Align2::RIGHT_CENTER, phase, small.clone(), quiet);
+    let bots = if room.bots == 0 { String::new() } else { format!("+{}", room.bots) };
+    painter.text(at(right - 64.0), Align2::RIGHT_CENTER, bots, style::numbers(style::SMALL), quiet);
     let people = format!("{}/{}", room.players, room.seats);
-    painter.text(at(right - 144.0), Align2::RIGHT_CENTER, people, style::numbers(style::SMALL), text);
-    response
+    painter.text(at(right - 96.0), Align2::RIGHT_CENTER, people, style::numbers(style::SMALL), text);
+    let watching = if room.spectators == 0 { String::new() } else { format!(", {} watching", room.spectators) };
+    response.on_hover_text(format!("{} of {} seats, {} bots{watching}", room.players, room.seats, room.bots))
 }
 
-/// Four rooms; more are scrolled to.
-const LIST_HEIGHT: f32 = 4.0 * (ROW + 4.0);
-const ROW: f32 = style::TARGET;
-const REFRESH_SECONDS: f32 = 3.0;
-/// Somebody who types is not asked for after every letter.
-const TYPING_SECONDS: f32 = 0.5;
+/// Draws a small closed lock.
+fn padlock(painter: &egui::Painter, center: egui::Pos2) {
+    let color = palette::ink(palette::QUIET);
+    let body = Rect::from_center_size(center + vec2(0.0, 2.5), vec2(10.0, 7.0));
+    painter.rect_filled(body, 1, color);
+    let shackle = Rect::from_center_size(center - vec2(0.0, 2.0), vec2(6.0, 7.0));
+    painter.rect_stroke(shackle, 3, Stroke::new(1.5, color), StrokeKind::Inside);
+}
+
+/// Room for one row at least, however small the window.
+const LEAST_LIST: f32 = 2.0 * style::TARGET;
+/// Width of the button that only watches.
+const WATCH: f32 = 72.0;
+/// Room for people, bots and phase.
+const FACTS: f32 = 150.0;
+const REFRESH_SECONDS: f32 = 2.0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_leave_out_what_is_not_wanted() {
+        let open = RoomInfo { map: "crossfire".to_owned(), seats: 2, players: 1, ..RoomInfo::default() };
+        let full = RoomInfo { players: 2, ..open.clone() };
+        let locked = RoomInfo { locked: true, map: "foundry".to_owned(), ..open.clone() };
+        let passing = |choice: Choice| [&open, &full, &locked].map(|room| choice.passes(room));
+        assert_eq!(passing(Choice::default()), [true, true, true]);
+        assert_eq!(passing(Choice { free: true, ..Choice::default() }), [true, false, true]);
+        assert_eq!(passing(Choice { unlocked: true, ..Choice::default() }), [true, true, false]);
+        assert_eq!(passing(Choice { map: Some("foundry".to_owned()), ..Choice::default() }), [false, false, true]);
+    }
+}

@@ -1,39 +1,88 @@
 //! The start page: who you are, where to, and the way to everything else.
 //!
-//! Whoever only presses Enter is looking for a match a second later.
+//! One box takes whatever a friend has sent: a code, an address, a link. What it has understood is told below it, and the main button
+//! does that; an empty box means the server that is set. Whoever only presses Enter is looking for a match a second later.
 //!
-//! Flow: [`Settings`] → fields → [`super::Parts::go`], other pages.
+//! Flow: box → [`Destination`] → [`Lookout`] → one line; Enter → [`super::Parts::go`], other pages.
 
-use super::{Page, Parts};
-use crate::{palette, settings::Settings, style};
+use super::{Page, Parts, widgets};
+use crate::{
+    clipboard,
+    lobby::{Goal, Lead, Lookout, Pulse, milliseconds, shown},
+    palette,
+    settings::{self, Settings},
+    style,
+};
 use bevy::prelude::*;
 use bevy_egui::egui::{self, Key, RichText, Sense, Stroke, Ui, vec2};
-use protocol::{Transport, limits::MAX_NAME_CHARS};
+use protocol::{
+    Transport,
+    limits::MAX_NAME_CHARS,
+    lobby::{RoomInfo, SeatWish},
+};
+use transport::destination::Destination;
 
 /// What is typed and not a setting.
 #[derive(Default)]
-pub(super) struct Fields {}
+pub(super) struct Fields {
+    /// The one box.
+    place: String,
+    /// Password of the room that the box leads to.
+    password: String,
+    /// The box shall get the keyboard.
+    wanted: bool,
+}
+
+impl Fields {
+    /// Gives the keyboard to the box when the page is shown next.
+    pub(super) const fn want_box(&mut self) {
+        self.wanted = true;
+    }
+}
+
+/// What the box leads to.
+struct Place {
+    line: String,
+    /// There is something wrong with it.
+    wrong: bool,
+    /// What the main button does, and what is written on it.
+    action: Action,
+    /// The room asks for a password.
+    locked: bool,
+}
+
+#[derive(Clone)]
+enum Action {
+    /// Look for a match on the server that is set.
+    Quick,
+    /// Play on another server.
+    Play(String),
+    /// Take a seat in the room with this code.
+    Join { server: String, code: String },
+    /// Nothing can be done with what is written.
+    Nothing,
+}
 
 /// Shows the page.
 pub(super) fn page(ui: &mut Ui, parts: &mut Parts) {
     title(ui);
     let mut draft = Settings::clone(&parts.settings);
     style::field(ui, "Name", &mut draft.name, MAX_NAME_CHARS);
-    style::field(ui, "Server", &mut draft.server, MAX_ADDRESS_CHARS);
     if !protocol::names::valid_name(draft.name.trim()) {
-        let rule = RichText::new(format!("Please note: {}.", crate::args::NAME_RULE));
-        ui.label(rule.font(style::words(style::SMALL)).color(palette::ink(palette::ALARM)));
+        widgets::alarm(ui, &format!("Please note: {}.", crate::args::NAME_RULE));
     }
     // Written back only on a change: a changed resource is saved.
     parts.settings.set_if_neq(draft);
-    ui.add_space(style::GRID);
-    let quick = style::main_button(ui, "Quick match");
-    parts.menu.focus_first(&quick);
-    // After a click nothing has the keyboard; Enter still means what most people want.
-    let idle = ui.memory(|memory| memory.focused().is_none());
-    if quick.clicked() || idle && ui.input(|input| input.key_pressed(Key::Enter)) {
-        parts.menu.turn_to(Page::Queue);
+    let entered = the_box(ui, parts);
+    let place = understand(parts);
+    widgets::told(ui, &place.line, place.wrong);
+    if place.locked {
+        style::field(ui, "Password of the room", &mut parts.menu.start.password, MAX_PASSWORD_CHARS);
     }
+    if matches!(place.action, Action::Quick) {
+        offer_nearby(ui, parts);
+    }
+    main_button(ui, parts, place.action, entered);
     for row in LINKS {
         ui.columns(2, |columns| {
             for (ui, (page, text)) in columns.iter_mut().zip(row) {
@@ -47,6 +96,132 @@ pub(super) fn page(ui: &mut Ui, parts: &mut Parts) {
             parts.exit.write(AppExit::Success);
         }
     });
+}
+
+/// Adds the box and a button that pastes into it. Returns whether Enter was pressed in it.
+fn the_box(ui: &mut Ui, parts: &mut Parts) -> bool {
+    let fields = &mut parts.menu.start;
+    ui.label(style::quiet("Code, address or link"));
+    ui.horizontal(|ui| {
+        let width = ui.available_width() - PASTE - style::GRID;
+        let response = widgets::text(ui, &mut fields.place, "KM7-4QX, 192.168.1.20 or http://…", width);
+        if std::mem::take(&mut fields.wanted) {
+            response.request_focus();
+        }
+        let entered = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
+        let paste = RichText::new("Paste").font(style::words(style::SMALL));
+        if ui.add_sized(vec2(PASTE, response.rect.height()), egui::Button::new(paste)).clicked()
+            && let Some(text) = clipboard::text(&mut parts.clipboard)
+        {
+            fields.place = text.trim().chars().take(widgets::MAX_CHARS).collect();
+            response.request_focus();
+        }
+        entered
+    })
+    .inner
+}
+
+/// Returns what the box means, with what is known about that.
+fn understand(parts: &mut Parts) -> Place {
+    let text = parts.menu.start.place.trim().to_owned();
+    let server = parts.settings.server.clone();
+    let Parts { lookout, lobby, .. } = parts;
+    if text.is_empty() {
+        let (line, wrong) = tell_server(&server, &lookout.pulse(lobby, &server));
+        let line = if wrong { format!("{line} {WHAT_TO_DO}") } else { line };
+        return Place { line, wrong, action: Action::Quick, locked: false };
+    }
+    match Destination::parse(&text) {
+        Ok(Destination::Server(server)) => {
+            let (line, wrong) = tell_server(&server, &lookout.pulse(lobby, &server));
+            Place { line, wrong, action: Action::Play(server), locked: false }
+        }
+        Ok(Destination::Code(code)) => led(lookout, lobby, server, code.to_string()),
+        Ok(Destination::Invite { server, code }) => led(lookout, lobby, server, code.to_string()),
+        Err(why) => Place { line: why, wrong: false, action: Action::Nothing, locked: false },
+    }
+}
+
+fn led(lookout: &mut Lookout, lobby: &crate::lobby::Lobby, server: String, code: String) -> Place {
+    let (line, wrong, locked) = match lookout.lead(lobby, &server, &code) {
+        Lead::Asked => (format!("Code {code}: asking {} …", shown(&server)), false, false),
+        Lead::Room(room) => (tell_room(&room, &server), false, room.locked),
+        Lead::Nowhere(why) => (why, true, false),
+    };
+    Place { line, wrong, action: Action::Join { server, code }, locked }
+}
+
+/// Returns one line about a server, and whether it is of no use.
+fn tell_server(server: &str, pulse: &Pulse) -> (String, bool) {
+    let at = shown(server);
+    match pulse {
+        Pulse::Asked => (format!("Asking {at} …"), false),
+        Pulse::Here { round_trip, rooms, players } => {
+            let counted = |count: u32, thing: &str| format!("{count} {thing}{}", if count == 1 { "" } else { "s" });
+            let (rooms, players) = (counted(*rooms, "room"), counted(*players, "player"));
+            (format!("Server {at} · {} · {rooms} · {players}", milliseconds(*round_trip)), false)
+        }
+        Pulse::Other => (format!("The server at {at} is of another version. Both need the same."), true),
+        Pulse::Gone(why) => (why.clone(), true),
+    }
+}
+
+/// Returns one line about the room that a code leads to.
+fn tell_room(room: &RoomInfo, server: &str) -> String {
+    let lock = if room.locked { " · needs a password" } else { "" };
+    let RoomInfo { name, map, players, seats, .. } = room;
+    format!("Room “{name}” on {} · {map} · {players} of {seats} seats{lock}", shown(server))
+}
+
+/// Shows servers nearby while the one that is set does not answer. The first start on a network where somebody plays takes that one.
+fn offer_nearby(ui: &mut Ui, parts: &mut Parts) {
+    let server = parts.settings.server.clone();
+    let gone = matches!(parts.lookout.pulse(&parts.lobby, &server), Pulse::Gone(_));
+    // Listening begins early, so that the list is there when it is needed.
+    let nearby = parts.lookout.nearby();
+    if !gone {
+        return;
+    }
+    let never_chosen = server == settings::DEFAULT_SERVER && parts.args.server.is_none();
+    if let Some(first) = nearby.first().filter(|_| never_chosen) {
+        parts.settings.server = first.addr.to_string();
+    }
+    for near in nearby.iter().take(MOST_OFFERS) {
+        if widgets::server_row(ui, near).clicked() {
+            parts.settings.server = near.addr.to_string();
+        }
+    }
+}
+
+fn main_button(ui: &mut Ui, parts: &mut Parts, action: Action, entered: bool) {
+    let text = match &action {
+        Action::Quick | Action::Nothing => "Quick match".to_owned(),
+        Action::Play(server) => format!("Play on {}", shown(server)),
+        Action::Join { code, .. } => format!("Join {code}"),
+    };
+    let usable = !matches!(action, Action::Nothing);
+    let main = ui.add_enabled_ui(usable, |ui| style::main_button(ui, &text)).inner;
+    parts.menu.focus_first(&main);
+    parts.menu.focus_left(&main, Page::Queue);
+    // After a click nothing has the keyboard; Enter still means what most people want.
+    let idle = ui.memory(|memory| memory.focused().is_none()) && ui.input(|input| input.key_pressed(Key::Enter));
+    if !(main.clicked() || entered || idle) {
+        return;
+    }
+    let password = std::mem::take(&mut parts.menu.start.password);
+    let wish = SeatWish { password: Some(password).filter(|password| !password.is_empty()), spectate: false };
+    match action {
+        Action::Quick => parts.menu.turn_to(Page::Queue),
+        Action::Play(server) => {
+            parts.settings.server = server;
+            parts.go(Goal::Quick);
+        }
+        Action::Join { server, code } => {
+            parts.settings.server = server;
+            parts.go(Goal::Code(code, wish));
+        }
+        Action::Nothing => {}
+    }
 }
 
 fn title(ui: &mut Ui) {
@@ -76,5 +251,11 @@ const LINKS: [[(Page, &str); 2]; 2] = [
     [(Page::Rooms, "Rooms"), (Page::Friends, "Play with friends")],
     [(Page::Leaderboard, "Leaderboard"), (Page::Profile, "Profile")],
 ];
-/// Longer than any host name that people type.
-const MAX_ADDRESS_CHARS: usize = 120;
+/// What whoever has no server can do.
+const WHAT_TO_DO: &str = "`make server` starts one here, or enter a friend's address above.";
+/// See [`protocol::lobby::NewRoom::password`].
+pub(super) const MAX_PASSWORD_CHARS: usize = 64;
+/// Width of the button that pastes.
+const PASTE: f32 = 72.0;
+/// More servers nearby are on their own page.
+const MOST_OFFERS: usize = 2;

@@ -30,6 +30,11 @@ impl Tunnel {
     }
 
     /// Cannot be called.
+    pub fn block_udp(&self) {
+        match *self {}
+    }
+
+    /// Cannot be called.
     ///
     /// # Errors
     /// None.

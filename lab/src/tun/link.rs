@@ -78,6 +78,11 @@ impl Tunnel {
         }
     }
 
+    /// Lets no UDP through any more, in either direction, as some firewalls do: nothing comes back, not even a refusal.
+    pub fn block_udp(&self) {
+        router::at(&self.desk).udp_blocked = true;
+    }
+
     /// Moves the current thread into a namespace until what is returned is dropped. Sockets belong to the namespace in which they
     /// were made, wherever they are used; threads and programs begin in the namespace of the thread that starts them.
     ///

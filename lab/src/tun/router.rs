@@ -23,12 +23,17 @@ use transport::weather::{Direction, Sky, Weather};
 const READ_BUDGET: usize = 64;
 /// The first half byte of an IPv4 packet. Nothing else is carried: what namespaces say unasked in IPv6 would use up chance.
 const IPV4: u8 = 4;
+/// Where an IPv4 packet says what it carries, and what stands there for UDP.
+const CARRIES: usize = 9;
+const UDP: u8 = 17;
 
 /// What the router shares with the link.
 #[derive(Default)]
 pub(super) struct Desk {
     /// Weather that is to begin.
     pub(super) next: Option<Weather>,
+    /// Somebody on the way lets no UDP through.
+    pub(super) udp_blocked: bool,
     /// What has been carried.
     pub(super) traffic: [Traffic; 2],
     /// By how much packets were handed out later than they were due.
@@ -90,7 +95,7 @@ impl Router {
         while self.answer_bell() {
             let mut desk = at(&self.desk);
             let wake = self.lanes.iter_mut().filter_map(|lane| {
-                lane.take_in(&mut packet);
+                lane.take_in(&mut packet, desk.udp_blocked);
                 lane.hand_out(&mut desk);
                 lane.next_due()
             });
@@ -124,10 +129,11 @@ impl Router {
 
 impl Lane {
     /// Takes what has come in. Whatever enters before the first weather is lost, as on a cable that is not yet in.
-    fn take_in(&mut self, packet: &mut [u8]) {
+    fn take_in(&mut self, packet: &mut [u8], udp_blocked: bool) {
         for _ in 0..READ_BUDGET {
             let Ok(length) = self.from.read(packet) else { return };
             let carried = packet.get(..length).filter(|p| p.first().is_some_and(|first| first >> 4 == IPV4));
+            let carried = carried.filter(|p| !(udp_blocked && p.get(CARRIES) == Some(&UDP)));
             if let (Some(packet), Some(weather)) = (carried, self.weather.front_mut()) {
                 weather.send_packet(Instant::now(), Bytes::copy_from_slice(packet));
             }
