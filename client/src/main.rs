@@ -66,6 +66,8 @@ fn main() -> ExitCode {
         matching::MatchingPlugin,
         doctor::DoctorPlugin,
         links::LinksPlugin,
+    ));
+    app.add_plugins((
         weather::WeatherPlugin,
         input::InputPlugin,
         backdrop::BackdropPlugin,

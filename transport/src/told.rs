@@ -94,7 +94,7 @@ pub struct Watch {
 
 impl Watch {
     /// Returns the next thing that one of the ways has said, if there is one.
-    pub fn report(&mut self) -> Option<Report> {
+    pub fn heard(&mut self) -> Option<Report> {
         self.reports.try_recv().ok()
     }
 }

@@ -118,7 +118,7 @@ async fn until(watch: &mut Watch, mut done: impl FnMut(&[Report]) -> bool) -> Ve
     let (start, mut reports) = (Instant::now(), Vec::new());
     while !done(&reports) {
         assert!(start.elapsed() < Duration::from_secs(5), "{reports:#?}");
-        match watch.report() {
+        match watch.heard() {
             Some(report) => reports.push(report),
             None => tokio::time::sleep(Duration::from_millis(5)).await,
         }

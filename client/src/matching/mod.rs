@@ -208,7 +208,7 @@ impl Search {
     fn hear(&mut self, now: Instant) -> Option<Notice> {
         let Stage::Open { board, watch } = &mut self.stage else { return None };
         let mut notice = None;
-        while let Some(report) = watch.report() {
+        while let Some(report) = watch.heard() {
             let waited = matches!(board.face(now), Face::Waiting);
             if !board.hear(report) {
                 continue;

@@ -162,7 +162,7 @@ fn join(
     seats
         .iter_mut()
         .filter(|(_, seat, of)| mine(seat, of) && !kept(seat))
-        .for_each(|(_, mut seat, _)| drop(seat.given_up.get_or_insert(CloseReason::Replaced)));
+        .for_each(|(_, mut seat, _)| seat.given_up = seat.given_up.or(Some(CloseReason::Replaced)));
     let held = seats.iter_mut().find(|(_, seat, of)| mine(seat, of) && kept(seat));
     let begin = |seat, room: &Room| {
         let key = proof.resume_key.clone();
