@@ -188,11 +188,7 @@ async fn hear_all(seen: &Mutex<Seen>, events: Receiver<ServiceEvent>) {
         }
     }
     // The daemon is gone. What was found can still be asked.
-<<<<<<< HEAD
-    std::future::pending().await;
-=======
     std::future::pending::<()>().await;
->>>>>>> client-a
 }
 
 async fn ask_all(seen: &Arc<Mutex<Seen>>) {
