@@ -14,7 +14,9 @@ use protocol::lobby::{EventKind, Grant, Guest, Invite, LobbyEvent, Member, Opene
 use server::directory::{Directory, OpenRoom, Order, OrderError, RoomNews, directory};
 use server::events::Events;
 use server::lobby::{Keys, Limits, Lobby, Rate, Setup, Wires};
+use server::matchmaker::Rules;
 use server::rooms::{Defaults, RoomsPlugin, board, runner};
+use server::store::Store;
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
@@ -80,7 +82,16 @@ impl House {
         });
         waiting.recv().unwrap();
         let (stop_lobby, stopped) = watch::channel(false);
-        let setup = Setup { directory: directory.clone(), keys, links, wires, events: Events::default(), limits };
+        let setup = Setup {
+            directory: directory.clone(),
+            keys,
+            links,
+            wires,
+            store: Store::open(None).unwrap(),
+            events: Events::default(),
+            limits,
+            matchmaking: Rules::default(),
+        };
         runtime.spawn(lobby.serve(setup, stopped));
         Self { addr, directory, news, stop, rooms: Some(rooms), runtime, _stop_lobby: stop_lobby }
     }
