@@ -2,7 +2,7 @@
 //! that breaks does not stop the others.
 
 use protocol::ids::{PlayerId, RoomId, TicketId};
-use protocol::lobby::{Guest, Mode, Ticket, TicketState};
+use protocol::lobby::{Guest, Health, Mode, Ticket, TicketState};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -105,6 +105,8 @@ async fn serve(
             ("503 Service Unavailable", body.to_owned())
         } else if seen == Some(now.version) {
             ("304 Not Modified", String::new())
+        } else if target == "/healthz" {
+            ("200 OK", serde_json::to_string(&Health::default()).expect("JSON"))
         } else {
             ("200 OK", serde_json::to_string(&now).expect("JSON"))
         };
@@ -144,7 +146,7 @@ async fn every_way_tells_of_the_match_and_counts_what_it_took() {
         let cost = told(&reports, way, 2).expect("it told").cost;
         let calls = if way == Way::Stream { 1 } else { 2 };
         assert_eq!((cost.calls, cost.connections), (calls, 1), "{way:?} keeps its connection");
-        assert!(cost.received > 600 && cost.sent > 100, "{way:?}: {cost:?}");
+        assert!(cost.received > 400 && cost.sent > 100, "{way:?}: {cost:?}");
     }
     assert_eq!(lobby.asked("/v1/tickets/7?wait=25"), 2, "nobody asks about a ticket that is over");
     assert_eq!(lobby.asked("/v1/tickets/7/events"), 1);
