@@ -9,7 +9,7 @@ use crate::{
     },
     palette, style,
 };
-use bevy_egui::egui::{Align2, Painter, Pos2, Response, RichText, Sense, Stroke, Ui, Vec2, pos2, vec2};
+use bevy_egui::egui::{Align2, Key, Painter, Pos2, Response, RichText, Sense, Stroke, Ui, Vec2, pos2, vec2};
 use std::f32::consts::{FRAC_PI_2, TAU};
 
 /// Shows the proposal. Returns the answer once one is given. `first` is told the target that the keyboard belongs to.
@@ -42,7 +42,9 @@ pub(super) fn show(
     } else {
         let accept = style::main_button(ui, "Accept");
         first(&accept);
-        if accept.clicked() {
+        // After a click elsewhere nothing has the keyboard; Enter still means what most people want.
+        let enter = ui.memory(|memory| memory.focused().is_none()) && ui.input(|input| input.key_pressed(Key::Enter));
+        if accept.clicked() || enter {
             answer = Some(true);
         }
         if style::button(ui, "Decline and leave the queue").clicked() {
