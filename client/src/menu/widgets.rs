@@ -44,13 +44,11 @@ pub(super) fn text(ui: &mut Ui, text: &mut String, hint: &str, width: f32) -> Re
     )
 }
 
-/// Adds a switch: pressed in while `on`. Returns whether it was pressed.
-pub(super) fn switch(ui: &mut Ui, text: &str, on: &mut bool) -> bool {
-    let response = choice(ui, text, *on);
-    if response.clicked() {
+/// Adds a switch; it has a line below while it is on.
+pub(super) fn switch(ui: &mut Ui, text: &str, on: &mut bool) {
+    if choice(ui, text, *on).clicked() {
         *on = !*on;
     }
-    response.clicked()
 }
 
 /// Adds one of several things to choose from, as wide as there is room; the chosen one has a line below.
