@@ -17,7 +17,7 @@ pub(super) fn alarm(ui: &mut Ui, text: &str) {
 /// Adds what was found out, with a mark that tells good from bad by shape too.
 pub(super) fn told(ui: &mut Ui, text: &str, wrong: bool) {
     let rgb = if wrong { palette::ALARM } else { palette::QUIET };
-    ui.horizontal_wrapped(|ui| {
+    ui.horizontal_top(|ui| {
         let (rect, _) = ui.allocate_exact_size(vec2(10.0, 18.0), Sense::hover());
         let (center, color) = (rect.center(), palette::ink(rgb));
         if wrong {
@@ -25,7 +25,7 @@ pub(super) fn told(ui: &mut Ui, text: &str, wrong: bool) {
         } else {
             ui.painter().circle_filled(center, 3.5, palette::ink(palette::ACCENT));
         }
-        ui.label(RichText::new(text).font(style::words(style::SMALL)).color(color));
+        ui.add(egui::Label::new(RichText::new(text).font(style::words(style::SMALL)).color(color)).wrap());
     });
 }
 
