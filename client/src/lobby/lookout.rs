@@ -188,7 +188,7 @@ pub(crate) fn shown(server: &str) -> &str {
 
 /// Returns a time as players read it.
 pub(crate) fn milliseconds(time: Duration) -> String {
-    if time < Duration::from_millis(1) { "under 1 ms".to_owned() } else { format!("{} ms", time.as_millis()) }
+    if time < Duration::from_millis(1) { "<1 ms".to_owned() } else { format!("{} ms", time.as_millis()) }
 }
 
 /// How long a pulse is good for.

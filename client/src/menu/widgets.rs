@@ -95,7 +95,7 @@ pub(super) fn place_row(ui: &mut Ui, name: &str, address: &str, people: &str, ti
     let numbers = style::numbers(style::SMALL);
     let painter = ui.painter();
     painter.text(at(inside.right()), Align2::RIGHT_CENTER, time, numbers.clone(), quiet);
-    let facts = inside.right() - 84.0;
+    let facts = inside.right() - 76.0;
     painter.text(at(facts), Align2::RIGHT_CENTER, people, numbers.clone(), text);
     let clipped = painter.with_clip_rect(Rect::from_x_y_ranges(inside.left()..=facts - 64.0, inside.y_range()));
     let name = clipped.text(at(inside.left()), Align2::LEFT_CENTER, name, style::strong(style::SMALL), text);
