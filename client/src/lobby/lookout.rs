@@ -9,9 +9,11 @@ use super::Lobby;
 use bevy::prelude::Resource;
 use protocol::{limits::PROTOCOL_VERSION, lobby::RoomInfo};
 use std::{
-    collections::BTreeMap,
-    sync::Mutex,
-    sync::mpsc::{Receiver, Sender, channel},
+    collections::{BTreeMap, btree_map::Entry},
+    sync::{
+        Mutex, PoisonError,
+        mpsc::{Receiver, Sender, channel},
+    },
     time::{Duration, Instant},
 };
 use transport::{
@@ -92,16 +94,15 @@ impl Lookout {
     /// Returns how a server is, and asks it from time to time.
     pub(crate) fn pulse(&mut self, lobby: &Lobby, server: &str) -> Pulse {
         self.take_news();
-        if !self.servers.contains_key(server) {
-            match LobbyClient::new(server) {
+        let known = match self.servers.entry(server.to_owned()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => match LobbyClient::new(server) {
                 Ok(client) => {
-                    let known = Server { client, asked: Instant::now(), waiting: false, pulse: Pulse::Asked };
-                    self.servers.insert(server.to_owned(), known);
+                    place.insert(Server { client, asked: Instant::now(), waiting: false, pulse: Pulse::Asked })
                 }
                 Err(why) => return Pulse::Gone(why),
-            }
-        }
-        let Some(known) = self.servers.get_mut(server) else { return Pulse::Asked };
+            },
+        };
         let due = known.pulse == Pulse::Asked || known.asked.elapsed() > AGAIN;
         if due && !known.waiting {
             (known.asked, known.waiting) = (Instant::now(), true);
@@ -142,7 +143,7 @@ impl Lookout {
     }
 
     fn take_news(&mut self) {
-        let news = self.news.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let news = self.news.get_mut().unwrap_or_else(PoisonError::into_inner);
         while let Ok(news) = news.try_recv() {
             match news {
                 News::Pulse(server, pulse) => {
@@ -187,7 +188,7 @@ pub(crate) fn shown(server: &str) -> &str {
 
 /// Returns a time as players read it.
 pub(crate) fn milliseconds(time: Duration) -> String {
-    if time < Duration::from_millis(1) { "under 1 ms".to_owned() } else { format!("{} ms", time.as_millis()) }
+    if time < Duration::from_millis(1) { "<1 ms".to_owned() } else { format!("{} ms", time.as_millis()) }
 }
 
 /// How long a pulse is good for.

@@ -39,10 +39,11 @@ impl Default for Draft {
 }
 
 impl Draft {
-    fn room(&self) -> NewRoom {
+    /// Returns the room to open; without a name of its own it has that of whoever opens it.
+    fn room(&self, owner: &str) -> NewRoom {
         let filled = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
         NewRoom {
-            name: filled(&self.name),
+            name: filled(&self.name).or_else(|| Some(format!("{owner}'s room"))),
             mode: self.mode,
             map: Some(self.map.clone()),
             seats: Some(self.seats),
@@ -60,7 +61,7 @@ pub(super) fn page(ui: &mut Ui, parts: &mut Parts) {
     let create = style::main_button(ui, "Create and play");
     parts.menu.focus_first(&create);
     if create.clicked() {
-        let room = parts.menu.create.room();
+        let room = parts.menu.create.room(parts.settings.name.trim());
         parts.go(Goal::Open(room));
     }
     ui.label(style::quiet("Or change first what shall be different:"));
@@ -158,9 +159,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_left_empty_is_left_to_the_server() {
-        let room = Draft { name: "  ".to_owned(), ..Draft::default() }.room();
-        assert_eq!((room.name, room.password, room.match_seconds), (None, None, Some(300)));
+    fn what_is_left_empty_is_filled_in() {
+        let room = Draft { name: "  ".to_owned(), ..Draft::default() }.room("Ripley");
+        assert_eq!((room.name.as_deref(), room.password, room.match_seconds), (Some("Ripley's room"), None, Some(300)));
         assert!(room.private, "who creates a room waits for friends");
     }
 }

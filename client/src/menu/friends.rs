@@ -8,7 +8,7 @@ use bevy_egui::egui::Ui;
 
 /// Shows the page.
 pub(super) fn page(ui: &mut Ui, parts: &mut Parts) {
-    ui.label(style::quiet("You open a room. Its code, link and QR code lead friends in, also into a private one."));
+    ui.label(style::quiet("You open a room, and send its code, link or QR code."));
     let create = style::main_button(ui, "Create a room");
     parts.menu.focus_first(&create);
     parts.menu.focus_left(&create, Page::Create);
@@ -16,16 +16,16 @@ pub(super) fn page(ui: &mut Ui, parts: &mut Parts) {
         parts.menu.turn_to(Page::Create);
     }
     ui.add_space(style::GRID);
-    ui.label(style::quiet("A friend has sent a code or a link. It goes into the box of the start page."));
+    ui.label(style::quiet("A friend has sent you a code or a link."));
     if style::button(ui, "Enter a code").clicked() {
         parts.menu.back();
         parts.menu.left = None;
         parts.menu.start.want_box();
     }
     ui.add_space(style::GRID);
-    ui.label(style::quiet("You are in the same house. Servers on this network are found by themselves."));
+    ui.label(style::quiet("You are in the same network: servers are found by themselves."));
     parts.menu.link(ui, Page::Servers, "Servers nearby");
     ui.add_space(style::GRID);
-    ui.label(style::quiet("You want others to play against. As a party you are matched together."));
+    ui.label(style::quiet("You want to be matched together, as a party."));
     parts.menu.link(ui, Page::Queue, "Quick match with a party");
 }

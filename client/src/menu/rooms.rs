@@ -114,7 +114,7 @@ fn show(ui: &mut Ui, parts: &mut Parts, list: &[RoomInfo]) {
     }
     for room in shown {
         let asked = ui.horizontal(|ui| {
-            let width = ui.available_width() - WATCH - 2.0 * style::GRID;
+            let width = ui.available_width() - WATCH - style::GRID;
             let join = row(ui, room, width);
             parts.menu.focus_first_once(&join);
             let text = RichText::new("Watch").font(style::words(style::SMALL));
@@ -138,7 +138,7 @@ fn door(ui: &mut Ui, parts: &mut Parts, room: RoomId) {
     let Some(locked) = parts.menu.choice.locked.as_mut().filter(|locked| locked.room == room) else { return };
     let mut open = false;
     ui.horizontal(|ui| {
-        let width = ui.available_width() - WATCH - 2.0 * style::GRID;
+        let width = ui.available_width() - WATCH - style::GRID;
         let field = widgets::text(ui, &mut locked.password, "Password", width);
         if std::mem::take(&mut locked.fresh) {
             field.request_focus();

@@ -76,12 +76,15 @@ pub(super) fn page(ui: &mut Ui, parts: &mut Parts) {
     let entered = the_box(ui, parts);
     let place = understand(parts);
     widgets::told(ui, &place.line, place.wrong);
-    if place.locked {
-        style::field(ui, "Password of the room", &mut parts.menu.start.password, MAX_PASSWORD_CHARS);
-    }
-    if matches!(place.action, Action::Quick) {
-        offer_nearby(ui, parts);
-    }
+    // In a place of their own: what comes and goes here must not take the keyboard from what stands below.
+    ui.vertical(|ui| {
+        if place.locked {
+            style::field(ui, "Password of the room", &mut parts.menu.start.password, MAX_PASSWORD_CHARS);
+        }
+        if matches!(place.action, Action::Quick) {
+            offer_nearby(ui, parts);
+        }
+    });
     main_button(ui, parts, place.action, entered);
     for row in LINKS {
         ui.columns(2, |columns| {

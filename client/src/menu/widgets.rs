@@ -17,7 +17,7 @@ pub(super) fn alarm(ui: &mut Ui, text: &str) {
 /// Adds what was found out, with a mark that tells good from bad by shape too.
 pub(super) fn told(ui: &mut Ui, text: &str, wrong: bool) {
     let rgb = if wrong { palette::ALARM } else { palette::QUIET };
-    ui.horizontal_wrapped(|ui| {
+    ui.horizontal_top(|ui| {
         let (rect, _) = ui.allocate_exact_size(vec2(10.0, 18.0), Sense::hover());
         let (center, color) = (rect.center(), palette::ink(rgb));
         if wrong {
@@ -25,7 +25,7 @@ pub(super) fn told(ui: &mut Ui, text: &str, wrong: bool) {
         } else {
             ui.painter().circle_filled(center, 3.5, palette::ink(palette::ACCENT));
         }
-        ui.label(RichText::new(text).font(style::words(style::SMALL)).color(color));
+        ui.add(egui::Label::new(RichText::new(text).font(style::words(style::SMALL)).color(color)).wrap());
     });
 }
 
@@ -44,13 +44,11 @@ pub(super) fn text(ui: &mut Ui, text: &mut String, hint: &str, width: f32) -> Re
     )
 }
 
-/// Adds a switch: pressed in while `on`. Returns whether it was pressed.
-pub(super) fn switch(ui: &mut Ui, text: &str, on: &mut bool) -> bool {
-    let response = choice(ui, text, *on);
-    if response.clicked() {
+/// Adds a switch; it has a line below while it is on.
+pub(super) fn switch(ui: &mut Ui, text: &str, on: &mut bool) {
+    if choice(ui, text, *on).clicked() {
         *on = !*on;
     }
-    response.clicked()
 }
 
 /// Adds one of several things to choose from, as wide as there is room; the chosen one has a line below.
@@ -97,7 +95,7 @@ pub(super) fn place_row(ui: &mut Ui, name: &str, address: &str, people: &str, ti
     let numbers = style::numbers(style::SMALL);
     let painter = ui.painter();
     painter.text(at(inside.right()), Align2::RIGHT_CENTER, time, numbers.clone(), quiet);
-    let facts = inside.right() - 84.0;
+    let facts = inside.right() - 76.0;
     painter.text(at(facts), Align2::RIGHT_CENTER, people, numbers.clone(), text);
     let clipped = painter.with_clip_rect(Rect::from_x_y_ranges(inside.left()..=facts - 64.0, inside.y_range()));
     let name = clipped.text(at(inside.left()), Align2::LEFT_CENTER, name, style::strong(style::SMALL), text);

@@ -146,7 +146,7 @@ async fn ask(client: &LobbyClient, lobby: SocketAddr) -> Result<(Said, Option<Sy
         let advice = "Correct the port: the lobby's is 8080 unless the host chose another.";
         Box::new(Finding::bad("lobby", sentence, advice))
     };
-    let (date, said) = client.health_as_told().await.ok_or_else(|| strange("another program"))?;
+    let (said, date) = client.greet().await.map_err(|_| strange("another program"))?;
     let date = date.as_deref().and_then(http_date);
     let said = serde_json::from_slice(&said).map_err(|_| strange("another web server"))?;
     Ok((said, date))

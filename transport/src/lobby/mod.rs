@@ -144,13 +144,16 @@ impl LobbyClient {
         self.get("/healthz", None).await
     }
 
-    /// Asks whatever listens there how it is. Returns the time of day that it tells and what it says, if it speaks HTTP at all.
-    pub(crate) async fn health_as_told(&self) -> Option<(Option<String>, Vec<u8>)> {
-        let request = self.request(Call::to(Method::GET, "/healthz")).ok()?;
-        let answer = self.wire.fetch(request, CALL_DEADLINE).await.ok()?;
+    /// Asks how whatever listens there is: a server of another version, or none of ours. Returns what it says, and its `Date`.
+    ///
+    /// # Errors
+    /// Only if nobody answers in HTTP.
+    pub(crate) async fn greet(&self) -> Result<(Vec<u8>, Option<String>), LobbyError> {
+        let request = self.request(Call::to(Method::GET, "/healthz"))?;
+        let answer = self.wire.fetch(request, CALL_DEADLINE).await.map_err(|broken| self.broken(broken))?;
         let date = answer.header("date").map(str::to_owned);
-        let body = answer.whole(MAX_ANSWER_BYTES, CALL_DEADLINE).await.ok()?;
-        Some((date, body))
+        let said = answer.whole(MAX_ANSWER_BYTES, CALL_DEADLINE).await.map_err(|broken| self.broken(broken))?;
+        Ok((said, date))
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str, guest: Option<&Guest>) -> Result<T, LobbyError> {
