@@ -1,10 +1,14 @@
 //! The host: everything of the server but its `main`, so that tests and the bench can start one in their own process.
 
+pub mod clerk;
 pub mod config;
 pub mod directory;
 pub mod events;
 pub mod lan;
 pub mod lobby;
 pub mod ops;
+pub mod password;
+pub mod rating;
 pub mod rooms;
+pub mod store;
 pub mod upnp;

@@ -7,7 +7,8 @@
 use bevy::app::App;
 use clap::Parser;
 use server::config::{Config, PublicHost};
-use server::directory::directory;
+use server::directory::{RoomNews, directory};
+use server::events::Events;
 use server::lan;
 use server::lobby::{Keys, Limits, Lobby, Setup, Wires};
 use server::ops::start_log;
@@ -55,7 +56,7 @@ fn serve(config: &Config) -> Result<(), String> {
         "tcp": wires.tcp.to_string(),
     });
 
-    let (directory, host) = directory();
+    let (directory, host, mut news) = directory();
     let defaults = Defaults {
         map: config.map.clone(),
         seats: config.seats,
@@ -73,10 +74,19 @@ fn serve(config: &Config) -> Result<(), String> {
 
     let announced = lan::announce(config, lobby.local_addr(), directory.clone(), runtime.handle());
     let (stop_lobby, stopped) = watch::channel(false);
-    let setup = Setup { directory, keys, links: listeners.links, wires, limits: Limits::default() };
+    let events = Events::default();
+    let told = events.clone();
+    let setup = Setup { directory, keys, links: listeners.links, wires, events, limits: Limits::default() };
     let serving = runtime.spawn(async move {
         if let Err(error) = lobby.serve(setup, stopped).await {
             error!("the lobby ended: {error}");
+        }
+    });
+    runtime.spawn(async move {
+        while let Some(news) = news.recv().await {
+            if let RoomNews::Event(event) = news {
+                told.tell(event);
+            }
         }
     });
     let stop = Arc::new(AtomicBool::new(false));

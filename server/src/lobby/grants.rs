@@ -13,8 +13,11 @@ use super::problem::Refusal;
 use crate::config::PublicHost;
 use protocol::grant::{LinkIdentity, Proof, ResumeKey, Sealer, UnixMillis};
 use protocol::ids::{RoomId, SessionId};
+use protocol::invite::InviteCode;
 use protocol::limits::GRANT_LIFETIME;
-use protocol::lobby::{Endpoints, Grant, HttpEndpoint, QuicEndpoint, TcpEndpoint, UdpEndpoint, WebsocketEndpoint};
+use protocol::lobby::{
+    Endpoints, Grant, HttpEndpoint, Invite, QuicEndpoint, TcpEndpoint, UdpEndpoint, WebsocketEndpoint,
+};
 use std::net::{IpAddr, SocketAddr};
 use std::time::SystemTime;
 use tokio::sync::watch;
@@ -60,8 +63,8 @@ impl Granter {
         Self { sealer: keys.sealer(), netcode_key: keys.netcode_key(), timing: Timing::default(), wires }
     }
 
-    /// Returns what `caller`, whose connection came in on `local`, needs to take a seat in `room`.
-    pub(super) fn grant(&self, caller: &Caller, room: RoomId, local: IpAddr) -> Result<Grant, Refusal> {
+    /// Returns what `caller`, whose connection came in on `local`, needs to take a seat in `room`, or to watch it.
+    pub(super) fn grant(&self, caller: &Caller, room: RoomId, spectate: bool, local: IpAddr) -> Result<Grant, Refusal> {
         let session = SessionId::from_random(rand::random());
         let resume_key = ResumeKey(rand::random());
         let proof = Proof {
@@ -69,6 +72,7 @@ impl Granter {
             player: caller.player,
             name: caller.name.clone(),
             room,
+            spectate,
             session,
             resume_key: resume_key.clone(),
             issued: now(),
@@ -93,10 +97,7 @@ impl Granter {
             tracing::error!("{error}");
             Refusal::Internal
         })?;
-        let name = match &self.wires.public_host {
-            Some(public) if public.name.parse::<IpAddr>().is_err() => public.name.clone(),
-            _ => in_url(self.reachable(http.ip(), local)),
-        };
+        let name = self.name_for(local);
         Ok(Endpoints {
             udp: UdpEndpoint { addr: (self.reachable(udp.ip(), local), udp.port()).into(), token },
             quic: QuicEndpoint { addr: (self.reachable(quic.ip(), local), quic.port()).into(), certificate_sha256 },
@@ -104,6 +105,20 @@ impl Granter {
             http: HttpEndpoint { url: format!("http://{name}:{}{}", http.port(), transport::http::PATH) },
             tcp: TcpEndpoint { addr: (self.reachable(tcp.ip(), local), tcp.port()).into() },
         })
+    }
+
+    /// Returns how friends get into the room of `code`, by the name or address that an asker on `local` knows us by.
+    pub(super) fn invite(&self, code: InviteCode, local: IpAddr) -> Invite {
+        let link = format!("http://{}:{}/join/{code}", self.name_for(local), self.wires.http.port());
+        Invite { code: code.to_string(), link }
+    }
+
+    /// Returns what stands for this machine in a URL.
+    fn name_for(&self, local: IpAddr) -> String {
+        match &self.wires.public_host {
+            Some(public) if public.name.parse::<IpAddr>().is_err() => public.name.clone(),
+            _ => in_url(self.reachable(self.wires.http.ip(), local)),
+        }
     }
 
     /// Returns the address at which a socket bound to `bound` is reached by somebody who has reached `local`.
@@ -182,7 +197,7 @@ mod tests {
         let keys = Keys::temporary();
         let caller = Caller { player: PlayerId(5), name: "Ripley".into() };
         let local = "127.0.0.1".parse().expect("an address");
-        let grant = Granter::new(&keys, wires()).grant(&caller, RoomId(3), local).expect("nothing to go wrong");
+        let grant = Granter::new(&keys, wires()).grant(&caller, RoomId(3), false, local).expect("nothing to go wrong");
         let proof = keys.sealer().open(&grant.proof, now()).expect("sealed just now");
         assert_eq!((proof.player, proof.name.as_str(), proof.room), (PlayerId(5), "Ripley", RoomId(3)));
         assert_eq!((proof.session, proof.resume_key.0), (grant.session, grant.resume_key));

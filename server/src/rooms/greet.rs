@@ -9,10 +9,12 @@ use super::receive::{AttachedTo, Conduct, Faults, LinkIndex};
 use super::room::Room;
 use super::runner::Stopping;
 use super::seats::{Seat, SeatOf};
+use crate::directory::RoomNews;
 use bevy::ecs::prelude::*;
 use protocol::grant::{LinkIdentity, Proof, ProofError, Sealer, UnixMillis, UsedProofs};
 use protocol::ids::PlayerId;
 use protocol::limits::HANDSHAKE_DEADLINE;
+use protocol::lobby::LobbyEvent;
 use protocol::session::server::{RoomFacts, ServerSession};
 use protocol::wire::Kind;
 use protocol::wire::hello::{Hello, Refusal, decode_hello, encode_refusal};
@@ -152,10 +154,16 @@ fn join(
         return Err(Refusal::TooManyLinks);
     }
     let (room_entity, mut room) =
-        rooms.iter_mut().find(|(_, room)| room.plan.id == proof.room).ok_or(Refusal::NoRoom)?;
-    let held = seats
+        rooms.iter_mut().find(|(_, room)| room.plan.id == proof.room && !room.closing).ok_or(Refusal::NoRoom)?;
+    room.door.check(proof.player)?;
+    let mine = |seat: &Seat, of: &SeatOf| of.0 == room_entity && seat.session.player() == proof.player;
+    let kept = |seat: &Seat| seat.given_up.is_none() && seat.session.seat().watches() == proof.spectate;
+    // Whoever flies and wants to watch, or the other way round, gives one place up for the other.
+    seats
         .iter_mut()
-        .find(|(_, seat, of)| of.0 == room_entity && seat.session.player() == proof.player && seat.given_up.is_none());
+        .filter(|(_, seat, of)| mine(seat, of) && !kept(seat))
+        .for_each(|(_, mut seat, _)| drop(seat.given_up.get_or_insert(CloseReason::Replaced)));
+    let held = seats.iter_mut().find(|(_, seat, of)| mine(seat, of) && kept(seat));
     let begin = |seat, room: &Room| {
         let key = proof.resume_key.clone();
         let mut session = ServerSession::new(proof.session, proof.player, proof.name.clone(), seat, key, now);
@@ -174,8 +182,14 @@ fn join(
         info!("{} is back in room {} over {}", proof.name, room.plan.id.0, link.transport());
         return Ok(entity);
     }
-    let free = room.free_seat().ok_or(Refusal::RoomFull)?;
-    room.join(free, &proof.name);
+    let free = if proof.spectate { room.free_place() } else { room.free_seat() }.ok_or(Refusal::RoomFull)?;
+    match proof.spectate {
+        true => room.watch(free, &proof.name),
+        false => room.join(free, proof.player, &proof.name),
+    }
+    let (player, name, wire) = (proof.player, proof.name.clone(), link.transport());
+    let joined = LobbyEvent::PlayerJoined { room: room.plan.id, player, name, wire };
+    room.news_for_lobby.push(RoomNews::Event(joined));
     let session = begin(free, &room);
     info!("{} joined room {} over {}", proof.name, room.plan.id.0, link.transport());
     let entity = commands.spawn((Seat::new(session, now), SeatOf(room_entity))).id();

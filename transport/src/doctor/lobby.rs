@@ -7,21 +7,28 @@ use super::{Finding, Report};
 use crate::dial::rough;
 use crate::lobby::LobbyClient;
 use crate::quic::seconds_since_1970;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::Request;
+use hyper::client::conn::http1::handshake;
+use hyper::header::{DATE, HOST};
+use hyper_util::rt::TokioIo;
 use protocol::SessionId;
 use protocol::limits::PROTOCOL_VERSION;
-use protocol::lobby::{Endpoints, Guest};
+use protocol::lobby::{Endpoints, Guest, Problem};
 use serde::Deserialize;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::net::TcpStream;
-use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 /// How long a connection, and then an answer, may take.
 const PATIENCE: Duration = Duration::from_secs(4);
 /// Difference between clocks that nobody notices.
 const MOST_SKEW: Duration = Duration::from_secs(30);
+/// Longest that a server says about itself, bytes.
+const MOST_HEALTH: usize = 64 * 1024;
 /// What the doctor calls itself where it has to have a name.
 const NAME: &str = "Doctor";
 
@@ -51,10 +58,10 @@ pub(super) async fn reach(server: &str, guest: Option<Guest>, report: &Report) -
             return None;
         }
     };
-    let lobby = match find(&client).await {
-        Ok((lobby, finding)) => {
-            report.add(finding).await;
-            lobby
+    let (lobby, stream) = match find(&client).await {
+        Ok((lobby, stream)) => {
+            report.add(Finding::good("address", format!("The machine at {} can be reached.", lobby.ip()))).await;
+            (lobby, stream)
         }
         Err(finding) => {
             report.add(*finding).await;
@@ -62,7 +69,7 @@ pub(super) async fn reach(server: &str, guest: Option<Guest>, report: &Report) -
         }
     };
     let answered = SystemTime::now();
-    let (said, date) = match ask(&client, lobby).await {
+    let (said, date) = match ask(&client, stream).await {
         Ok(answer) => answer,
         Err(finding) => {
             report.add(*finding).await;
@@ -75,8 +82,8 @@ pub(super) async fn reach(server: &str, guest: Option<Guest>, report: &Report) -
     let version = versions(&said);
     let same = said.protocol == PROTOCOL_VERSION;
     report.add(version).await;
-    if let Some(finding) = date.and_then(|theirs| clocks(answered, theirs)) {
-        report.add(finding).await;
+    if let Some(theirs) = date {
+        report.add(clocks(answered, theirs)).await;
     }
     if !same {
         return None;
@@ -94,7 +101,7 @@ pub(super) async fn reach(server: &str, guest: Option<Guest>, report: &Report) -
 }
 
 /// Finds the machine, and out of its addresses the first one whose port can be reached.
-async fn find(client: &LobbyClient) -> Result<(SocketAddr, Finding), Box<Finding>> {
+async fn find(client: &LobbyClient) -> Result<(SocketAddr, TcpStream), Box<Finding>> {
     let authority = client.base().trim_start_matches("http://");
     let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
     let looked_up = tokio::net::lookup_host(authority).await.map(Iterator::collect::<Vec<_>>).unwrap_or_default();
@@ -106,9 +113,7 @@ async fn find(client: &LobbyClient) -> Result<(SocketAddr, Finding), Box<Finding
     for addr in &looked_up {
         let connected = timeout(PATIENCE, TcpStream::connect(addr)).await;
         match connected.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into())) {
-            Ok(_) => {
-                return Ok((*addr, Finding::good("address", format!("The machine at {} can be reached.", addr.ip()))));
-            }
+            Ok(stream) => return Ok((*addr, stream)),
             Err(error) => failure = failure.or(Some(unreachable(*addr, &error))),
         }
     }
@@ -137,26 +142,42 @@ fn unreachable(addr: SocketAddr, error: &io::Error) -> Finding {
 }
 
 /// Asks what answers there who it is. Also returns its time of day, if it tells.
-async fn ask(client: &LobbyClient, lobby: SocketAddr) -> Result<(Said, Option<SystemTime>), Box<Finding>> {
+async fn ask(client: &LobbyClient, stream: TcpStream) -> Result<(Said, Option<SystemTime>), Box<Finding>> {
+    let lobby = stream.peer_addr().ok();
     let strange = |who: &str| {
-        let sentence = format!(
-            "Port {} of {} is open, but {who} answers there, not a Crosswire server.",
-            lobby.port(),
-            lobby.ip()
-        );
+        let at = lobby.map_or_else(String::new, |lobby| format!("Port {} of {}", lobby.port(), lobby.ip()));
+        let sentence = format!("{at} is open, but {who} answers there, not a Crosswire server.");
         let advice = "Correct the port: the lobby's is 8080 unless the host chose another.";
         Box::new(Finding::bad("lobby", sentence, advice))
     };
-    let (answer, answered) = oneshot::channel();
-    let request = ehttp::Request::get(format!("{}/healthz", client.base())).with_timeout(Some(PATIENCE));
-    ehttp::fetch(request, move |result| {
-        // The examination may be over; then nobody wants to know.
-        let _ = answer.send(result);
-    });
-    let response = answered.await.ok().and_then(Result::ok).ok_or_else(|| strange("another program"))?;
-    let date = response.headers.get("date").and_then(http_date);
-    let said = serde_json::from_slice(&response.bytes).map_err(|_| strange("another web server"))?;
-    Ok((said, date))
+    let answer = timeout(PATIENCE, get_health(client, stream)).await.ok().flatten();
+    let (date, body) = answer.ok_or_else(|| strange("another program"))?;
+    if let Ok(said) = serde_json::from_slice(&body) {
+        return Ok((said, date.as_deref().and_then(http_date)));
+    }
+    Err(match serde_json::from_slice::<Problem>(&body) {
+        Ok(problem) => Finding::bad("lobby", problem.detail, "Try again in a moment.").into(),
+        Err(_) => strange("another web server"),
+    })
+}
+
+/// Returns the date and the body of what is answered; none if that is not HTTP.
+async fn get_health(client: &LobbyClient, stream: TcpStream) -> Option<(Option<String>, Bytes)> {
+    let (mut sender, driver) = handshake(TokioIo::new(stream)).await.ok()?;
+    let request = Request::get("/healthz").header(HOST, client.base().trim_start_matches("http://"));
+    let request = request.body(Empty::<Bytes>::new()).ok()?;
+    let asked = async move {
+        let response = sender.send_request(request).await.ok()?;
+        let date = response.headers().get(DATE).and_then(|date| date.to_str().ok()).map(str::to_owned);
+        let body = Limited::new(response.into_body(), MOST_HEALTH).collect().await.ok()?;
+        Some((date, body.to_bytes()))
+    };
+    tokio::pin!(asked, driver);
+    tokio::select! {
+        answer = &mut asked => answer,
+        // The connection has ended; the answer may be there all the same.
+        _ = &mut driver => asked.await,
+    }
 }
 
 fn versions(said: &Said) -> Finding {
@@ -173,17 +194,17 @@ fn versions(said: &Said) -> Finding {
 }
 
 /// Compares clocks. The server told `theirs` when ours said `ours`.
-fn clocks(ours: SystemTime, theirs: SystemTime) -> Option<Finding> {
+fn clocks(ours: SystemTime, theirs: SystemTime) -> Finding {
     let (skew, which) = match ours.duration_since(theirs) {
         Ok(ahead) => (ahead, "ahead of"),
         Err(behind) => (behind.duration(), "behind"),
     };
-    Some(if skew > MOST_SKEW {
+    if skew > MOST_SKEW {
         let sentence = format!("This machine's clock is {} {which} the server's.", rough(skew));
         Finding::warn("clock", sentence, "Let both machines set their clocks by themselves, from the internet.")
     } else {
         Finding::good("clock", format!("The clocks agree to within {} s.", MOST_SKEW.as_secs()))
-    })
+    }
 }
 
 /// Reads `Fri, 20 Nov 2026 16:22:21 GMT` (RFC 9110, section 5.6.7).
@@ -282,7 +303,7 @@ mod tests {
         for wrong in ["", "Fri, 20 Nov 2026 15:00:00", "Fri, 20 Nov 2026 15:00 GMT", "Fri, 20 XXX 2026 15:00:00 GMT"] {
             assert_eq!(http_date(wrong), None, "{wrong}");
         }
-        let skewed = |ours: SystemTime| clocks(ours, date).unwrap();
+        let skewed = |ours: SystemTime| clocks(ours, date);
         assert_eq!(skewed(date + Duration::from_secs(30)).verdict, Verdict::Good);
         let ahead = skewed(date + Duration::from_secs(7300));
         assert_eq!(ahead.sentence, "This machine's clock is 2 hours ahead of the server's.");
