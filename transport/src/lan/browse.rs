@@ -188,10 +188,10 @@ async fn hear_all(seen: &Mutex<Seen>, events: Receiver<ServiceEvent>) {
             }
             ServiceEvent::ServiceRemoved(_, label) => seen.forget(&label),
             _ => {}
-        }
+    std::future::pending::<()>().await;
     }
     // The daemon is gone. What was found can still be asked.
-    std::future::pending().await;
+    std::future::pending::<()>().await;
 }
 
 async fn ask_all(seen: &Arc<Mutex<Seen>>) {
