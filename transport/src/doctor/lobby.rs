@@ -7,12 +7,6 @@ use super::{Finding, Report};
 use crate::dial::rough;
 use crate::lobby::LobbyClient;
 use crate::quic::seconds_since_1970;
-use bytes::Bytes;
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::Request;
-use hyper::client::conn::http1::handshake;
-use hyper::header::{DATE, HOST};
-use hyper_util::rt::TokioIo;
 use protocol::SessionId;
 use protocol::limits::PROTOCOL_VERSION;
 use protocol::lobby::{Endpoints, Guest, Problem};
@@ -23,12 +17,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// How long a connection, and then an answer, may take.
+/// How long a connection may take.
 const PATIENCE: Duration = Duration::from_secs(4);
 /// Difference between clocks that nobody notices.
 const MOST_SKEW: Duration = Duration::from_secs(30);
-/// Longest that a server says about itself, bytes.
-const MOST_HEALTH: usize = 64 * 1024;
 /// What the doctor calls itself where it has to have a name.
 const NAME: &str = "Doctor";
 
@@ -58,10 +50,10 @@ pub(super) async fn reach(server: &str, guest: Option<Guest>, report: &Report) -
             return None;
         }
     };
-    let (lobby, stream) = match find(&client).await {
-        Ok((lobby, stream)) => {
+    let lobby = match find(&client).await {
+        Ok(lobby) => {
             report.add(Finding::good("address", format!("The machine at {} can be reached.", lobby.ip()))).await;
-            (lobby, stream)
+            lobby
         }
         Err(finding) => {
             report.add(*finding).await;
@@ -69,7 +61,7 @@ pub(super) async fn reach(server: &str, guest: Option<Guest>, report: &Report) -
         }
     };
     let answered = SystemTime::now();
-    let (said, date) = match ask(&client, stream).await {
+    let (said, date) = match ask(&client, lobby).await {
         Ok(answer) => answer,
         Err(finding) => {
             report.add(*finding).await;
@@ -101,7 +93,7 @@ pub(super) async fn reach(server: &str, guest: Option<Guest>, report: &Report) -
 }
 
 /// Finds the machine, and out of its addresses the first one whose port can be reached.
-async fn find(client: &LobbyClient) -> Result<(SocketAddr, TcpStream), Box<Finding>> {
+async fn find(client: &LobbyClient) -> Result<SocketAddr, Box<Finding>> {
     let authority = client.base().trim_start_matches("http://");
     let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
     let looked_up = tokio::net::lookup_host(authority).await.map(Iterator::collect::<Vec<_>>).unwrap_or_default();
@@ -113,7 +105,7 @@ async fn find(client: &LobbyClient) -> Result<(SocketAddr, TcpStream), Box<Findi
     for addr in &looked_up {
         let connected = timeout(PATIENCE, TcpStream::connect(addr)).await;
         match connected.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into())) {
-            Ok(stream) => return Ok((*addr, stream)),
+            Ok(_) => return Ok(*addr),
             Err(error) => failure = failure.or(Some(unreachable(*addr, &error))),
         }
     }
@@ -142,42 +134,21 @@ fn unreachable(addr: SocketAddr, error: &io::Error) -> Finding {
 }
 
 /// Asks what answers there who it is. Also returns its time of day, if it tells.
-async fn ask(client: &LobbyClient, stream: TcpStream) -> Result<(Said, Option<SystemTime>), Box<Finding>> {
-    let lobby = stream.peer_addr().ok();
+async fn ask(client: &LobbyClient, lobby: SocketAddr) -> Result<(Said, Option<SystemTime>), Box<Finding>> {
     let strange = |who: &str| {
-        let at = lobby.map_or_else(String::new, |lobby| format!("Port {} of {}", lobby.port(), lobby.ip()));
-        let sentence = format!("{at} is open, but {who} answers there, not a Crosswire server.");
+        let (ip, port) = (lobby.ip(), lobby.port());
+        let sentence = format!("Port {port} of {ip} is open, but {who} answers there, not a Crosswire server.");
         let advice = "Correct the port: the lobby's is 8080 unless the host chose another.";
         Box::new(Finding::bad("lobby", sentence, advice))
     };
-    let answer = timeout(PATIENCE, get_health(client, stream)).await.ok().flatten();
-    let (date, body) = answer.ok_or_else(|| strange("another program"))?;
-    if let Ok(said) = serde_json::from_slice(&body) {
+    let (date, said) = client.health_as_told().await.ok_or_else(|| strange("another program"))?;
+    if let Ok(said) = serde_json::from_slice(&said) {
         return Ok((said, date.as_deref().and_then(http_date)));
     }
-    Err(match serde_json::from_slice::<Problem>(&body) {
+    Err(match serde_json::from_slice::<Problem>(&said) {
         Ok(problem) => Finding::bad("lobby", problem.detail, "Try again in a moment.").into(),
         Err(_) => strange("another web server"),
     })
-}
-
-/// Returns the date and the body of what is answered; none if that is not HTTP.
-async fn get_health(client: &LobbyClient, stream: TcpStream) -> Option<(Option<String>, Bytes)> {
-    let (mut sender, driver) = handshake(TokioIo::new(stream)).await.ok()?;
-    let request = Request::get("/healthz").header(HOST, client.base().trim_start_matches("http://"));
-    let request = request.body(Empty::<Bytes>::new()).ok()?;
-    let asked = async move {
-        let response = sender.send_request(request).await.ok()?;
-        let date = response.headers().get(DATE).and_then(|date| date.to_str().ok()).map(str::to_owned);
-        let body = Limited::new(response.into_body(), MOST_HEALTH).collect().await.ok()?;
-        Some((date, body.to_bytes()))
-    };
-    tokio::pin!(asked, driver);
-    tokio::select! {
-        answer = &mut asked => answer,
-        // The connection has ended; the answer may be there all the same.
-        _ = &mut driver => asked.await,
-    }
 }
 
 fn versions(said: &Said) -> Finding {
