@@ -9,7 +9,7 @@ use crate::lobby::LobbyClient;
 use crate::quic::seconds_since_1970;
 use protocol::SessionId;
 use protocol::limits::PROTOCOL_VERSION;
-use protocol::lobby::{Endpoints, Guest};
+use protocol::lobby::{Endpoints, Guest, Problem};
 use serde::Deserialize;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -17,7 +17,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// How long a connection, and then an answer, may take.
+/// How long a connection may take.
 const PATIENCE: Duration = Duration::from_secs(4);
 /// Difference between clocks that nobody notices.
 const MOST_SKEW: Duration = Duration::from_secs(30);
@@ -51,8 +51,8 @@ pub(super) async fn reach(server: &str, guest: Option<Guest>, report: &Report) -
         }
     };
     let lobby = match find(&client).await {
-        Ok((lobby, finding)) => {
-            report.add(finding).await;
+        Ok(lobby) => {
+            report.add(Finding::good("address", format!("The machine at {} can be reached.", lobby.ip()))).await;
             lobby
         }
         Err(finding) => {
@@ -74,8 +74,8 @@ pub(super) async fn reach(server: &str, guest: Option<Guest>, report: &Report) -
     let version = versions(&said);
     let same = said.protocol == PROTOCOL_VERSION;
     report.add(version).await;
-    if let Some(finding) = date.and_then(|theirs| clocks(answered, theirs)) {
-        report.add(finding).await;
+    if let Some(theirs) = date {
+        report.add(clocks(answered, theirs)).await;
     }
     if !same {
         return None;
@@ -93,7 +93,7 @@ pub(super) async fn reach(server: &str, guest: Option<Guest>, report: &Report) -
 }
 
 /// Finds the machine, and out of its addresses the first one whose port can be reached.
-async fn find(client: &LobbyClient) -> Result<(SocketAddr, Finding), Box<Finding>> {
+async fn find(client: &LobbyClient) -> Result<SocketAddr, Box<Finding>> {
     let authority = client.base().trim_start_matches("http://");
     let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
     let looked_up = tokio::net::lookup_host(authority).await.map(Iterator::collect::<Vec<_>>).unwrap_or_default();
@@ -105,9 +105,7 @@ async fn find(client: &LobbyClient) -> Result<(SocketAddr, Finding), Box<Finding
     for addr in &looked_up {
         let connected = timeout(PATIENCE, TcpStream::connect(addr)).await;
         match connected.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into())) {
-            Ok(_) => {
-                return Ok((*addr, Finding::good("address", format!("The machine at {} can be reached.", addr.ip()))));
-            }
+            Ok(_) => return Ok(*addr),
             Err(error) => failure = failure.or(Some(unreachable(*addr, &error))),
         }
     }
@@ -138,18 +136,19 @@ fn unreachable(addr: SocketAddr, error: &io::Error) -> Finding {
 /// Asks what answers there who it is. Also returns its time of day, if it tells.
 async fn ask(client: &LobbyClient, lobby: SocketAddr) -> Result<(Said, Option<SystemTime>), Box<Finding>> {
     let strange = |who: &str| {
-        let sentence = format!(
-            "Port {} of {} is open, but {who} answers there, not a Crosswire server.",
-            lobby.port(),
-            lobby.ip()
-        );
+        let (ip, port) = (lobby.ip(), lobby.port());
+        let sentence = format!("Port {port} of {ip} is open, but {who} answers there, not a Crosswire server.");
         let advice = "Correct the port: the lobby's is 8080 unless the host chose another.";
         Box::new(Finding::bad("lobby", sentence, advice))
     };
     let (said, date) = client.greet().await.map_err(|_| strange("another program"))?;
-    let date = date.as_deref().and_then(http_date);
-    let said = serde_json::from_slice(&said).map_err(|_| strange("another web server"))?;
-    Ok((said, date))
+    if let Ok(said) = serde_json::from_slice(&said) {
+        return Ok((said, date.as_deref().and_then(http_date)));
+    }
+    Err(match serde_json::from_slice::<Problem>(&said) {
+        Ok(problem) => Finding::bad("lobby", problem.detail, "Try again in a moment.").into(),
+        Err(_) => strange("another web server"),
+    })
 }
 
 fn versions(said: &Said) -> Finding {
@@ -166,17 +165,17 @@ fn versions(said: &Said) -> Finding {
 }
 
 /// Compares clocks. The server told `theirs` when ours said `ours`.
-fn clocks(ours: SystemTime, theirs: SystemTime) -> Option<Finding> {
+fn clocks(ours: SystemTime, theirs: SystemTime) -> Finding {
     let (skew, which) = match ours.duration_since(theirs) {
         Ok(ahead) => (ahead, "ahead of"),
         Err(behind) => (behind.duration(), "behind"),
     };
-    Some(if skew > MOST_SKEW {
+    if skew > MOST_SKEW {
         let sentence = format!("This machine's clock is {} {which} the server's.", rough(skew));
         Finding::warn("clock", sentence, "Let both machines set their clocks by themselves, from the internet.")
     } else {
         Finding::good("clock", format!("The clocks agree to within {} s.", MOST_SKEW.as_secs()))
-    })
+    }
 }
 
 /// Reads `Fri, 20 Nov 2026 16:22:21 GMT` (RFC 9110, section 5.6.7).
@@ -275,7 +274,7 @@ mod tests {
         for wrong in ["", "Fri, 20 Nov 2026 15:00:00", "Fri, 20 Nov 2026 15:00 GMT", "Fri, 20 XXX 2026 15:00:00 GMT"] {
             assert_eq!(http_date(wrong), None, "{wrong}");
         }
-        let skewed = |ours: SystemTime| clocks(ours, date).unwrap();
+        let skewed = |ours: SystemTime| clocks(ours, date);
         assert_eq!(skewed(date + Duration::from_secs(30)).verdict, Verdict::Good);
         let ahead = skewed(date + Duration::from_secs(7300));
         assert_eq!(ahead.sentence, "This machine's clock is 2 hours ahead of the server's.");
