@@ -16,7 +16,7 @@ play: packages ## Builds, starts a local server with bots and flies against them
 	@scripts/play "$(BOTS)" "$(MAP)"
 
 server: ## Builds and runs the headless server alone, optimised, for everybody on the network.
-	$(CARGO) run --release -p server -- --bots "$(BOTS)" --map "$(MAP)"
+	$(CARGO) run --release -p server -- --data server-data --bots "$(BOTS)" --map "$(MAP)"
 
 race: packages ## Races every wire in every weather, 20 s each, and writes race.html with plots.
 	$(CARGO) build --workspace --bins
