@@ -1,8 +1,11 @@
 //! The host: everything of the server but its `main`, so that tests and the bench can start one in their own process.
 
+pub mod clerk;
 pub mod config;
 pub mod directory;
 pub mod events;
 pub mod lobby;
 pub mod ops;
+pub mod rating;
 pub mod rooms;
+pub mod store;

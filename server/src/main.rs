@@ -8,6 +8,7 @@ use bevy::app::App;
 use clap::Parser;
 use server::config::Config;
 use server::directory::directory;
+use server::events::Events;
 use server::lobby::{Keys, Limits, Lobby, Setup, Wires};
 use server::ops::start_log;
 use server::rooms::{Defaults, RoomsPlugin, board, runner};
@@ -69,7 +70,8 @@ fn serve(config: &Config) -> Result<(), String> {
     board::open_first_room(app.world_mut(), config.seed)?;
 
     let (stop_lobby, stopped) = watch::channel(false);
-    let setup = Setup { directory, keys, links: listeners.links, wires, limits: Limits::default() };
+    let setup =
+        Setup { directory, keys, links: listeners.links, wires, events: Events::default(), limits: Limits::default() };
     let serving = runtime.spawn(async move {
         if let Err(error) = lobby.serve(setup, stopped).await {
             error!("the lobby ended: {error}");

@@ -66,3 +66,42 @@ pub struct Profile {
     /// When the player first came here.
     pub since_ms: u64,
 }
+
+impl Rating {
+    /// Mean that everybody begins with.
+    pub const FIRST_MEAN: f64 = 25.0;
+    /// Deviation that everybody begins with.
+    pub const FIRST_DEVIATION: f64 = 25.0 / 3.0;
+    /// Points for a mean of three deviations, which is what everybody begins with.
+    const BASE_POINTS: f64 = 1_000.0;
+    /// Points per unit of mean or of three deviations.
+    const POINTS_PER_UNIT: f64 = 40.0;
+
+    /// Returns the rating with its points. Anything that is no finite number counts as the beginning.
+    pub fn new(mean: f64, deviation: f64) -> Self {
+        if !(mean.is_finite() && deviation.is_finite()) {
+            return Self::default();
+        }
+        let points = Self::BASE_POINTS + Self::POINTS_PER_UNIT * (mean - 3.0 * deviation);
+        Self { mean, deviation, points: points.clamp(0.0, f64::from(i32::MAX)).round() as i32 }
+    }
+}
+
+impl Default for Rating {
+    fn default() -> Self {
+        Self::new(Self::FIRST_MEAN, Self::FIRST_DEVIATION)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everybody_begins_at_1000_and_nobody_falls_below_0() {
+        assert_eq!(Rating::default().points, 1_000);
+        assert_eq!(Rating::new(30.0, 2.0).points, 1_960);
+        assert_eq!(Rating::new(-100.0, 8.0).points, 0);
+        assert_eq!(Rating::new(f64::NAN, 8.0), Rating::default());
+    }
+}

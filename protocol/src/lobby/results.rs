@@ -49,7 +49,7 @@ pub struct MatchResult {
     pub standings: Vec<Standing>,
 }
 
-/// Answer to `GET /v1/players/{player}/matches?before=&limit=`.
+/// Answer to `GET /v1/players/{player}/matches?before=&limit=`, and to `GET /v1/matches?before=&limit=` for everybody's.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct History {
     /// Matches, latest first.
@@ -71,11 +71,11 @@ pub struct LeaderboardRow {
     pub points: i32,
     /// Rated matches.
     pub matches: u32,
-    /// Matches won.
+    /// Rated matches won.
     pub wins: u32,
 }
 
-/// Answer to `GET /v1/leaderboard?after=&limit=`.
+/// Answer to `GET /v1/leaderboard?after=&limit=`, where `after` is the number of rows to leave out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Leaderboard {
     /// Rated players, best first.

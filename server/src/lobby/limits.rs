@@ -27,6 +27,13 @@ pub(super) const LINK_WATCH: Duration = Duration::from_secs(1);
 /// Addresses that are counted at the same time: 4 MiB at most. The rest share one account.
 pub(super) const COUNTED_ADDRESSES: usize = 32 * 1024;
 
+/// Longest wait for a change that can be asked for, seconds: below the 30 s after which home routers and proxies give up a silent call.
+pub(super) const MAX_WAIT_SECONDS: u64 = 25;
+/// Time between two signs of life on a stream of events.
+pub(super) const HEARTBEAT: Duration = Duration::from_secs(15);
+/// Public events that a stream can be given again after a break.
+pub(super) const EVENTS_KEPT: usize = 256;
+
 /// Price of a request that only reads, of those that an account is paid in.
 pub(super) const READ_COST: f64 = 1.0;
 /// Price of a request that makes us sign or seal something.
@@ -40,9 +47,14 @@ pub struct Limits {
     /// Time for the body of a request and its answer.
     pub request: Duration,
     /// Life of a connection that never becomes a link and carries none, however busy: somebody who does not read answers is gone then, too.
+    /// It begins anew with everything that is watched on it, and with every message that a stream of events could write.
     pub connection_life: Duration,
     /// Connections in all. One that has become a link, or carries one, no longer counts here.
     pub connections: usize,
+    /// Requests that wait for a change or hear of events, all together. Each also counts as a connection.
+    pub watchers: usize,
+    /// Such requests of one address; the machine itself is exempt.
+    pub watchers_per_address: usize,
     /// Connections of one address; the machine itself is exempt, so that a local swarm can join.
     pub connections_per_address: usize,
     /// Requests of one address.
@@ -61,8 +73,11 @@ impl Default for Limits {
             head: Duration::from_secs(5),
             request: Duration::from_secs(5),
             connection_life: Duration::from_secs(60),
-            connections: 1_024,
-            connections_per_address: 64,
+            // A quarter is left to those who do not watch.
+            connections: 8_192,
+            watchers: 6_144,
+            watchers_per_address: 64,
+            connections_per_address: 128,
             // Sixteen friends behind one router, who join together (8 each) and then look at the list every two seconds.
             requests: Rate { per_second: 20.0, burst: 150.0 },
             local_requests: Rate { per_second: 5_000.0, burst: 10_000.0 },

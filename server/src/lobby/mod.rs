@@ -6,6 +6,8 @@
 //! Flow: `main` → [`Lobby`] → [`serve`] → [`routes`] → [`auth`], [`grants`], [`link`] → rooms and transports.
 
 mod auth;
+mod document;
+mod gazette;
 mod grants;
 mod keys;
 mod limits;
@@ -14,6 +16,7 @@ mod problem;
 mod rate;
 mod routes;
 mod serve;
+mod watch;
 
 pub use grants::Wires;
 pub use keys::{KeyError, Keys};
@@ -22,11 +25,12 @@ pub use rate::Rate;
 
 use crate::config::cannot_listen;
 use crate::directory::Directory;
+use crate::events::Events;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use tokio::sync::watch;
+use tokio::sync::watch::Receiver;
 use transport::LinkSender;
 
 /// Everything that the lobby needs from the rest of the server.
@@ -39,6 +43,8 @@ pub struct Setup {
     pub links: LinkSender,
     /// Where to dial.
     pub wires: Wires,
+    /// What happens, for everybody who wants to hear of it.
+    pub events: Events,
     /// Usually the default.
     pub limits: Limits,
 }
@@ -72,11 +78,16 @@ impl Lobby {
     ///
     /// # Errors
     /// If the runtime does not take the socket. Nothing that happens later ends it.
-    pub async fn serve(self, setup: Setup, stop: watch::Receiver<bool>) -> io::Result<()> {
+    pub async fn serve(self, setup: Setup, stop: Receiver<bool>) -> io::Result<()> {
         let listener = tokio::net::TcpListener::from_std(self.listener)?;
         let (links, limits) = (setup.links.clone(), setup.limits);
-        let router = routes::router(Arc::new(routes::Shared::new(setup)));
-        serve::run(listener, router, limits, links, stop).await;
+        let press = (setup.events.listen(), setup.directory.clone());
+        let shared = Arc::new(routes::Shared::new(setup));
+        let router = routes::router(&shared);
+        tokio::select! {
+            () = serve::run(listener, router, limits, links, stop) => {}
+            () = shared.gazette.print(press.0, press.1) => {}
+        }
         Ok(())
     }
 }

@@ -18,6 +18,9 @@ use thiserror::Error;
 
 use crate::directory::OpenRoomError;
 
+/// When to come back to a server that is busy, seconds.
+const BUSY_SECONDS: u64 = 5;
+
 /// Why a request was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -73,6 +76,9 @@ pub(super) enum Refusal {
     /// As many rooms are open as the operator allows.
     #[error("No more rooms can be opened here. Join one of those that are open.")]
     TooManyRooms,
+    /// As many wait or listen as may, here or from this address.
+    #[error("Too many are waiting here at the moment. Ask again without waiting, or in a few seconds.")]
+    TooManyWatchers,
     /// This address has asked too often.
     #[error("That was too much at once. Try again in {} s.", seconds(*.0))]
     TooOften(Duration),
@@ -103,6 +109,7 @@ impl Refusal {
             Self::RoomsBusy | Self::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "Not available"),
             Self::Timeout => (StatusCode::REQUEST_TIMEOUT, "Too slow"),
             Self::TooManyRooms => (StatusCode::SERVICE_UNAVAILABLE, "Too many rooms"),
+            Self::TooManyWatchers => (StatusCode::SERVICE_UNAVAILABLE, "Too many watchers"),
             Self::TooOften(_) => (StatusCode::TOO_MANY_REQUESTS, "Too many requests"),
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "Unknown player"),
             Self::UpgradeRequired => (StatusCode::UPGRADE_REQUIRED, "WebSocket expected"),
@@ -119,6 +126,7 @@ impl IntoResponse for Refusal {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         match self {
             Self::TooOften(wait) => drop(headers.insert(header::RETRY_AFTER, seconds(wait).into())),
+            Self::TooManyWatchers | Self::RoomsBusy => drop(headers.insert(header::RETRY_AFTER, BUSY_SECONDS.into())),
             Self::Unauthorized | Self::LinkForeign => {
                 drop(headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
             }
@@ -171,6 +179,21 @@ impl<S: Send + Sync> FromRequest<S> for NoBody {
     async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
         let body = Bytes::from_request(request, state).await.map_err(|error| bytes_refusal(&error))?;
         if body.is_empty() || body.trim_ascii() == b"{}" { Ok(Self) } else { Err(Refusal::NoBodyExpected) }
+    }
+}
+
+/// The query of a request, or a [`Refusal`].
+#[derive(Debug)]
+pub(super) struct Query<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        match axum::extract::Query::<T>::from_request_parts(parts, state).await {
+            Ok(axum::extract::Query(value)) => Ok(Self(value)),
+            Err(error) => Err(Refusal::Body(reason(&error))),
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 //! Flow: [`super::Lobby`] → here → [`super::routes`] → for `GET /v1/link`: [`super::link`] → here → `transport::websocket`.
 
 use super::limits::{ACCEPT_PAUSE, GRACE, LINK_WATCH, Limits, MAX_HEAD_BYTES, MAX_HEADERS, UPGRADE_DEADLINE};
+use super::watch::Pulse;
 use axum::{Router, extract::Request};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -20,7 +21,7 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
@@ -36,6 +37,8 @@ pub(super) struct Connection {
     pub remote: SocketAddr,
     /// The address of ours that they have reached.
     pub local: SocketAddr,
+    /// Whether it is of use.
+    pub(super) pulse: Arc<Pulse>,
     handover: Arc<Mutex<Option<Handover>>>,
     /// The place that it takes; none once it belongs to a link.
     place: Arc<Mutex<Option<Place>>>,
@@ -74,9 +77,9 @@ impl Connection {
         }
     }
 
-    /// Returns whether it is to end, which it does with its link, or when it is old enough and never had one.
-    fn is_over(&self, too_old: bool) -> bool {
-        locked(&self.link).as_ref().map_or(too_old, |link| !link.lives())
+    /// Returns whether it is to end, which it does with its link; without one when nobody has watched anything on it for `life`.
+    fn is_over(&self, life: Duration) -> bool {
+        locked(&self.link).as_ref().map_or_else(|| self.pulse.silence() >= life, |link| !link.lives())
     }
 
     fn leave_place(&self) {
@@ -149,7 +152,8 @@ impl Server {
             tracing::debug!("{remote}: {error}");
         }
         let place = Arc::new(Mutex::new(Some(place)));
-        let connection = Connection { remote, local, handover: Arc::default(), place, link: Arc::default() };
+        let pulse = Arc::default();
+        let connection = Connection { remote, local, pulse, handover: Arc::default(), place, link: Arc::default() };
         if let Err(error) = self.http(stream, &connection).await {
             tracing::debug!("{remote}: {error}");
         }
@@ -175,11 +179,13 @@ impl Server {
         http.max_headers(MAX_HEADERS);
         let mut serving = pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
         let mut stop = self.stop.clone();
-        let (born, life) = (Instant::now(), self.limits.connection_life);
+        let life = self.limits.connection_life;
         loop {
+            // Thousands may watch at once, and those who do carry no link.
+            let pause = if connection.pulse.is_watching() { life } else { LINK_WATCH.min(life) };
             tokio::select! {
                 served = serving.as_mut() => return served,
-                () = sleep(LINK_WATCH.min(life)) => if connection.is_over(born.elapsed() >= life) {
+                () = sleep(pause) => if connection.is_over(life) {
                     break;
                 },
                 () = asked(&mut stop) => break,

@@ -8,6 +8,7 @@ use protocol::ids::RoomId;
 use protocol::lobby::{Guest, Health, Problem, RoomInfo};
 use serde::de::DeserializeOwned;
 use server::directory::{DirectoryHost, OpenRoomError, directory};
+use server::events::Events;
 use server::lobby::{Keys, Limits, Lobby, Setup, Wires};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -28,6 +29,7 @@ pub(crate) struct Server {
     pub(crate) addr: SocketAddr,
     pub(crate) keys: Keys,
     pub(crate) listeners: Listeners,
+    pub(crate) events: Events,
     pub(crate) plugin: Option<TransportsPlugin>,
     pub(crate) rooms: Arc<Mutex<DirectoryHost>>,
     pub(crate) stop: watch::Sender<bool>,
@@ -83,9 +85,10 @@ impl Server {
         let wires = Wires::new(addr, &listeners, None);
         let links = listeners.links.clone();
         let (stop, stopped) = watch::channel(false);
-        let setup = Setup { directory, keys: keys.clone(), links, wires, limits };
+        let events = Events::default();
+        let setup = Setup { directory, keys: keys.clone(), links, wires, events: events.clone(), limits };
         let serving = runtime.spawn(lobby.serve(setup, stopped));
-        Self { addr, keys, listeners, plugin: Some(plugin), rooms, stop, serving, runtime }
+        Self { addr, keys, listeners, events, plugin: Some(plugin), rooms, stop, serving, runtime }
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {

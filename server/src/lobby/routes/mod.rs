@@ -8,6 +8,7 @@
 //! POST /v1/rooms                 NewRoom   -> RoomInfo   201   bearer
 //! POST /v1/rooms/{room}/seats              -> Grant      201   bearer
 //! POST /v1/sessions/{id}/endpoints         -> Endpoints  200   bearer
+//! GET  /v1/events                          -> server-sent events
 //! GET  /v1/link                            -> WebSocket
 //! POST /v1/link/http                       -> HttpLink   201
 //! POST /v1/link/http/{link}                -> what was seen         the link's bearer
@@ -20,17 +21,20 @@
 //!
 //! Flow: [`super::serve`] → here → [`super::auth`], [`crate::directory`], [`super::grants`], [`super::link`].
 
+mod events;
 mod guests;
 mod health;
 mod rooms;
 mod seats;
 
+use super::gazette::Gazette;
 use super::grants::Granter;
 use super::keys::Keys;
 use super::limits::{Limits, MAX_BODY_BYTES, READ_COST, WRITE_COST};
 use super::problem::Refusal;
 use super::rate::RateLimiter;
 use super::serve::Connection;
+use super::watch::Watchers;
 use super::{Setup, limits, link};
 use crate::directory::Directory;
 use axum::Router;
@@ -40,6 +44,7 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{any, get, post};
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use transport::LinkSender;
@@ -61,7 +66,9 @@ pub(super) struct Shared {
     pub(super) links: LinkSender,
     pub(super) directory: Directory,
     pub(super) granter: Granter,
-    limits: Limits,
+    pub(super) limits: Limits,
+    pub(super) watchers: Watchers,
+    pub(super) gazette: Gazette,
     pub(super) http: transport::http::Host,
     pub(super) requests: Mutex<RateLimiter>,
     rooms: Mutex<RateLimiter>,
@@ -69,18 +76,22 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(setup: Setup) -> Self {
-        let Setup { directory, keys, links, wires, limits } = setup;
+        let Setup { directory, keys, links, wires, limits, events: _ } = setup;
         let granter = Granter::new(&keys, wires);
         let requests = RateLimiter::new(limits.requests, limits.local_requests, limits::COUNTED_ADDRESSES);
         let rooms = RateLimiter::new(limits.rooms, limits.local_rooms, limits::COUNTED_ADDRESSES);
         let http = transport::http::Host::new(links.clone());
-        Self { keys, links, http, directory, granter, limits, requests: requests.into(), rooms: rooms.into() }
+        let watchers = Watchers::new(limits.watchers, limits.watchers_per_address);
+        let gazette = Gazette::default();
+        let (requests, rooms) = (requests.into(), rooms.into());
+        Self { keys, links, http, directory, granter, limits, watchers, gazette, requests, rooms }
     }
 }
 
 /// Returns all routes with everything that is checked before them.
-pub(super) fn router(shared: Arc<Shared>) -> Router {
+pub(super) fn router(shared: &Arc<Shared>) -> Router {
     let (described, _document) = OpenApiRouter::new()
+        .merge(events::routes())
         .merge(health::routes())
         .merge(guests::routes())
         .merge(rooms::routes())
@@ -98,7 +109,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .layer(from_fn(security_headers))
         // Behind the layers: calls of links have limits of their own.
         .route(LINK_CALLS, any(link::http))
-        .with_state(shared)
+        .with_state(shared.clone())
 }
 
 /// Takes the price of a request from the account of its address.
@@ -110,13 +121,25 @@ async fn account(State(shared): State<Arc<Shared>>, request: Request, next: Next
     Ok(next.run(request).await)
 }
 
+/// Ends what takes too long, except for those who wait because they asked to.
 async fn deadline(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Result<Response, Refusal> {
-    tokio::time::timeout(shared.limits.request, next.run(request)).await.map_err(|_| Refusal::Timeout)
+    let connection = request.extensions().get::<Connection>().cloned().ok_or(Refusal::Internal)?;
+    let mut answering = pin!(next.run(request));
+    loop {
+        match tokio::time::timeout(shared.limits.request, answering.as_mut()).await {
+            Ok(response) => return Ok(response),
+            Err(_) if connection.pulse.is_watching() => {}
+            Err(_) => return Err(Refusal::Timeout),
+        }
+    }
 }
 
+/// Adds them where the route has not said otherwise.
 async fn security_headers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
-    response.headers_mut().extend(SECURITY_HEADERS);
+    for (name, value) in SECURITY_HEADERS {
+        response.headers_mut().entry(name).or_insert(value);
+    }
     response
 }
 

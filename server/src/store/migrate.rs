@@ -1,0 +1,58 @@
+//! How the tables come to be, step by step: a file of any earlier version becomes one of this version when it is opened.
+//!
+//! The number of steps that a file has gone through is its `user_version`. Steps are never changed once released, only added.
+//!
+//! Flow: [`super::Store::open`] → here.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+/// Every step, in order.
+const STEPS: &[&str] = &[include_str!("migrations/001_players.sql"), include_str!("migrations/002_matches.sql")];
+
+/// What `user_version` says after all of them.
+const VERSION: i64 = STEPS.len() as i64;
+
+/// Brings the tables up to date, all steps or none. Writes even if there is nothing to do, so that a disk that cannot be
+/// written to is noticed at the start. Returns false, without a change, if the file comes from a later version.
+pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<bool> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let done: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if done > VERSION {
+        return Ok(false);
+    }
+    for (_, step) in (0..).zip(STEPS).filter(|(number, _)| *number >= done) {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.commit()?;
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_gone_once_and_later_versions_left_alone() {
+        let mut connection = Connection::open_in_memory().expect("memory");
+        assert_eq!(migrate(&mut connection), Ok(true));
+        assert_eq!(migrate(&mut connection), Ok(true), "nothing left to do");
+        connection.pragma_update(None, "user_version", VERSION + 1).expect("a number");
+        assert_eq!(migrate(&mut connection), Ok(false));
+    }
+
+    #[test]
+    fn a_file_of_an_earlier_version_keeps_what_is_in_it() {
+        let mut connection = Connection::open_in_memory().expect("memory");
+        connection.execute_batch(STEPS[0]).expect("the first step stands alone");
+        connection.pragma_update(None, "user_version", 1).expect("a number");
+        let player = "INSERT INTO players (id, name, secret_sha256, since_ms, mean, deviation, points) \
+                      VALUES (7, 'Ripley', zeroblob(32), 1, 25.0, 8.0, 1000)";
+        connection.execute(player, []).expect("a player");
+        assert_eq!(migrate(&mut connection), Ok(true));
+        let name: String = connection.query_row("SELECT name FROM players", [], |row| row.get(0)).expect("still there");
+        assert_eq!(name, "Ripley");
+        let matches: u32 = connection.query_row("SELECT count(*) FROM matches", [], |row| row.get(0)).expect("new");
+        assert_eq!(matches, 0);
+    }
+}
