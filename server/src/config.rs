@@ -54,6 +54,12 @@ pub struct Config {
     /// Where bare TCP links listen.
     #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:5002", value_parser = listen_address)]
     pub tcp: SocketAddr,
+    /// Where console, metrics and webhooks listen (TCP) [default: with the lobby]. All of them ask for the operator's token.
+    #[arg(long, value_name = "ADDR", value_parser = listen_address)]
+    pub admin: Option<SocketAddr>,
+    /// Let webhooks call private addresses too, such as this machine and its neighbours.
+    #[arg(long)]
+    pub webhooks_to_private_networks: bool,
     /// Name or IP that players reach this machine by, if it is not the address they connect to (behind a router, for example).
     #[arg(long, value_name = "HOST", value_parser = host_name)]
     pub public_host: Option<String>,

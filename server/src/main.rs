@@ -9,9 +9,13 @@ use clap::Parser;
 use server::config::Config;
 use server::directory::directory;
 use server::events::Events;
+use server::hooks::HookSettings;
 use server::lobby::{Keys, Limits, Lobby, Setup, Wires};
+use server::operator::{Operator, Token};
 use server::ops::start_log;
 use server::rooms::{Defaults, RoomsPlugin, board, runner};
+use server::store::Store;
+use server::vitals::{Vitals, VitalsPlugin};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,20 +42,35 @@ fn serve(config: &Config) -> Result<(), String> {
         Some(folder) => Keys::open(folder).map_err(|error| error.to_string())?,
         None => Keys::temporary(),
     };
+    let token = match &config.data {
+        Some(folder) => Token::open(folder)?,
+        None => {
+            let (token, text) = Token::temporary();
+            info!("the operator's token for this run is {text} (with --data it is kept in a file instead)");
+            token
+        }
+    };
+    let store = Store::open(config.data.as_deref()).map_err(|error| error.to_string())?;
     let runtime =
         transport::runtime::runtime().map_err(|error| format!("Cannot start the network threads: {error}."))?;
-    let lobby = Lobby::bind(config.http)?;
+    let mut lobby = Lobby::bind(config.http)?;
+    if let Some(admin) = config.admin {
+        lobby = lobby.with_admin(admin)?;
+    }
     let mut wires_config = transport::ServerConfig::new(config.udp, config.quic, config.tcp);
     wires_config.netcode_key = keys.netcode_key();
     let (listeners, transports) =
         transport::server::bind(wires_config, runtime.handle()).map_err(|error| error.to_string())?;
     let wires = Wires::new(lobby.local_addr(), &listeners, public_host);
-    let ready = serde_json::json!({
+    let mut ready = serde_json::json!({
         "http": wires.http.to_string(),
         "udp": wires.udp.to_string(),
         "quic": wires.quic.to_string(),
         "tcp": wires.tcp.to_string(),
     });
+    if let Some(admin) = lobby.admin_addr() {
+        ready["admin"] = admin.to_string().into();
+    }
 
     let (directory, host) = directory();
     let defaults = Defaults {
@@ -65,13 +84,20 @@ fn serve(config: &Config) -> Result<(), String> {
     let mut app = App::new();
     app.add_plugins(RoomsPlugin::new(defaults, maps, keys.sealer(), host, listeners.links.clone()));
     app.add_plugins(transports);
+    let vitals = Vitals::default();
+    app.add_plugins(VitalsPlugin { vitals: vitals.clone(), links: listeners.links.clone() });
     app.finish();
     app.cleanup();
     board::open_first_room(app.world_mut(), config.seed)?;
 
     let (stop_lobby, stopped) = watch::channel(false);
-    let setup =
-        Setup { directory, keys, links: listeners.links, wires, events: Events::default(), limits: Limits::default() };
+    let events = Events::default();
+    let hooks = HookSettings { private_networks: config.webhooks_to_private_networks, ..HookSettings::default() };
+    let operator = {
+        let _inside = runtime.enter();
+        Operator::start(token, vitals, store, events.clone(), directory.clone(), hooks)?
+    };
+    let setup = Setup { directory, keys, links: listeners.links, wires, events, operator, limits: Limits::default() };
     let serving = runtime.spawn(async move {
         if let Err(error) = lobby.serve(setup, stopped).await {
             error!("the lobby ended: {error}");

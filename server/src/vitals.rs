@@ -11,8 +11,8 @@ use crate::rooms::runner::Heartbeat;
 use bevy::app::{App, Plugin, PostUpdate};
 use bevy::ecs::prelude::*;
 use game::tick::TICK_HZ;
-use protocol::lobby::{ConsolePoint, WireRates};
 use protocol::Transport;
+use protocol::lobby::{ConsolePoint, WireRates};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -125,14 +125,15 @@ fn point(before: &Pulse, after: &Pulse) -> ConsolePoint {
         let at = ((sorted.len() as f64 * share).ceil() as usize).saturating_sub(1);
         sorted.get(at).copied().unwrap_or(0.0)
     };
-    let wires = Transport::WIRES.into_iter().zip(before.wires.iter().zip(&after.wires)).map(|(wire, (a, b))| WireRates {
-        wire,
-        links: b.links,
-        bytes_in: b.bytes_in.saturating_sub(a.bytes_in),
-        bytes_out: b.bytes_out.saturating_sub(a.bytes_out),
-        messages_in: (b.reliable_in + b.latest_in).saturating_sub(a.reliable_in + a.latest_in),
-        messages_out: (b.reliable_out + b.latest_out).saturating_sub(a.reliable_out + a.latest_out),
-    });
+    let wires =
+        Transport::WIRES.into_iter().zip(before.wires.iter().zip(&after.wires)).map(|(wire, (a, b))| WireRates {
+            wire,
+            links: b.links,
+            bytes_in: b.bytes_in.saturating_sub(a.bytes_in),
+            bytes_out: b.bytes_out.saturating_sub(a.bytes_out),
+            messages_in: (b.reliable_in + b.latest_in).saturating_sub(a.reliable_in + a.latest_in),
+            messages_out: (b.reliable_out + b.latest_out).saturating_sub(a.reliable_out + a.latest_out),
+        });
     ConsolePoint {
         at_ms: after.at_ms,
         tick_p50: rank(0.5),

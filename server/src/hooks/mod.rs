@@ -43,7 +43,10 @@ pub enum HookError {
     #[error("{0}")]
     Invalid(String),
     /// There are as many as there may be.
-    #[error("{} webhooks are registered, which is the limit. Remove one that is no longer needed.", limits::MAX_WEBHOOKS)]
+    #[error(
+        "{} webhooks are registered, which is the limit. Remove one that is no longer needed.",
+        limits::MAX_WEBHOOKS
+    )]
     TooMany,
     /// The store does not take it.
     #[error(transparent)]

@@ -5,8 +5,8 @@
 //!
 //! Flow: [`super`] → [`add`], [`list`], [`remove`], [`log`]; [`super::worker`] → [`put`] → [`due`] → [`settle`].
 
-use super::sign::KEY_BYTES;
 use super::limits::{MAX_PENDING_DELIVERIES, MAX_WEBHOOKS, WEBHOOK_LOG};
+use super::sign::KEY_BYTES;
 use protocol::lobby::{Delivery, EventKind, StampedEvent, Webhook, WebhookHealth};
 use rusqlite::{Connection, OptionalExtension, Result, Row, Transaction, params};
 use std::collections::BTreeSet;
@@ -102,10 +102,7 @@ pub(super) fn put(tx: &Transaction<'_>, event: &StampedEvent, only: Option<u64>)
     if wanted.is_empty() {
         return Ok((0, 0));
     }
-    tx.execute(
-        "INSERT INTO outbox_events (kind, at_ms, body) VALUES (?1, ?2, ?3)",
-        params![kind, event.at_ms, body],
-    )?;
+    tx.execute("INSERT INTO outbox_events (kind, at_ms, body) VALUES (?1, ?2, ?3)", params![kind, event.at_ms, body])?;
     let row = tx.last_insert_rowid();
     let mut put = tx.prepare_cached(
         "INSERT INTO deliveries (webhook, event, next_ms) SELECT ?1, ?2, ?3
@@ -174,7 +171,8 @@ pub(super) fn log(db: &Connection, webhook: u64) -> Result<Option<Vec<Delivery>>
     let rows = found.query_map(params![webhook, WEBHOOK_LOG], |row| {
         let kind: String = row.get(1)?;
         let kind = EventKind::ALL.into_iter().find(|known| known.name() == kind);
-        Ok(kind.map(|event| (event, row.get(0), row.get(2), row.get(3), row.get(4), row.get(5), row.get(6), row.get(7))))
+        Ok(kind
+            .map(|event| (event, row.get(0), row.get(2), row.get(3), row.get(4), row.get(5), row.get(6), row.get(7))))
     })?;
     let mut deliveries = Vec::new();
     for row in rows {

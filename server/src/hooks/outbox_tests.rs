@@ -75,9 +75,7 @@ fn deliveries_keep_the_order_of_events() {
 fn a_receiver_that_is_far_behind_misses_what_is_new_and_a_removed_one_everything() {
     let mut db = database();
     let id = add_for(&mut db, &[EventKind::RoomClosed]);
-    write(&mut db, |tx| {
-        (0..u64::from(MAX_PENDING_DELIVERIES)).try_for_each(|n| put(tx, &event(n, n), None).map(drop))
-    });
+    write(&mut db, |tx| (0..u64::from(MAX_PENDING_DELIVERIES)).try_for_each(|n| put(tx, &event(n, n), None).map(drop)));
     assert_eq!(write(&mut db, |tx| put(tx, &event(0, 0), None)), (0, 1));
     assert!(write(&mut db, |tx| remove(tx, id)));
     assert!(!write(&mut db, |tx| remove(tx, id)));

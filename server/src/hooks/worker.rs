@@ -22,11 +22,7 @@ use tokio::time::sleep;
 /// Writes every event down for those who want it, for as long as there are events.
 ///
 /// While the disk is full it waits with the event in hand; what comes meanwhile waits in the hub, which has room for about a thousand.
-pub(super) async fn record(
-    store: Store,
-    mut events: broadcast::Receiver<Arc<StampedEvent>>,
-    wake: Arc<Notify>,
-) {
+pub(super) async fn record(store: Store, mut events: broadcast::Receiver<Arc<StampedEvent>>, wake: Arc<Notify>) {
     loop {
         let event = match events.recv().await {
             Ok(event) => event,
@@ -38,7 +34,7 @@ pub(super) async fn record(
             Err(broadcast::error::RecvError::Closed) => return,
         };
         let put = persist(&store, move |tx| outbox::put(tx, &event, None)).await;
-        let (queued, dropped) = put;
+        let (queued, dropped) = put.unwrap_or_default();
         if dropped > 0 {
             tracing::warn!("{dropped} webhooks are so far behind that they miss an event");
             count("dropped", dropped as u64);
@@ -77,7 +73,7 @@ pub(super) async fn deliver(store: Store, sender: Sender, schedule: Schedule, wa
                 settled += 1;
                 if settled >= TIDY_EVERY {
                     settled = 0;
-                    persist(&store, |tx| outbox::tidy(tx)).await;
+                    persist(&store, outbox::tidy).await;
                 }
             }
             () = wake.notified() => {}
@@ -127,15 +123,19 @@ pub(super) fn judge(answer: &Answer, attempts: u32, schedule: Schedule, now_ms: 
     Attempt { delivered: false, next_ms, status, error: Some(error) }
 }
 
-/// Writes until it is written: the disk may be full for a while.
-pub(super) async fn persist<T: Send + 'static>(
+/// Writes until it is written: the disk may be full for a while. Returns none if that will never help.
+async fn persist<T: Send + 'static>(
     store: &Store,
     job: impl Fn(&rusqlite::Transaction<'_>) -> rusqlite::Result<T> + Clone + Send + 'static,
-) -> T {
+) -> Option<T> {
     loop {
         match store.write(job.clone()).await {
-            Ok(value) => return value,
-            Err(error) => tracing::warn!("cannot write to the outbox of webhooks: {error}"),
+            Ok(value) => return Some(value),
+            Err(error) if error.may_pass() => tracing::warn!("cannot write to the outbox of webhooks yet: {error}"),
+            Err(error) => {
+                tracing::error!("cannot write to the outbox of webhooks: {error}");
+                return None;
+            }
         }
         sleep(STORE_PAUSE).await;
     }

@@ -17,6 +17,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::directory::OpenRoomError;
+use crate::hooks::HookError;
 
 /// When to come back to a server that is busy, seconds.
 const BUSY_SECONDS: u64 = 5;
@@ -31,6 +32,9 @@ pub(super) enum Refusal {
     /// The body is too large. The sender's mistake.
     #[error("The request is too large.")]
     BodyTooLarge,
+    /// The store does not take anything at the moment.
+    #[error("The server cannot store anything at the moment. Whoever runs it should look at the disk and at the log.")]
+    CannotStore,
     /// A web page of another site wants to connect.
     #[error("Web pages of other sites cannot connect here. Open the game from this server's own address.")]
     ForeignOrigin,
@@ -58,6 +62,11 @@ pub(super) enum Refusal {
     /// The body is not said to be JSON. The sender's mistake.
     #[error("The content must be sent as application/json. Is your game up to date?")]
     NotJson,
+    /// Only the operator may, and this was not their token.
+    #[error(
+        "This is for whoever runs the server. The token is in the file admin.token of its data folder, or in its log."
+    )]
+    OperatorOnly,
     /// Every seat is taken.
     #[error("Room {0} is full. Choose another one, or open your own.")]
     RoomFull(u32),
@@ -76,6 +85,9 @@ pub(super) enum Refusal {
     /// As many rooms are open as the operator allows.
     #[error("No more rooms can be opened here. Join one of those that are open.")]
     TooManyRooms,
+    /// As many webhooks are registered as may be; the sentence says how many.
+    #[error("{0}")]
+    TooManyWebhooks(String),
     /// As many wait or listen as may, here or from this address.
     #[error("Too many are waiting here at the moment. Ask again without waiting, or in a few seconds.")]
     TooManyWatchers,
@@ -85,6 +97,9 @@ pub(super) enum Refusal {
     /// No bearer, or not one of ours.
     #[error("This server does not know you. Choose a name again to join.")]
     Unauthorized,
+    /// There is no such webhook.
+    #[error("There is no webhook {0}. Look at the list of webhooks.")]
+    WebhookUnknown(u32),
     /// `GET /v1/link` without the headers of a WebSocket.
     #[error("This address is for the game's WebSocket connection. Start the game to play.")]
     UpgradeRequired,
@@ -96,6 +111,7 @@ impl Refusal {
         match self {
             Self::Body(_) => (StatusCode::BAD_REQUEST, "Unreadable request"),
             Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "Request too large"),
+            Self::CannotStore => (StatusCode::SERVICE_UNAVAILABLE, "Cannot store"),
             Self::ForeignOrigin => (StatusCode::FORBIDDEN, "Not allowed"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "Server error"),
             Self::Invalid(_) | Self::NoBodyExpected => (StatusCode::UNPROCESSABLE_ENTITY, "Value not allowed"),
@@ -104,14 +120,17 @@ impl Refusal {
             Self::LinkForeign => (StatusCode::UNAUTHORIZED, "Foreign link"),
             Self::NotFound => (StatusCode::NOT_FOUND, "Not found"),
             Self::NotJson => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Wrong content type"),
+            Self::OperatorOnly => (StatusCode::UNAUTHORIZED, "Operator only"),
             Self::RoomFull(_) => (StatusCode::CONFLICT, "Room full"),
             Self::RoomUnknown(_) => (StatusCode::NOT_FOUND, "Unknown room"),
             Self::RoomsBusy | Self::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "Not available"),
             Self::Timeout => (StatusCode::REQUEST_TIMEOUT, "Too slow"),
             Self::TooManyRooms => (StatusCode::SERVICE_UNAVAILABLE, "Too many rooms"),
+            Self::TooManyWebhooks(_) => (StatusCode::CONFLICT, "Too many webhooks"),
             Self::TooManyWatchers => (StatusCode::SERVICE_UNAVAILABLE, "Too many watchers"),
             Self::TooOften(_) => (StatusCode::TOO_MANY_REQUESTS, "Too many requests"),
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "Unknown player"),
+            Self::WebhookUnknown(_) => (StatusCode::NOT_FOUND, "Unknown webhook"),
             Self::UpgradeRequired => (StatusCode::UPGRADE_REQUIRED, "WebSocket expected"),
         }
     }
@@ -126,8 +145,10 @@ impl IntoResponse for Refusal {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         match self {
             Self::TooOften(wait) => drop(headers.insert(header::RETRY_AFTER, seconds(wait).into())),
-            Self::TooManyWatchers | Self::RoomsBusy => drop(headers.insert(header::RETRY_AFTER, BUSY_SECONDS.into())),
-            Self::Unauthorized | Self::LinkForeign => {
+            Self::TooManyWatchers | Self::RoomsBusy | Self::CannotStore => {
+                drop(headers.insert(header::RETRY_AFTER, BUSY_SECONDS.into()))
+            }
+            Self::Unauthorized | Self::LinkForeign | Self::OperatorOnly => {
                 drop(headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
             }
             Self::UpgradeRequired => drop(headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"))),
@@ -145,6 +166,19 @@ impl From<OpenRoomError> for Refusal {
             OpenRoomError::TooMany => Self::TooManyRooms,
             OpenRoomError::UnknownMap(map) => {
                 Self::Invalid(format!("This server has no map called `{map}`. Choose another map."))
+            }
+        }
+    }
+}
+
+impl From<HookError> for Refusal {
+    fn from(error: HookError) -> Self {
+        match error {
+            HookError::Invalid(sentence) => Self::Invalid(sentence),
+            HookError::TooMany => Self::TooManyWebhooks(error.to_string()),
+            HookError::Store(error) => {
+                tracing::warn!("webhooks: {error}");
+                Self::CannotStore
             }
         }
     }

@@ -91,7 +91,11 @@ fn describe() {
         "Time to the head of the answer; calls that asked to wait are left out."
     );
     describe_counter!("crosswire_webhook_deliveries_total", "Attempts to deliver an event to a webhook.");
-    describe_histogram!("crosswire_store_write_seconds", Unit::Seconds, "Time of a write to the store until it is safe.");
+    describe_histogram!(
+        "crosswire_store_write_seconds",
+        Unit::Seconds,
+        "Time of a write to the store until it is safe."
+    );
     describe_counter!("crosswire_violations_total", "Messages from peers that broke the protocol.");
     describe_counter!("crosswire_refused_total", "What the transports refused before it belonged to a link.");
     describe_gauge!("process_resident_memory_bytes", Unit::Bytes, "Resident memory.");
@@ -140,7 +144,8 @@ fn note(pulse: &Pulse, directory: &Directory) {
 /// Notes one call to the lobby. `route` is the path as it was registered; `took` is none for calls that asked to wait.
 pub fn note_call(route: Option<&str>, method: &str, status: u16, took: Option<Duration>) {
     // Only methods that somebody registered, so that a stranger cannot invent series here either.
-    let method = ["GET", "POST", "PUT", "PATCH", "DELETE"].into_iter().find(|known| *known == method).unwrap_or("other");
+    let method =
+        ["GET", "POST", "PUT", "PATCH", "DELETE"].into_iter().find(|known| *known == method).unwrap_or("other");
     let route = route.unwrap_or(NO_ROUTE).to_owned();
     if let Some(took) = took {
         histogram!("crosswire_http_request_seconds", "route" => route.clone(), "method" => method)

@@ -43,7 +43,8 @@ impl Token {
     /// A sentence for the operator.
     pub fn open(data: &Path) -> Result<Self, String> {
         let path = data.join(FILE);
-        let cannot = |error: io::Error| format!("Cannot use `{}`: {error}. Choose another folder with --data.", path.display());
+        let cannot =
+            |error: io::Error| format!("Cannot use `{}`: {error}. Choose another folder with --data.", path.display());
         match fs::read_to_string(&path) {
             Ok(text) => {
                 close_to_others(&path).map_err(cannot)?;

@@ -9,7 +9,11 @@ use protocol::lobby::{Guest, Health, Problem, RoomInfo};
 use serde::de::DeserializeOwned;
 use server::directory::{DirectoryHost, OpenRoomError, directory};
 use server::events::Events;
+use server::hooks::HookSettings;
 use server::lobby::{Keys, Limits, Lobby, Setup, Wires};
+use server::operator::{Operator, Token};
+use server::store::Store;
+use server::vitals::Vitals;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -30,6 +34,8 @@ pub(crate) struct Server {
     pub(crate) keys: Keys,
     pub(crate) listeners: Listeners,
     pub(crate) events: Events,
+    pub(crate) token: String,
+    pub(crate) vitals: Vitals,
     pub(crate) plugin: Option<TransportsPlugin>,
     pub(crate) rooms: Arc<Mutex<DirectoryHost>>,
     pub(crate) stop: watch::Sender<bool>,
@@ -86,9 +92,29 @@ impl Server {
         let links = listeners.links.clone();
         let (stop, stopped) = watch::channel(false);
         let events = Events::default();
-        let setup = Setup { directory, keys: keys.clone(), links, wires, events: events.clone(), limits };
+        let (token, token_text) = Token::temporary();
+        let vitals = Vitals::default();
+        let operator = {
+            let _inside = runtime.enter();
+            let store = Store::open(None).unwrap();
+            let hooks = HookSettings { private_networks: true, ..HookSettings::default() };
+            Operator::start(token, vitals.clone(), store, events.clone(), directory.clone(), hooks).unwrap()
+        };
+        let setup = Setup { directory, keys: keys.clone(), links, wires, events: events.clone(), operator, limits };
         let serving = runtime.spawn(lobby.serve(setup, stopped));
-        Self { addr, keys, listeners, events, plugin: Some(plugin), rooms, stop, serving, runtime }
+        Self {
+            addr,
+            keys,
+            listeners,
+            events,
+            token: token_text,
+            vitals,
+            plugin: Some(plugin),
+            rooms,
+            stop,
+            serving,
+            runtime,
+        }
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {
