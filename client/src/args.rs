@@ -5,9 +5,10 @@
 //!
 //! Flow: the shell → [`Args`] → [`crate::menu`] (what the fields say), [`crate::lobby`] (`--quick`), [`crate::screenshot`].
 
+use crate::lobby::Goal;
 use bevy::prelude::Resource;
 use clap::{Parser, error::ErrorKind};
-use protocol::{RoomId, Transport};
+use protocol::{RoomId, Transport, lobby::SeatWish};
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 use transport::{HttpMode, Weather, WireOptions};
 
@@ -33,6 +34,12 @@ pub(crate) struct Args {
     /// Room to join at once.
     #[arg(long, value_name = "ID")]
     pub(crate) room: Option<u32>,
+    /// Invite code of the room to join at once, such as KM7-4QX.
+    #[arg(long, value_name = "CODE")]
+    pub(crate) code: Option<String>,
+    /// Only watch, with --room, --code or an invite link.
+    #[arg(long)]
+    pub(crate) watch: bool,
     /// Join the first match that has a place, without the menu.
     #[arg(long)]
     pub(crate) quick: bool,
@@ -87,9 +94,14 @@ impl Args {
         WireOptions { nagle: self.nagle, http }
     }
 
-    /// Returns the room to join without the menu, if there is one; none inside for any.
-    pub(crate) fn at_once(&self) -> Option<Option<RoomId>> {
-        (self.quick || self.room.is_some()).then(|| self.room.map(RoomId))
+    /// Returns where to go without the menu, if that was said.
+    pub(crate) fn at_once(&self) -> Option<Goal> {
+        let wish = SeatWish { spectate: self.watch, ..SeatWish::default() };
+        match (&self.code, self.room) {
+            (Some(code), _) => Some(Goal::Code(code.clone(), wish)),
+            (None, Some(room)) => Some(Goal::Room(RoomId(room), wish)),
+            (None, None) => self.quick.then_some(Goal::Quick),
+        }
     }
 
     /// Returns whether nobody is there to read an error on the screen.

@@ -81,16 +81,18 @@ impl Identity {
         self.kept.room
     }
 
-    /// Keeps who we are, and where our seat is.
-    pub(crate) fn keep(&mut self, guest: Guest, room: RoomId) {
-        self.kept = Kept { guest: Some(guest), room: Some(room) };
+    /// Keeps who we are from now on. Whoever we were had the seat.
+    pub(crate) fn keep(&mut self, guest: Guest) {
+        self.kept = Kept { guest: Some(guest), room: None };
         self.write();
     }
 
-    /// Forgets the room: the seat was given up.
-    pub(crate) fn leave_room(&mut self) {
-        self.kept.room = None;
-        self.write();
+    /// Keeps where our seat is; none once it was given up.
+    pub(crate) fn sit_in(&mut self, room: Option<RoomId>) {
+        if self.kept.room != room {
+            self.kept.room = room;
+            self.write();
+        }
     }
 
     fn write(&mut self) {

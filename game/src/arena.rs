@@ -9,6 +9,7 @@
 mod bump;
 mod history;
 mod hits;
+mod lead;
 #[cfg(test)]
 mod rewind_tests;
 mod spawn;
@@ -165,6 +166,7 @@ pub struct Arena {
     history: History,
     /// What the rails of the last step were traced against.
     rewound: Vec<Rewound>,
+    asked: lead::Asked,
 }
 
 impl Arena {
@@ -183,6 +185,7 @@ impl Arena {
             rng: Rng::new(seed),
             history: History::new(),
             rewound: Vec::new(),
+            asked: lead::Asked::default(),
         }
     }
 
@@ -237,6 +240,7 @@ impl Arena {
     /// Advances by exactly one tick and appends to `events` what happened. Commands of seats without a ship are ignored.
     pub fn step(&mut self, commands: &Commands, events: &mut Vec<GameEvent>) {
         self.tick = self.tick.next();
+        self.heed(events);
         self.turn_phase(events);
         let railers = self.obey(commands, events);
         self.bump();
@@ -331,6 +335,12 @@ impl Arena {
     /// Clears the arena for a new match and puts everybody at a spawn.
     fn count_down(&mut self, events: &mut Vec<GameEvent>) {
         self.enter(PhaseKind::Countdown, COUNTDOWN_TICKS, events);
+        self.take_map();
+        self.place_all(events);
+    }
+
+    /// Clears the arena and puts everybody at a spawn, with nothing to their name.
+    fn place_all(&mut self, events: &mut Vec<GameEvent>) {
         self.bolts.clear();
         self.beams.clear();
         self.pickup_wait = [0; MAX_PICKUPS];
@@ -405,4 +415,4 @@ fn seats() -> impl Iterator<Item = SeatId> {
 }
 
 /// Ships that a match needs.
-const MIN_SHIPS: usize = 2;
+pub const MIN_SHIPS: usize = 2;

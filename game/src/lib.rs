@@ -24,7 +24,7 @@ pub mod space;
 pub mod tick;
 pub mod view;
 
-pub use arena::{Arena, Commands, GameEvent, Rewound, Rules, Weapon};
+pub use arena::{Arena, Commands, GameEvent, MIN_SHIPS, Rewound, Rules, Weapon};
 pub use bolt::Bolt;
 pub use bot::Bot;
 pub use command::{Buttons, Command};
@@ -40,6 +40,14 @@ use serde::{Deserialize, Serialize};
 /// Most seats that one room may have.
 pub const MAX_SEATS: usize = 64;
 
-/// A place in a room, `0..MAX_SEATS`. It names the same ship for as long as the seat is kept.
+/// A place in a room, `0..MAX_SEATS`. It names the same ship for as long as the seat is kept. Whoever only watches has a number from
+/// `MAX_SEATS` on, and no ship.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SeatId(pub u8);
+
+impl SeatId {
+    /// Returns whether it is the number of somebody who only watches.
+    pub const fn watches(self) -> bool {
+        self.0 as usize >= MAX_SEATS
+    }
+}

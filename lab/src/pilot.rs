@@ -164,7 +164,7 @@ pub async fn places(lobby: &LobbyClient, room: Option<RoomId>, clients: usize) -
     while places.len() < clients {
         let Some(founder) = &founder else { break };
         let wish = NewRoom { name: Some("Swarm".into()), seats: Some(SEATS), ..NewRoom::default() };
-        let room = lobby.open_room(founder, &wish).await?;
+        let room = lobby.open_room(founder, &wish).await?.room;
         places.extend(std::iter::repeat_n(room.id, free(&room)));
     }
     places.truncate(clients);

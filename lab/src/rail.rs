@@ -183,7 +183,7 @@ async fn pair(field: &Field, through: &Field, transport: Transport, seed: u64) -
         score_limit: Some(1_000),
         ..NewRoom::default()
     };
-    let room = field.lobby.open_room(&shooter, &wish).await?.id;
+    let room = field.lobby.open_room(&shooter, &wish).await?.room.id;
     let shooter = through.join_as(shooter, room, Some(transport), seed).await?;
     let target = field.join_as(target, room, Some(Transport::Udp), seed).await?;
     Ok(Duel::new(shooter.player, target.player, seed))

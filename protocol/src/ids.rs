@@ -156,11 +156,15 @@ pub enum CloseReason {
     SlowReader,
     /// No hello came in time.
     HandshakeTimeout,
+    /// The host has sent the player away.
+    Kicked,
+    /// The host has closed the room.
+    RoomClosed,
 }
 
 impl CloseReason {
     /// Every reason, in the order of [`CloseReason::code`].
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Done,
         Self::Replaced,
         Self::Refused,
@@ -168,6 +172,8 @@ impl CloseReason {
         Self::Violation,
         Self::SlowReader,
         Self::HandshakeTimeout,
+        Self::Kicked,
+        Self::RoomClosed,
     ];
 
     /// Returns the byte that stands for it on every transport.
@@ -191,6 +197,8 @@ impl fmt::Display for CloseReason {
             Self::Violation => "the other side did not follow the protocol",
             Self::SlowReader => "data was not read fast enough",
             Self::HandshakeTimeout => "the greeting did not come in time",
+            Self::Kicked => "the host of the room has sent you away",
+            Self::RoomClosed => "the host has closed the room",
         })
     }
 }

@@ -5,7 +5,7 @@
 //! kin, and every number read is checked against its range.
 //!
 //! Read in this order: [`ids`], [`wire`], [`snapshot`], [`session`], then what a client makes of it: [`clock`], [`pacing`],
-//! [`predict`], [`interpolate`], [`copies`]; and what the server makes of how late that is: [`rewind`]. [`grant`] and [`lobby`] are how one gets in;
+//! [`predict`], [`interpolate`], [`copies`]; and what the server makes of how late that is: [`rewind`]. [`grant`] and [`lobby`] and [`invite`] are how one gets in;
 //! [`limits`] has every number.
 
 #![cfg_attr(
@@ -18,6 +18,7 @@ pub mod copies;
 pub mod grant;
 pub mod ids;
 pub mod interpolate;
+pub mod invite;
 pub mod limits;
 pub mod lobby;
 pub mod names;

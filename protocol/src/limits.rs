@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Version of everything on the wire. A peer with another one is refused in words, never decoded.
-pub const PROTOCOL_VERSION: u16 = 2;
+pub const PROTOCOL_VERSION: u16 = 3;
 /// Netcode protocol id of the `udp` transport: "CROSSW" in ASCII, then the version.
 pub const NETCODE_PROTOCOL_ID: u64 = 0x4352_4F53_5357_0000 | PROTOCOL_VERSION as u64;
 
@@ -43,6 +43,9 @@ pub const HTTP_BODY_BYTES: usize = 128 * 1024;
 pub const HTTP_CONNECTIONS: usize = 4;
 /// Violations on one link before it is closed; a peer that is merely unlucky never comes near.
 pub const MAX_VIOLATIONS: u32 = 16;
+
+/// People who may watch one room: each costs a snapshot, none a step of the simulation.
+pub const MAX_SPECTATORS: u8 = 32;
 
 /// Messages per second that a link may bring in on average, both lanes. A client sends one per tick.
 pub const INBOUND_PER_SECOND: u32 = 240;

@@ -63,6 +63,12 @@ pub struct Config {
     /// Name or IP that players reach this machine by, if it is not the address they connect to (behind a router, for example).
     #[arg(long, value_name = "HOST", value_parser = host_name)]
     pub public_host: Option<String>,
+    /// What to call this server in the lists of players on the same network [default: this machine's name].
+    #[arg(long, value_name = "NAME", conflicts_with = "no_lan")]
+    pub lan_name: Option<String>,
+    /// Do not show up in the lists of players on the same network.
+    #[arg(long)]
+    pub no_lan: bool,
     /// Folder for the server's secret key. Without it, players become new guests whenever the server restarts.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,

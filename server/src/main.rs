@@ -7,9 +7,10 @@
 use bevy::app::App;
 use clap::Parser;
 use server::config::Config;
-use server::directory::directory;
+use server::directory::{RoomNews, directory};
 use server::events::Events;
 use server::hooks::HookSettings;
+use server::lan;
 use server::lobby::{Keys, Limits, Lobby, Setup, Wires};
 use server::operator::{Operator, Token};
 use server::ops::start_log;
@@ -72,7 +73,7 @@ fn serve(config: &Config) -> Result<(), String> {
         ready["admin"] = admin.to_string().into();
     }
 
-    let (directory, host) = directory();
+    let (directory, host, mut news) = directory();
     let defaults = Defaults {
         map: config.map.clone(),
         seats: config.seats,
@@ -90,8 +91,10 @@ fn serve(config: &Config) -> Result<(), String> {
     app.cleanup();
     board::open_first_room(app.world_mut(), config.seed)?;
 
+    let announced = lan::announce(config, lobby.local_addr(), directory.clone(), runtime.handle());
     let (stop_lobby, stopped) = watch::channel(false);
     let events = Events::default();
+    let told = events.clone();
     let hooks = HookSettings { private_networks: config.webhooks_to_private_networks, ..HookSettings::default() };
     let operator = {
         let _inside = runtime.enter();
@@ -103,6 +106,13 @@ fn serve(config: &Config) -> Result<(), String> {
             error!("the lobby ended: {error}");
         }
     });
+    runtime.spawn(async move {
+        while let Some(news) = news.recv().await {
+            if let RoomNews::Event(event) = news {
+                told.tell(event);
+            }
+        }
+    });
     let stop = Arc::new(AtomicBool::new(false));
     runtime.spawn(wait_for_signal(Arc::clone(&stop)));
 
@@ -111,6 +121,7 @@ fn serve(config: &Config) -> Result<(), String> {
     println!("ready {ready}");
     info!("open on {ready}");
     runner::run(&mut app, &stop);
+    drop(announced);
     // The lobby may be gone already; then there is nobody to tell.
     let _ = stop_lobby.send(true);
     let _ = runtime.block_on(async { tokio::time::timeout(std::time::Duration::from_secs(2), serving).await });

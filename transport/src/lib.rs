@@ -35,10 +35,12 @@
 
 mod counters;
 pub mod crowd;
+pub mod destination;
 mod dial;
 mod frames;
 pub mod guard;
 pub mod http;
+pub mod lan;
 mod lanes;
 pub mod link;
 pub mod lobby;

@@ -2,8 +2,9 @@
 //!
 //! Flow: timer, Refresh → [`Lobby::ask_rooms`] → [`Rooms`] → here → [`crate::lobby::Goal::Room`].
 
+use super::Parts;
 use crate::{
-    lobby::{Lobby, Rooms},
+    lobby::{Goal, Lobby, Rooms},
     palette,
     settings::Settings,
     style,
@@ -11,7 +12,10 @@ use crate::{
 use bevy::prelude::*;
 use bevy_egui::egui::{self, Align2, Button, RichText, ScrollArea, Sense, Ui, vec2};
 use game::PhaseKind;
-use protocol::{RoomId, lobby::RoomInfo};
+use protocol::{
+    RoomId,
+    lobby::{RoomInfo, SeatWish},
+};
 
 /// Asks for the rooms from time to time, and when the address has been changed and left alone for a moment.
 pub(super) fn ask(
@@ -35,8 +39,16 @@ pub(super) fn ask(
     }
 }
 
+/// Shows the page.
+pub(super) fn page(ui: &mut Ui, parts: &mut Parts) {
+    let chosen = list(ui, &parts.settings, &mut parts.lobby, &mut parts.rooms);
+    if let Some(room) = chosen {
+        parts.go(Goal::Room(room, SeatWish::default()));
+    }
+}
+
 /// Shows the list. Returns the room that was chosen.
-pub(super) fn list(ui: &mut Ui, settings: &Settings, lobby: &mut Lobby, rooms: &mut Rooms) -> Option<RoomId> {
+fn list(ui: &mut Ui, settings: &Settings, lobby: &mut Lobby, rooms: &mut Rooms) -> Option<RoomId> {
     let server = settings.server.trim();
     let known = (rooms.server == server).then(|| rooms.list.clone()).flatten();
     ui.horizontal(|ui| {

@@ -84,8 +84,13 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a server with free ports and waits until it is ready.
     pub(crate) fn start(arguments: &[&str]) -> Self {
+        Self::start_on(ANY_PORT, arguments)
+    }
+
+    /// The same for everybody who reaches the address `on`.
+    pub(crate) fn start_on(on: &str, arguments: &[&str]) -> Self {
         let mut child = command("server")
-            .args(["--http", ANY_PORT, "--udp", ANY_PORT, "--quic", ANY_PORT, "--tcp", ANY_PORT])
+            .args(["--http", on, "--udp", on, "--quic", on, "--tcp", on])
             .args(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -104,6 +104,13 @@ pub enum ServerEvent {
         /// Where they were looked for: ships near the beam, the nearest first.
         ships: Vec<(SeatId, Point)>,
     },
+    /// The room plays on another map from now on.
+    Map {
+        /// Name of its file, without the ending.
+        map: String,
+        /// Hash of its text, [`game::Map::hash`].
+        map_hash: u64,
+    },
 }
 
 /// What a client tells.

@@ -111,11 +111,15 @@ pub enum Refusal {
     Stopping,
     /// Too many links of this session at once.
     TooManyLinks,
+    /// The host has sent the player away from this room.
+    Kicked,
+    /// The room is kept for others.
+    Reserved,
 }
 
 impl Refusal {
     /// Every refusal, in the order of its code.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Version,
         Self::NotHello,
         Self::ProofAltered,
@@ -128,6 +132,8 @@ impl Refusal {
         Self::WrongIdentity,
         Self::Stopping,
         Self::TooManyLinks,
+        Self::Kicked,
+        Self::Reserved,
     ];
 
     /// Returns the byte that stands for it.
@@ -153,6 +159,8 @@ impl fmt::Display for Refusal {
             Self::WrongIdentity => "The connection belongs to another player.",
             Self::Stopping => "The server is shutting down.",
             Self::TooManyLinks => "Too many connections of the same player at once.",
+            Self::Kicked => "The host of this room has sent you away. Choose another one.",
+            Self::Reserved => "This room is kept for a match of others. Choose another one.",
         })
     }
 }

@@ -52,7 +52,7 @@ impl Gazette {
                 Ok(event) if judge.is_public(&event.event) => self.publish(&event),
                 Ok(_) => {}
                 Err(broadcast::error::RecvError::Lagged(missed)) => {
-                    tracing::warn!("{missed} events were too fast to be told")
+                    tracing::warn!("{missed} events were too fast to be told");
                 }
                 Err(broadcast::error::RecvError::Closed) => return std::future::pending().await,
             }
@@ -128,14 +128,15 @@ impl Judge {
     }
 
     fn is_open_to_all(&self, room: RoomId) -> bool {
-        self.directory.room(room).map_or(!self.private.contains(&room), |room| !room.private)
+        self.directory.room(room).map_or(!self.private.contains(&room), |room| !room.info.private)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::directory::directory;
+    use crate::directory::{RoomEntry, directory};
+    use protocol::invite::InviteCode;
     use protocol::lobby::RoomInfo;
 
     fn closed(number: u64) -> StampedEvent {
@@ -180,10 +181,18 @@ mod tests {
 
     #[test]
     fn what_happens_in_private_rooms_stays_there() {
-        let (directory, host) = directory();
+        let (directory, host, _news) = directory();
         let mut judge = Judge { directory, private: BTreeSet::new() };
         let secret = RoomInfo { id: RoomId(2), private: true, ..RoomInfo::default() };
-        host.publish_rooms(vec![RoomInfo { id: RoomId(1), ..RoomInfo::default() }, secret.clone()]);
+        let entry = |info: &RoomInfo| RoomEntry {
+            info: info.clone(),
+            code: InviteCode::from_random(u64::from(info.id.0)),
+            password: None,
+            reserved: vec![],
+            banned: vec![],
+            members: vec![],
+        };
+        host.publish_rooms(vec![entry(&RoomInfo { id: RoomId(1), ..RoomInfo::default() }), entry(&secret)]);
         let left =
             |room| LobbyEvent::PlayerLeft { room: RoomId(room), player: Default::default(), name: String::new() };
         assert!(judge.is_public(&left(1)) && !judge.is_public(&left(2)));

@@ -13,8 +13,11 @@ use super::problem::Refusal;
 use crate::config::PublicHost;
 use protocol::grant::{LinkIdentity, Proof, ResumeKey, Sealer, UnixMillis};
 use protocol::ids::{RoomId, SessionId};
+use protocol::invite::InviteCode;
 use protocol::limits::GRANT_LIFETIME;
-use protocol::lobby::{Endpoints, Grant, HttpEndpoint, QuicEndpoint, TcpEndpoint, UdpEndpoint, WebsocketEndpoint};
+use protocol::lobby::{
+    Endpoints, Grant, HttpEndpoint, Invite, QuicEndpoint, TcpEndpoint, UdpEndpoint, WebsocketEndpoint,
+};
 use std::net::{IpAddr, SocketAddr};
 use std::time::SystemTime;
 use transport::udp::connect_token;
@@ -90,10 +93,7 @@ impl Granter {
             tracing::error!("{error}");
             Refusal::Internal
         })?;
-        let name = match &self.wires.public_host {
-            Some(public) if public.name.parse::<IpAddr>().is_err() => public.name.clone(),
-            _ => in_url(self.reachable(http.ip(), local)),
-        };
+        let name = self.name_for(local);
         Ok(Endpoints {
             udp: UdpEndpoint { addr: (self.reachable(udp.ip(), local), udp.port()).into(), token },
             quic: QuicEndpoint { addr: (self.reachable(quic.ip(), local), quic.port()).into(), certificate_sha256 },
@@ -101,6 +101,20 @@ impl Granter {
             http: HttpEndpoint { url: format!("http://{name}:{}{}", http.port(), transport::http::PATH) },
             tcp: TcpEndpoint { addr: (self.reachable(tcp.ip(), local), tcp.port()).into() },
         })
+    }
+
+    /// Returns how friends get into the room of `code`, by the name or address that an asker on `local` knows us by.
+    pub(super) fn invite(&self, code: InviteCode, local: IpAddr) -> Invite {
+        let link = format!("http://{}:{}/join/{code}", self.name_for(local), self.wires.http.port());
+        Invite { code: code.to_string(), link }
+    }
+
+    /// Returns what stands for this machine in a URL.
+    fn name_for(&self, local: IpAddr) -> String {
+        match &self.wires.public_host {
+            Some(public) if public.name.parse::<IpAddr>().is_err() => public.name.clone(),
+            _ => in_url(self.reachable(self.wires.http.ip(), local)),
+        }
     }
 
     /// Returns the address at which a socket bound to `bound` is reached by somebody who has reached `local`.

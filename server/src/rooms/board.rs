@@ -1,17 +1,23 @@
-//! The rooms' end of the notice board: opens rooms that the lobby asks for, closes those that stay empty, tells how things are.
+//! The rooms' end of the notice board: opens rooms that the lobby asks for, closes those that stay
+//! empty, tells how things are.
 //!
-//! Flow: [`crate::directory`] → [`open_rooms`]; [`publish`] → [`crate::directory`].
+//! Flow: [`crate::directory`] → [`serve_requests`] ([`super::orders`]); [`publish`] → [`crate::directory`].
 
+use super::door::Door;
+use super::orders::obey;
 use super::receive::Faults;
 use super::room::{Plan, Room};
 use super::runner::{Heartbeat, Stopping};
+use super::seats::{Seat, Seats};
 use super::{Defaults, Maps};
-use crate::directory::{DirectoryHost, OpenRoomError};
+use crate::directory::{DirectoryHost, OpenRoom, OpenRoomError, OrderError, Request, RoomEntry, RoomNews};
 use crate::ops::memory_bytes;
+use crate::password::Password;
 use bevy::ecs::prelude::*;
 use game::tick::TICK_HZ;
-use protocol::lobby::{Health, NewRoom, RoomInfo};
-use protocol::{RoomId, Transport, limits::PROTOCOL_VERSION};
+use protocol::invite::InviteCode;
+use protocol::lobby::{Health, LobbyEvent, Member, Mode, NewRoom, RoomInfo};
+use protocol::{PlayerId, RoomId, Transport, limits::PROTOCOL_VERSION};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tracing::info;
@@ -74,19 +80,48 @@ impl Board {
             seed: rand::random(),
         })
     }
+
+    /// Tells the lobby of a room that has just been opened, which is `entry` among `open`.
+    fn opened(&self, entry: &RoomEntry, open: Vec<RoomEntry>) {
+        self.host.publish_rooms(open);
+        self.host.tell(RoomNews::Event(LobbyEvent::RoomOpened { room: entry.info.clone() }));
+    }
 }
 
-fn info_of(room: &Room) -> RoomInfo {
-    RoomInfo {
+/// Rooms and who is in them.
+type Houses<'w, 's> = Query<'w, 's, (Entity, &'static mut Room, Option<&'static Seats>)>;
+
+/// Returns everything that the lobby may know of a room. Who is on the way out is not in it any more.
+fn entry_of<'a>(room: &Room, seats: impl Iterator<Item = &'a Seat>) -> RoomEntry {
+    let mut members: Vec<Member> = seats.filter(|seat| seat.given_up.is_none()).map(Seat::member).collect();
+    members.sort_by_key(|member| (member.seat.is_none(), member.seat, member.player));
+    let count = |seated| members.iter().filter(|member| member.seat.is_some() == seated).count() as u8;
+    let Door { code, private, password, reserved, banned, host, .. } = room.door.clone();
+    let info = RoomInfo {
         id: room.plan.id,
         name: room.plan.name.clone(),
+        mode: Mode::Skirmish,
         map: room.plan.map_name.clone(),
         seats: room.plan.seats,
-        players: room.people() as u8,
+        players: count(true),
         bots: room.bots() as u8,
+        spectators: count(false),
         phase: room.arena.phase().kind,
-        ..RoomInfo::default()
-    }
+        private,
+        locked: password.is_some(),
+        host,
+    };
+    RoomEntry { info, code, password, reserved, banned, members }
+}
+
+fn entries<'a>(
+    rooms: impl Iterator<Item = (Entity, &'a Room, Option<&'a Seats>)>,
+    seats: &Query<&mut Seat>,
+) -> Vec<RoomEntry> {
+    let inside = |seated: Option<&'a Seats>| {
+        seated.into_iter().flat_map(RelationshipTarget::iter).filter_map(|seat| seats.get(seat).ok())
+    };
+    rooms.filter(|(_, room, _)| !room.closing).map(|(_, room, seated)| entry_of(room, inside(seated))).collect()
 }
 
 /// Opens the room that is always there, with the operator's settings and, if they chose one, their `seed`.
@@ -101,54 +136,129 @@ pub fn open_first_room(world: &mut World, seed: Option<u64>) -> Result<(), Strin
         format!("There is no map `{}`. Choose one with --map: {}.", defaults.map, known.join(", "))
     })?;
     let plan = Plan { seed: seed.unwrap_or(plan.seed), ..plan };
-    let mut room = Room::open(plan, Instant::now());
+    let now = Instant::now();
+    let mut room = Room::open(plan, Door::new(InviteCode::from_random(rand::random()), None, now), now);
     room.fill_with_bots();
-    let info = info_of(&room);
+    let entry = entry_of(&room, std::iter::empty());
     world.spawn(room);
-    world.resource::<Board>().host.publish_rooms(vec![info]);
+    world.resource::<Board>().opened(&entry, vec![entry.clone()]);
     Ok(())
 }
 
-/// Opens every room that somebody asks for.
-pub fn open_rooms(
+/// Opens every room that somebody asks for, and carries out orders.
+pub fn serve_requests(
     mut board: ResMut<Board>,
-    rooms: Query<&Room>,
+    mut rooms: Houses<'_, '_>,
+    mut seats: Query<&mut Seat>,
     defaults: Res<Defaults>,
     maps: Res<Maps>,
     mut commands: Commands,
 ) {
-    let mut open: Vec<RoomInfo> = rooms.iter().map(info_of).collect();
+    let mut fresh: Vec<RoomEntry> = Vec::new();
     while let Some(request) = board.host.try_next_request() {
-        let planned = match open.len() < defaults.max_rooms {
-            true => board.plan(request.room, &defaults, &maps, false),
-            false => Err(OpenRoomError::TooMany),
-        };
-        let answer = planned.map(|plan| {
-            let mut room = Room::open(plan, Instant::now());
-            room.fill_with_bots();
-            let info = info_of(&room);
-            info!("opened room {} `{}` on {}", info.id.0, info.name, info.map);
-            commands.spawn(room);
-            open.push(info.clone());
-            board.host.publish_rooms(open.clone());
-            info
-        });
-        // Whoever asked may have gone; the room closes again when nobody comes.
-        let _ = request.reply.send(answer);
+        match request {
+            Request::Open { room, reply } => {
+                let mut open = entries(rooms.iter(), &seats);
+                open.extend(fresh.iter().cloned());
+                let answer = if open.len() < defaults.max_rooms {
+                    open_room(&mut board, room, &defaults, &maps, &open)
+                } else {
+                    Err(OpenRoomError::TooMany)
+                };
+                let answer = answer.map(|room| {
+                    let entry = entry_of(&room, std::iter::empty());
+                    info!("opened room {} `{}` on {}", entry.info.id.0, entry.info.name, entry.info.map);
+                    commands.spawn(room);
+                    open.push(entry.clone());
+                    fresh.push(entry.clone());
+                    board.opened(&entry, open);
+                    entry
+                });
+                // Whoever asked may have gone; the room closes again when nobody comes.
+                let _ = reply.send(answer);
+            }
+            Request::Order { order, reply } => {
+                let found = rooms.iter_mut().find(|(_, room, _)| room.plan.id == order.room() && !room.closing);
+                let done = found.ok_or(OrderError::UnknownRoom).and_then(|(_, mut room, seated)| {
+                    let inside: Vec<Entity> = seated.into_iter().flat_map(RelationshipTarget::iter).collect();
+                    obey(&order, &mut room, &inside, &mut seats, &maps)?;
+                    Ok(entry_of(&room, inside.iter().filter_map(|seat| seats.get(*seat).ok())))
+                });
+                if done.is_ok() {
+                    let mut open = entries(rooms.iter(), &seats);
+                    open.extend(fresh.iter().cloned());
+                    board.host.publish_rooms(open);
+                }
+                let _ = reply.send(done);
+            }
+        }
     }
 }
 
-/// Closes rooms that somebody opened and nobody has used for a while.
-pub fn close_empty(mut rooms: Query<(Entity, &mut Room)>, mut commands: Commands) {
+fn open_room(
+    board: &mut Board,
+    asked: OpenRoom,
+    defaults: &Defaults,
+    maps: &Maps,
+    open: &[RoomEntry],
+) -> Result<Room, OpenRoomError> {
+    let OpenRoom { mut wish, host, reserved } = asked;
+    let (private, password) = (wish.private, wish.password.take());
+    let plan = board.plan(wish, defaults, maps, false)?;
     let now = Instant::now();
-    for (entity, mut room) in &mut rooms {
-        if room.people() > 0 || room.plan.permanent {
+    let mut door = Door::new(fresh_code(open), host, now);
+    door.private = private;
+    door.password = password.map(|text| Password::new(&text, rand::random()));
+    door.reserved = reserved;
+    let mut room = Room::open(plan, door, now);
+    room.fill_with_bots();
+    Ok(room)
+}
+
+/// Returns a code that leads into none of the `open` rooms.
+fn fresh_code(open: &[RoomEntry]) -> InviteCode {
+    loop {
+        let code = InviteCode::from_random(rand::random());
+        if open.iter().all(|room| room.code != code) {
+            return code;
+        }
+    }
+}
+
+/// Sees to it that every room that is led has a host who is there.
+pub fn settle_hosts(mut rooms: Query<(&mut Room, Option<&Seats>)>, seats: Query<&Seat>) {
+    let now = Instant::now();
+    for (mut room, seated) in &mut rooms {
+        if room.door.host.is_none() {
+            continue;
+        }
+        let inside = seated.into_iter().flat_map(RelationshipTarget::iter).filter_map(|seat| seats.get(seat).ok());
+        let (mut flying, mut watching) = (Vec::<(PlayerId, Instant)>::new(), Vec::new());
+        for seat in inside.filter(|seat| seat.given_up.is_none()) {
+            match seat.session.seat().watches() {
+                true => watching.push(seat.session.player()),
+                false => flying.push((seat.session.player(), seat.since)),
+            }
+        }
+        room.door.settle(&flying, &watching, now);
+    }
+}
+
+/// Closes rooms that were told to close, and those that somebody opened and nobody has used for a while.
+pub fn close_empty(mut rooms: Houses<'_, '_>, board: Res<Board>, mut commands: Commands) {
+    let now = Instant::now();
+    for (entity, mut room, seats) in &mut rooms {
+        let inside = seats.map_or(0, |seats| seats.iter().count());
+        if !room.closing && (inside > 0 || room.plan.permanent) {
             room.empty_since = None;
             continue;
         }
         let since = *room.empty_since.get_or_insert(now);
-        if now.saturating_duration_since(since) > EMPTY_ROOM_KEPT {
+        let unused = now.saturating_duration_since(since) > EMPTY_ROOM_KEPT;
+        if inside == 0 && (room.closing || unused) {
             info!("closed room {}, which was empty", room.plan.id.0);
+            room.news_for_lobby.drain(..).for_each(|news| board.host.tell(news));
+            board.host.tell(RoomNews::Event(LobbyEvent::RoomClosed { room: room.plan.id }));
             commands.entity(entity).despawn();
         }
     }
@@ -157,15 +267,19 @@ pub fn close_empty(mut rooms: Query<(Entity, &mut Room)>, mut commands: Commands
 /// Tells the lobby how things are.
 pub fn publish(
     mut board: ResMut<Board>,
-    rooms: Query<&Room>,
+    mut rooms: Houses<'_, '_>,
+    seats: Query<&mut Seat>,
     links: Query<&Link>,
     faults: Res<Faults>,
     heartbeat: Res<Heartbeat>,
     stopping: Res<Stopping>,
 ) {
     board.ticks = board.ticks.wrapping_add(1);
+    for (_, mut room, _) in rooms.iter_mut().filter(|(_, room, _)| !room.news_for_lobby.is_empty()) {
+        room.news_for_lobby.drain(..).for_each(|news| board.host.tell(news));
+    }
     if board.ticks % LIST_EVERY == 1 {
-        board.host.publish_rooms(rooms.iter().map(info_of).collect());
+        board.host.publish_rooms(entries(rooms.iter(), &seats));
     }
     if board.ticks % REPORT_EVERY == 1 || stopping.is_changed() {
         let count = |wire| links.iter().filter(|link| link.transport() == wire).count() as u32;
@@ -175,7 +289,7 @@ pub fn publish(
             protocol: PROTOCOL_VERSION,
             uptime_s: board.started.elapsed().as_secs(),
             rooms: rooms.iter().count() as u32,
-            players: rooms.iter().map(|room| room.people() as u32).sum(),
+            players: rooms.iter().map(|(_, room, _)| room.people() as u32).sum(),
             links: Transport::WIRES.map(|wire| (wire, count(wire))).to_vec(),
             tick_ms: heartbeat.meter.times(),
             overruns: heartbeat.overruns,

@@ -9,10 +9,12 @@ use super::receive::{AttachedTo, Conduct, Faults, LinkIndex};
 use super::room::Room;
 use super::runner::Stopping;
 use super::seats::{Seat, SeatOf};
+use crate::directory::RoomNews;
 use bevy::ecs::prelude::*;
 use protocol::grant::{LinkIdentity, Proof, ProofError, Sealer, UnixMillis, UsedProofs};
 use protocol::ids::PlayerId;
 use protocol::limits::HANDSHAKE_DEADLINE;
+use protocol::lobby::LobbyEvent;
 use protocol::session::server::{RoomFacts, ServerSession};
 use protocol::wire::Kind;
 use protocol::wire::hello::{Hello, Refusal, decode_hello, encode_refusal};
@@ -152,7 +154,8 @@ fn join(
         return Err(Refusal::TooManyLinks);
     }
     let (room_entity, mut room) =
-        rooms.iter_mut().find(|(_, room)| room.plan.id == proof.room).ok_or(Refusal::NoRoom)?;
+        rooms.iter_mut().find(|(_, room)| room.plan.id == proof.room && !room.closing).ok_or(Refusal::NoRoom)?;
+    room.door.check(proof.player)?;
     let held = seats
         .iter_mut()
         .find(|(_, seat, of)| of.0 == room_entity && seat.session.player() == proof.player && seat.given_up.is_none());
@@ -175,7 +178,10 @@ fn join(
         return Ok(entity);
     }
     let free = room.free_seat().ok_or(Refusal::RoomFull)?;
-    room.join(free, &proof.name);
+    room.join(free, proof.player, &proof.name);
+    let (player, name, wire) = (proof.player, proof.name.clone(), link.transport());
+    let joined = LobbyEvent::PlayerJoined { room: room.plan.id, player, name, wire };
+    room.news_for_lobby.push(RoomNews::Event(joined));
     let session = begin(free, &room);
     info!("{} joined room {} over {}", proof.name, room.plan.id.0, link.transport());
     let entity = commands.spawn((Seat::new(session, now), SeatOf(room_entity))).id();

@@ -7,7 +7,7 @@
 //! PreUpdate    LinkSystems::Poll   transports hand over links and messages
 //!              receive             messages → sessions            [receive]
 //!              greet               first messages → seats         [greet]
-//!              open_rooms          the lobby's wishes             [board]
+//!              serve_requests      the lobby's wishes and orders  [board]
 //! FixedUpdate  fly                 one command per seat and tick, bots, Arena::step, on all cores   [simulate]
 //! PostUpdate   tell                what happened → sessions       [simulate]
 //!              attend              timeouts, chat, farewells      [seats]
@@ -20,8 +20,11 @@
 //! Flow: transport → here → [`game::Arena`] → here → transport; [`crate::directory`] on the side.
 
 pub mod board;
+pub mod door;
 pub mod greet;
+pub mod orders;
 pub mod receive;
+pub mod record;
 pub mod room;
 pub mod runner;
 pub mod seats;
@@ -98,7 +101,7 @@ impl Plugin for RoomsPlugin {
             .add_observer(receive::link_closed)
             .add_systems(
                 PreUpdate,
-                (receive::index_links, receive::receive, receive::detach, greet::greet, board::open_rooms)
+                (receive::index_links, receive::receive, receive::detach, greet::greet, board::serve_requests)
                     .chain()
                     .after(LinkSystems::Poll),
             )
@@ -109,7 +112,10 @@ impl Plugin for RoomsPlugin {
                     .chain()
                     .before(LinkSystems::Flush),
             )
-            .add_systems(PostUpdate, (board::publish, board::close_empty).chain().after(LinkSystems::Flush));
+            .add_systems(
+                PostUpdate,
+                (board::settle_hosts, board::publish, board::close_empty).chain().after(LinkSystems::Flush),
+            );
     }
 
     /// The systems form one chain, so there is nothing to run side by side but what they spread over the cores themselves; a

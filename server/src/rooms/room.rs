@@ -2,12 +2,15 @@
 //!
 //! Flow: [`super::board`] opens → [`super::simulate`] steps → [`super::send`] shows.
 
+use super::door::Door;
+use super::record::UnderWay;
+use crate::directory::RoomNews;
 use bevy::ecs::prelude::*;
 use game::{Arena, Bot, Commands, GameEvent, Map, Rewound, Rules, SeatId};
-use protocol::RoomId;
 use protocol::limits::REWOUND_SHIPS;
 use protocol::session::server::RoomFacts;
 use protocol::wire::event::{Member, ServerEvent};
+use protocol::{PlayerId, RoomId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -45,6 +48,15 @@ pub struct Plan {
     pub seed: u64,
 }
 
+impl Plan {
+    /// Returns the bot that flies at `seat` and came as number `rank`, counted from 0; later ones are better.
+    fn bot(&self, seat: SeatId, rank: usize) -> Bot {
+        let rank = rank as f32 / f32::from(self.bots.max(2).saturating_sub(1));
+        let skill = LEAST_SKILL + (1.0 - LEAST_SKILL) * rank.min(1.0);
+        Bot::new(self.seed ^ u64::from(seat.0), skill)
+    }
+}
+
 /// One room.
 #[derive(Component)]
 pub struct Room {
@@ -58,6 +70,17 @@ pub struct Room {
     pub happened: Vec<GameEvent>,
     /// Since when nobody has been in it.
     pub empty_since: Option<Instant>,
+    /// Who may come in, and who leads.
+    pub door: Door,
+    /// Everybody is being sent away; then it closes.
+    pub closing: bool,
+    /// The match that is being played.
+    pub under_way: Option<UnderWay>,
+    /// What the lobby has not been told yet.
+    pub news_for_lobby: Vec<RoomNews>,
+    /// The map of the next match, if it is another one.
+    next_map: Option<String>,
+    players: BTreeMap<SeatId, PlayerId>,
     bots: BTreeMap<SeatId, Bot>,
     members: BTreeMap<SeatId, Member>,
     news: Vec<ServerEvent>,
@@ -65,7 +88,7 @@ pub struct Room {
 
 impl Room {
     /// Opens a room.
-    pub fn open(plan: Plan, now: Instant) -> Self {
+    pub fn open(plan: Plan, door: Door, now: Instant) -> Self {
         let arena = Arena::new(Arc::clone(&plan.map), plan.rules, plan.seed);
         Self {
             plan,
@@ -73,6 +96,12 @@ impl Room {
             commands: Commands::default(),
             happened: Vec::new(),
             empty_since: Some(now),
+            door,
+            closing: false,
+            under_way: None,
+            news_for_lobby: Vec::new(),
+            next_map: None,
+            players: BTreeMap::new(),
             bots: BTreeMap::new(),
             members: BTreeMap::new(),
             news: Vec::new(),
@@ -107,8 +136,9 @@ impl Room {
     }
 
     /// Seats a person.
-    pub fn join(&mut self, seat: SeatId, name: &str) {
+    pub fn join(&mut self, seat: SeatId, player: PlayerId, name: &str) {
         self.arena.join(seat);
+        self.players.insert(seat, player);
         self.seat(seat, Member { name: name.to_owned(), bot: false, away: false });
     }
 
@@ -125,9 +155,7 @@ impl Room {
             else {
                 return;
             };
-            let rank = self.bots.len() as f32 / f32::from(self.plan.bots.max(2).saturating_sub(1));
-            let skill = LEAST_SKILL + (1.0 - LEAST_SKILL) * rank.min(1.0);
-            self.bots.insert(seat, Bot::new(self.plan.seed ^ u64::from(seat.0), skill));
+            self.bots.insert(seat, self.plan.bot(seat, self.bots.len()));
             let name = BOT_NAMES.get(usize::from(seat.0) % BOT_NAMES.len()).copied().unwrap_or("Bot");
             self.arena.join(seat);
             self.seat(seat, Member { name: name.to_owned(), bot: true, away: false });
@@ -143,6 +171,7 @@ impl Room {
     pub fn leave(&mut self, seat: SeatId) {
         self.arena.leave(seat);
         self.bots.remove(&seat);
+        self.players.remove(&seat);
         if self.members.remove(&seat).is_some() {
             self.news.push(ServerEvent::Left { seat });
         }
@@ -167,6 +196,11 @@ impl Room {
         ServerEvent::Roster(self.members.iter().map(|(seat, member)| (*seat, member.clone())).collect())
     }
 
+    /// Returns everybody who flies here, with their name and, unless a bot, who they are; by rising seat.
+    pub fn seated(&self) -> impl Iterator<Item = (SeatId, &str, Option<PlayerId>)> + '_ {
+        self.members.iter().map(|(seat, member)| (*seat, member.name.as_str(), self.players.get(seat).copied()))
+    }
+
     /// Returns how many people sit here, those included whose seat is kept.
     pub fn people(&self) -> usize {
         self.members.len().saturating_sub(self.bots.len())
@@ -185,6 +219,29 @@ impl Room {
         }
         happened.clear();
         arena.step(commands, happened);
+        if arena.map().hash != self.plan.map.hash {
+            self.moved();
+        }
+    }
+
+    /// Has the next match played on `map`; at once, if none is being played.
+    pub fn change_map(&mut self, name: &str, map: &Arc<Map>) {
+        self.next_map = Some(name.to_owned());
+        self.arena.change_map(Arc::clone(map));
+    }
+
+    /// The arena lies on another map now.
+    fn moved(&mut self) {
+        self.plan.map = Arc::clone(self.arena.map());
+        if let Some(name) = self.next_map.take() {
+            self.plan.map_name = name;
+        }
+        // What bots know of the old map would mislead them.
+        for (rank, (seat, bot)) in self.bots.iter_mut().rev().enumerate() {
+            *bot = self.plan.bot(*seat, rank);
+        }
+        let (map, map_hash) = (self.plan.map_name.clone(), self.plan.map.hash);
+        self.news.push(ServerEvent::Map { map, map_hash });
     }
 
     /// Returns what the rails of the last step were traced against, by who fired: for those shooters who asked for it.

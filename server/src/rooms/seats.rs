@@ -5,9 +5,11 @@
 use super::greet::Doorman;
 use super::receive::LinkIndex;
 use super::room::Room;
+use crate::directory::RoomNews;
 use bevy::ecs::prelude::*;
 use protocol::CloseReason;
 use protocol::limits::{CHAT_BURST, CHAT_PER_SECOND};
+use protocol::lobby::{LobbyEvent, Member};
 use protocol::names::clean_chat;
 use protocol::session::bucket::TokenBucket;
 use protocol::session::server::{ServerSession, SessionEvent};
@@ -35,12 +37,27 @@ pub struct Seat {
     chat: TokenBucket,
     /// The session was given up, and why its links are closed; the seat goes away at the end of this tick.
     pub given_up: Option<CloseReason>,
+    /// Since when it has been theirs.
+    pub since: Instant,
 }
 
 impl Seat {
     /// Returns the seat of `session`.
     pub fn new(session: ServerSession, now: Instant) -> Self {
-        Self { session, chat: TokenBucket::new(CHAT_PER_SECOND, CHAT_BURST, now), given_up: None }
+        Self { session, chat: TokenBucket::new(CHAT_PER_SECOND, CHAT_BURST, now), given_up: None, since: now }
+    }
+}
+
+impl Seat {
+    /// Returns what the lobby may know of them.
+    pub fn member(&self) -> Member {
+        let session = &self.session;
+        Member {
+            player: session.player(),
+            name: session.name().to_owned(),
+            seat: Some(session.seat()).filter(|seat| !seat.watches()).map(|seat| seat.0),
+            wire: session.driving().map(|(_, wire)| wire),
+        }
     }
 }
 
@@ -72,6 +89,9 @@ pub fn attend(
                 .for_each(|link| link.close(reason));
             doorman.forget(seat.session.id());
             room.leave(seat.session.seat());
+            let (player, name) = (seat.session.player(), seat.session.name().to_owned());
+            let left = LobbyEvent::PlayerLeft { room: room.plan.id, player, name };
+            room.news_for_lobby.push(RoomNews::Event(left));
             commands.entity(entity).despawn();
         }
     }

@@ -2,8 +2,10 @@
 //!
 //! Flow: sessions → [`collect`] → [`fly`] ([`game::Arena::step`]) → [`tell`] → sessions.
 
+use super::record::record;
 use super::room::Room;
 use super::seats::{Seat, SeatOf, Seats};
+use crate::events::unix_ms;
 use bevy::ecs::prelude::*;
 
 /// Takes the command of the coming tick out of every session, and how far back its rail may look.
@@ -27,6 +29,10 @@ pub fn fly(mut rooms: Query<&mut Room>) {
 /// Tells every session what happened in its room.
 pub fn tell(mut rooms: Query<(&mut Room, Option<&Seats>)>, mut seats: Query<&mut Seat>) {
     for (mut room, seated) in &mut rooms {
+        if !room.happened.is_empty() {
+            let told = record(&mut room, unix_ms(), rand::random());
+            room.news_for_lobby.extend(told);
+        }
         let (news, rails) = (room.take_news(), room.rails());
         if news.is_empty() && rails.is_empty() {
             continue;

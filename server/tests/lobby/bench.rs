@@ -5,9 +5,10 @@
 //! Flow: `lobby.rs` → here → `server::lobby`.
 
 use protocol::ids::RoomId;
+use protocol::invite::InviteCode;
 use protocol::lobby::{Guest, Health, Problem, RoomInfo};
 use serde::de::DeserializeOwned;
-use server::directory::{DirectoryHost, OpenRoomError, directory};
+use server::directory::{DirectoryHost, OpenRoomError, OrderError, Request, RoomEntry, RoomNews, directory};
 use server::events::Events;
 use server::hooks::HookSettings;
 use server::lobby::{Keys, Limits, Lobby, Setup, Wires};
@@ -20,6 +21,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 use tokio::runtime::Runtime;
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use transport::{Listeners, ServerConfig, TransportsPlugin};
 
@@ -38,6 +40,8 @@ pub(crate) struct Server {
     pub(crate) vitals: Vitals,
     pub(crate) plugin: Option<TransportsPlugin>,
     pub(crate) rooms: Arc<Mutex<DirectoryHost>>,
+    /// Kept so that what the rooms tell has somewhere to go.
+    pub(crate) _news: UnboundedReceiver<RoomNews>,
     pub(crate) stop: watch::Sender<bool>,
     pub(crate) serving: tokio::task::JoinHandle<std::io::Result<()>>,
     pub(crate) runtime: Runtime,
@@ -49,6 +53,11 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) head: String,
     pub(crate) body: String,
+}
+
+pub(crate) fn entry(info: RoomInfo) -> RoomEntry {
+    let code = InviteCode::from_random(u64::from(info.id.0));
+    RoomEntry { info, code, password: None, reserved: vec![], banned: vec![], members: vec![] }
 }
 
 pub(crate) fn room(id: u32, players: u8) -> RoomInfo {
@@ -71,9 +80,9 @@ impl Server {
 
     pub(crate) fn with(keys: Keys, limits: Limits) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let (directory, host) = directory();
+        let (directory, host, news) = directory();
         let rooms = Arc::new(Mutex::new(host));
-        rooms.lock().unwrap().publish_rooms(vec![room(1, 0), room(2, 8)]);
+        rooms.lock().unwrap().publish_rooms(vec![entry(room(1, 0)), entry(room(2, 8))]);
         rooms.lock().unwrap().publish_health(Health { status: "ok".into(), rooms: 2, ..Health::default() });
         let stand_in = Arc::downgrade(&rooms);
         thread::spawn(move || {
@@ -111,6 +120,7 @@ impl Server {
             vitals,
             plugin: Some(plugin),
             rooms,
+            _news: news,
             stop,
             serving,
             runtime,
@@ -203,19 +213,28 @@ fn parse(text: &str) -> Answer {
 }
 
 fn answer_requests(host: &mut DirectoryHost) {
-    let mut open = vec![room(1, 0), room(2, 8)];
+    let mut open = vec![entry(room(1, 0)), entry(room(2, 8))];
     while let Some(request) = host.try_next_request() {
-        let wish = request.room;
+        let (wish, reply) = match request {
+            Request::Open { room, reply } => (room.wish, reply),
+            Request::Order { reply, .. } => {
+                let _ = reply.send(Err(OrderError::UnknownRoom));
+                continue;
+            }
+        };
         let answer = match wish.map.as_deref() {
             Some("moon") => Err(OpenRoomError::UnknownMap("moon".into())),
             Some("crowd") => Err(OpenRoomError::TooMany),
-            _ => Ok(RoomInfo { name: wish.name.unwrap_or_default(), seats: wish.seats.unwrap_or(16), ..room(3, 0) }),
+            _ => {
+                let name = wish.name.unwrap_or_default();
+                Ok(entry(RoomInfo { name, seats: wish.seats.unwrap_or(16), ..room(3, 0) }))
+            }
         };
         if let Ok(opened) = &answer {
             open.push(opened.clone());
             open.truncate(MOST_ROOMS);
             host.publish_rooms(open.clone());
         }
-        let _ = request.reply.send(answer);
+        let _ = reply.send(answer);
     }
 }

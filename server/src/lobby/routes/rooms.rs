@@ -4,13 +4,14 @@
 
 use super::{Shared, pay};
 use crate::config::{BOTS, MATCH_SECONDS, MAX_ROOM_NAME_CHARS, SCORE_LIMIT, SEATS, valid_map_name};
+use crate::directory::{OpenRoom, RoomEntry};
 use crate::lobby::auth::Caller;
 use crate::lobby::problem::{Body, Refusal};
 use crate::lobby::serve::Connection;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Extension, Json};
-use protocol::lobby::{NewRoom, RoomInfo, RoomList};
+use protocol::lobby::{NewRoom, OpenedRoom, RoomList};
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -24,22 +25,25 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
 /// Lists the rooms.
 #[utoipa::path(get, path = "/v1/rooms", tag = "rooms", responses((status = OK, body = RoomList)))]
 async fn rooms(State(shared): State<Arc<Shared>>) -> Json<RoomList> {
-    Json(RoomList { rooms: shared.directory.rooms().to_vec() })
+    let all = shared.directory.rooms();
+    Json(RoomList { rooms: all.iter().filter(|room| !room.info.private).map(|room| room.info.clone()).collect() })
 }
 
 /// Opens a room.
-#[utoipa::path(post, path = "/v1/rooms", tag = "rooms", request_body = NewRoom, responses((status = CREATED, body = RoomInfo)))]
+#[utoipa::path(post, path = "/v1/rooms", tag = "rooms", request_body = NewRoom, responses((status = CREATED, body = OpenedRoom)))]
 async fn new_room(
     State(shared): State<Arc<Shared>>,
     Extension(connection): Extension<Connection>,
     caller: Caller,
     Body(wish): Body<NewRoom>,
-) -> Result<(StatusCode, Json<RoomInfo>), Refusal> {
+) -> Result<(StatusCode, Json<OpenedRoom>), Refusal> {
     check_room(&wish).map_err(Refusal::Invalid)?;
     pay(&shared.rooms, connection.remote.ip(), 1.0)?;
-    let room = shared.directory.open_room(wish).await?;
+    let asked = OpenRoom { wish, host: Some(caller.player), reserved: Vec::new() };
+    let RoomEntry { info: room, code, .. } = shared.directory.open_room(asked).await?;
     tracing::info!(room = room.id.0, name = room.name, by = caller.name, "room opened");
-    Ok((StatusCode::CREATED, Json(room)))
+    let invite = shared.granter.invite(code, connection.local.ip());
+    Ok((StatusCode::CREATED, Json(OpenedRoom { room, invite })))
 }
 
 /// Returns the sentence for the first value that is out of its limits.

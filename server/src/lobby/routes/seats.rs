@@ -32,10 +32,10 @@ async fn new_seat(
 ) -> Result<(StatusCode, Json<Grant>), Refusal> {
     let room = shared.directory.room(RoomId(id)).ok_or(Refusal::RoomUnknown(id))?;
     // Spares the player a dial. Between here and there somebody else may come or go: the room has the last word.
-    if room.players >= room.seats {
+    if !room.is_free() {
         return Err(Refusal::RoomFull(id));
     }
-    let grant = shared.granter.grant(&caller, room.id, connection.local.ip())?;
+    let grant = shared.granter.grant(&caller, room.info.id, connection.local.ip())?;
     Ok((StatusCode::CREATED, Json(grant)))
 }
 

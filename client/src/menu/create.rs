@@ -2,8 +2,8 @@
 //!
 //! Flow: [`super`] → [`page`] → [`NewRoom`] → [`crate::lobby`].
 
-use super::{Menu, Page};
-use crate::{assets::Maps, style};
+use super::Parts;
+use crate::{lobby::Goal, style};
 use bevy_egui::egui::{Button, RichText, Slider, Ui, vec2};
 use protocol::lobby::NewRoom;
 
@@ -21,10 +21,10 @@ impl Default for Draft {
     }
 }
 
-/// Shows the page. Returns the room to open once it is wished for.
-pub(super) fn page(ui: &mut Ui, menu: &mut Menu, maps: &Maps) -> Option<NewRoom> {
-    ui.heading("Open a room");
-    let draft = &mut menu.room;
+/// Shows the page.
+pub(super) fn page(ui: &mut Ui, parts: &mut Parts) {
+    let maps = &parts.maps;
+    let draft = &mut parts.menu.create;
     style::field(ui, "Name of the room (may stay empty)", &mut draft.name, MAX_ROOM_NAME_CHARS);
     ui.label(style::quiet("Map"));
     if let Ok(shelf) = &maps.0 {
@@ -61,11 +61,10 @@ pub(super) fn page(ui: &mut Ui, menu: &mut Menu, maps: &Maps) -> Option<NewRoom>
         bots: Some(draft.bots),
         ..NewRoom::default()
     });
-    menu.focus_first(&wished);
-    if style::button(ui, "Back").clicked() {
-        menu.turn_to(Page::Start);
+    parts.menu.focus_first(&wished);
+    if let Some(room) = room {
+        parts.go(Goal::Open(room));
     }
-    room
 }
 
 /// What the lobby takes.

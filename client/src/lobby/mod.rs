@@ -3,8 +3,15 @@
 //! The calls are asynchronous and the game is not, so each runs on a small runtime of its own and is collected, once finished, by
 //! a system. An answer that nobody waits for any more is dropped: whoever went back to the menu is not thrown into a match.
 //!
-//! Flow: [`crate::menu`], `--quick`, Reconnect → [`Wish`] → `transport::lobby` → [`Answer`] → [`crate::links`] or
+//! Flow: [`crate::menu`], the command line, Reconnect → [`Wish`] → [`joining`] → [`Answer`] → [`crate::links`] or
 //! [`crate::state::Failure`].
+
+mod account;
+mod joining;
+mod rooms;
+
+pub(crate) use account::Account;
+pub(crate) use rooms::Rooms;
 
 use crate::{
     args::{self, Args},
@@ -13,9 +20,10 @@ use crate::{
     state::{Failure, NOT_JOINED, Screen},
 };
 use bevy::prelude::*;
+use joining::{Seat, seat};
 use protocol::{
     RoomId, Transport,
-    lobby::{Grant, Guest, NewRoom, RoomInfo},
+    lobby::{Grant, Guest, Invite, NewRoom, RoomInfo, SeatWish},
     names::valid_name,
 };
 use std::{future::Future, time::Duration};
@@ -56,7 +64,9 @@ pub(crate) enum Goal {
     /// Wherever a match can be had, first of all where a seat is kept.
     Quick,
     /// This room.
-    Room(RoomId),
+    Room(RoomId, SeatWish),
+    /// The room that this code leads to.
+    Code(String, SeatWish),
     /// A room of one's own.
     Open(NewRoom),
 }
@@ -72,17 +82,8 @@ pub(crate) struct SeatGranted {
     pub(crate) grant: Grant,
     /// Wire to begin on.
     pub(crate) wire: Option<Transport>,
-}
-
-/// What is known about the rooms of a server.
-#[derive(Resource, Default)]
-pub(crate) struct Rooms {
-    /// Whose rooms these are.
-    pub(crate) server: String,
-    /// The rooms, or why there is no list.
-    pub(crate) list: Option<Result<Vec<RoomInfo>, String>>,
-    /// A call is in flight.
-    pub(crate) asking: bool,
+    /// How friends get in, if we opened the room.
+    pub(crate) invite: Option<Invite>,
 }
 
 /// The calls in flight.
@@ -94,13 +95,13 @@ pub(crate) struct Lobby {
     wish: Option<Wish>,
     /// Counts wishes, so that the answer to an old one is known as such.
     number: u64,
-    identity: Option<Identity>,
+    account: Option<Account>,
     calls_made: u64,
 }
 
 enum Answer {
     Rooms { server: String, list: Result<Vec<RoomInfo>, String> },
-    Seat { number: u64, seat: Box<Result<(LobbyClient, Guest, Grant), String>> },
+    Seat { number: u64, seat: Box<Result<(Account, Seat), String>> },
 }
 
 impl Default for Lobby {
@@ -108,12 +109,12 @@ impl Default for Lobby {
         // Two threads: the links' sockets and the lobby's calls mostly wait.
         let runtime = Builder::new_multi_thread().worker_threads(2).thread_name("wire").enable_all().build();
         let runtime = runtime.unwrap_or_else(|error| panic!("The system gave us no thread for the network: {error}"));
-        Self { runtime, calls: JoinSet::new(), wish: None, number: 0, identity: None, calls_made: 0 }
+        Self { runtime, calls: JoinSet::new(), wish: None, number: 0, account: None, calls_made: 0 }
     }
 }
 
 impl Lobby {
-    /// Returns where the links' tasks run.
+    /// Returns where the links' tasks run, and calls whose answers are collected elsewhere.
     pub(crate) fn runtime(&self) -> &Handle {
         self.runtime.handle()
     }
@@ -123,18 +124,20 @@ impl Lobby {
         self.wish.as_ref()
     }
 
-    /// Asks for the rooms of a server.
-    pub(crate) fn ask_rooms(&mut self, server: &str, rooms: &mut Rooms) {
-        if rooms.asking {
-            return;
+    /// Returns who plays as `name` at `server`: the same person for the same two as long as no others are asked for.
+    ///
+    /// # Errors
+    /// One sentence if `server` is no address.
+    pub(crate) fn account(&mut self, server: &str, name: &str) -> Result<Account, String> {
+        if let Some(account) = self.account.as_ref().filter(|account| account.is_for(server, name)) {
+            return Ok(account.clone());
         }
-        rooms.asking = true;
-        let server = server.to_owned();
-        self.call(async move {
-            let list = async { said(LobbyClient::new(&server)?.rooms().await).map(|list| list.rooms) };
-            let list = in_time(&server, list).await;
-            Answer::Rooms { server, list }
-        });
+        let lobby = LobbyClient::new(server)?;
+        // Let go of the old one first: it may be the same file.
+        self.account = None;
+        let account = Account::new(lobby, Identity::take(server, name));
+        self.account = Some(account.clone());
+        Ok(account)
     }
 
     /// Lets go of whatever is being joined.
@@ -142,24 +145,25 @@ impl Lobby {
         self.number += 1;
     }
 
-    /// Notes that the seat was given up, so that Quick play need not return to it.
+    /// Notes that the seat was given up, so that nobody need return to it.
     pub(crate) fn leave_room(&mut self) {
-        if let Some(identity) = &mut self.identity {
-            identity.leave_room();
+        if let Some(account) = &self.account {
+            account.sit_in(None);
         }
     }
 
     fn join(&mut self, wish: Wish) {
-        let known = self.identity.take().filter(|identity| identity.is_for(&wish.server, &wish.name));
-        let identity = known.unwrap_or_else(|| Identity::take(&wish.server, &wish.name));
-        let (name, guest, kept) = (identity.name.clone(), identity.guest(), identity.room());
-        self.identity = Some(identity);
+        let account = self.account(&wish.server, &wish.name);
         self.wish = Some(wish.clone());
         self.number += 1;
         let number = self.number;
         self.call(async move {
-            let seat = in_time(&wish.server, seat(&wish, name, guest, kept)).await;
-            Answer::Seat { number, seat: Box::new(seat) }
+            let seat = async {
+                let account = account?;
+                let seat = said(seat(&account, &wish.goal).await)?;
+                Ok((account, seat))
+            };
+            Answer::Seat { number, seat: Box::new(in_time(&wish.server, seat).await) }
         });
     }
 
@@ -180,8 +184,8 @@ pub(crate) fn wish_for(settings: &Settings, goal: Goal) -> Wish {
 }
 
 fn join_at_once(args: Res<Args>, settings: Res<Settings>, mut wishes: MessageWriter<Wish>) {
-    if let Some(room) = args.at_once() {
-        wishes.write(wish_for(&settings, room.map_or(Goal::Quick, Goal::Room)));
+    if let Some(goal) = args.at_once() {
+        wishes.write(wish_for(&settings, goal));
     }
 }
 
@@ -213,12 +217,10 @@ fn collect(
         match finished {
             Ok(Answer::Rooms { server, list }) => *rooms = Rooms { server, list: Some(list), asking: false },
             Ok(Answer::Seat { number, seat }) if number == lobby.number => match *seat {
-                Ok((client, guest, grant)) => {
-                    if let Some(identity) = &mut lobby.identity {
-                        identity.keep(guest.clone(), grant.room);
-                    }
+                Ok((account, Seat { guest, grant, invite })) => {
+                    account.sit_in(Some(grant.room));
                     let wire = lobby.wish.as_ref().and_then(|wish| wish.wire);
-                    granted.write(SeatGranted { lobby: client, guest, grant, wire });
+                    granted.write(SeatGranted { lobby: account.lobby, guest, grant, wire, invite });
                 }
                 Err(why) => {
                     *failure =
@@ -235,58 +237,6 @@ fn collect(
     }
 }
 
-/// Gets a seat for a guest, as the one the server knows if it still does.
-async fn seat(
-    wish: &Wish,
-    name: String,
-    known: Option<Guest>,
-    kept: Option<RoomId>,
-) -> Result<(LobbyClient, Guest, Grant), String> {
-    let lobby = LobbyClient::new(&wish.server)?;
-    if let Some(guest) = known {
-        match seat_as(&lobby, &guest, &wish.goal, kept).await {
-            Ok(grant) => return Ok((lobby, guest, grant)),
-            // The server was started anew and has forgotten everybody.
-            Err(error) if forgotten(&error) => {}
-            Err(error) => return Err(error.to_string()),
-        }
-    }
-    let guest = said(lobby.guest(&name).await)?;
-    let grant = said(seat_as(&lobby, &guest, &wish.goal, None).await)?;
-    Ok((lobby, guest, grant))
-}
-
-async fn seat_as(lobby: &LobbyClient, guest: &Guest, goal: &Goal, kept: Option<RoomId>) -> Result<Grant, LobbyError> {
-    match goal {
-        Goal::Room(room) => lobby.take_seat(guest, *room).await,
-        Goal::Open(new) => {
-            let room = lobby.open_room(guest, new).await?;
-            lobby.take_seat(guest, room.id).await
-        }
-        Goal::Quick => {
-            let mut rooms = lobby.rooms().await?.rooms;
-            rooms.retain(|room| Some(room.id) == kept || room.players < room.seats);
-            // Where a seat is kept first, then where most people are.
-            rooms.sort_by_key(|room| (Some(room.id) != kept, u8::MAX - room.players, room.id));
-            for room in &rooms {
-                match lobby.take_seat(guest, room.id).await {
-                    Ok(grant) => return Ok(grant),
-                    Err(error) if forgotten(&error) => return Err(error),
-                    // Somebody was faster; the next room will do.
-                    Err(error) => debug!("Room {} gave us no seat: {error}", room.id.0),
-                }
-            }
-            let room = lobby.open_room(guest, &NewRoom::default()).await?;
-            lobby.take_seat(guest, room.id).await
-        }
-    }
-}
-
-/// Returns whether the server does not know this guest any more.
-fn forgotten(error: &LobbyError) -> bool {
-    error.status() == Some(UNAUTHORIZED)
-}
-
 fn said<T>(answer: Result<T, LobbyError>) -> Result<T, String> {
     answer.map_err(|error| error.to_string())
 }
@@ -296,7 +246,5 @@ async fn in_time<T>(server: &str, call: impl Future<Output = Result<T, String>>)
     timeout(PATIENCE, call).await.unwrap_or_else(|_| late())
 }
 
-/// The HTTP status for a secret that the server does not know.
-const UNAUTHORIZED: u16 = 401;
 /// Longest that a player looks at a connecting screen before being told why.
 const PATIENCE: Duration = Duration::from_secs(8);

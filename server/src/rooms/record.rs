@@ -1,0 +1,91 @@
+//! What is to be known of a match when it is over: when it began, and how everybody stood at its end.
+//!
+//! Flow: [`super::simulate::tell`] shows it what each step brought → [`RoomNews`] → [`crate::directory`].
+
+use super::room::Room;
+use crate::directory::RoomNews;
+use game::{GameEvent, PhaseKind, SeatId};
+use protocol::ids::{MatchId, PlayerId};
+use protocol::lobby::{LobbyEvent, MatchResult, Mode, Standing};
+
+/// People who must play a match to the end for it to count.
+const RATED_FROM: usize = 2;
+
+/// A match that is being played.
+#[derive(Clone, Copy, Debug)]
+pub struct UnderWay {
+    /// Which.
+    pub id: MatchId,
+    /// When it went live, Unix milliseconds.
+    pub started_ms: u64,
+}
+
+/// Looks at what the last step brought and returns what the lobby should hear of it. `random` names the match that may begin.
+pub(super) fn record(room: &mut Room, now_ms: u64, random: u64) -> Vec<RoomNews> {
+    let mut news = Vec::new();
+    for at in 0..room.happened.len() {
+        match room.happened.get(at) {
+            Some(GameEvent::Phase(phase)) => match phase.kind {
+                PhaseKind::Live => news.extend(begin(room, now_ms, random)),
+                // It was broken off: too few are left, or the host has begun another.
+                PhaseKind::Waiting | PhaseKind::Countdown => room.under_way = None,
+                PhaseKind::Results => {}
+            },
+            Some(GameEvent::Finished { .. }) => news.extend(end(room, now_ms)),
+            _ => {}
+        }
+    }
+    news
+}
+
+fn begin(room: &mut Room, now_ms: u64, random: u64) -> Option<RoomNews> {
+    let id = MatchId::from_random(random);
+    room.under_way = Some(UnderWay { id, started_ms: now_ms });
+    let players = u8::try_from(room.people()).unwrap_or(u8::MAX);
+    let started = LobbyEvent::MatchStarted { id, room: room.plan.id, map: room.plan.map_name.clone(), players };
+    (players > 0).then_some(RoomNews::Event(started))
+}
+
+fn end(room: &mut Room, now_ms: u64) -> Option<RoomNews> {
+    let UnderWay { id, started_ms } = room.under_way.take()?;
+    let standings = standings(room);
+    let people = standings.iter().filter(|standing| standing.player.is_some()).count();
+    let result = MatchResult {
+        id,
+        room: room.plan.name.clone(),
+        mode: Mode::Skirmish,
+        map: room.plan.map_name.clone(),
+        started_ms,
+        ended_ms: now_ms,
+        rated: people >= RATED_FROM,
+        standings,
+    };
+    (people > 0).then_some(RoomNews::Finished(result))
+}
+
+/// Everybody in the order of the game's own scoreboard: most kills first, then fewest deaths. Who has the same of both shares a place.
+fn standings(room: &Room) -> Vec<Standing> {
+    let mut rows: Vec<(SeatId, Option<PlayerId>, String, u16, u16)> = room
+        .seated()
+        .filter_map(|(seat, name, player)| {
+            let ship = room.arena.ship(seat)?;
+            Some((seat, player, name.to_owned(), ship.score, ship.deaths))
+        })
+        .collect();
+    rows.sort_by_key(|(seat, _, _, kills, deaths)| (u16::MAX - kills, *deaths, *seat));
+    let place = |kills: u16, deaths: u16| {
+        let better = rows.iter().take_while(|row| (row.3, row.4) != (kills, deaths)).count();
+        u8::try_from(better + 1).unwrap_or(u8::MAX)
+    };
+    let placed = rows.iter().map(|(seat, player, name, kills, deaths)| Standing {
+        seat: seat.0,
+        player: *player,
+        name: name.clone(),
+        place: place(*kills, *deaths),
+        kills: *kills,
+        deaths: *deaths,
+        points_before: None,
+        points_after: None,
+    });
+    placed.collect()
+}

@@ -1,0 +1,303 @@
+//! The lobby's HTTP calls, as client, swarm and tools make them: one short method per route.
+//!
+//! Every call has a deadline of its own and fails with a sentence for the player. What changes can be asked for with the version that
+//! is known ([`Tag`]), so that nothing is sent twice, and be waited for; or be listened to as it happens ([`EventStream`]).
+//!
+//! Flow: start screen or lab → [`LobbyClient`] → `fetch.rs` → HTTP → `server::lobby` → [`protocol::lobby::Grant`] → [`crate::player`].
+
+mod events;
+mod fetch;
+mod files;
+mod players;
+mod rooms;
+mod tickets;
+
+pub use events::{EventStream, ServerSent};
+pub use fetch::Cost;
+pub use rooms::RoomFilter;
+
+use bytes::Bytes;
+use fetch::{Answer, Broken, Wire};
+use http_body_util::Full;
+use hyper::{Method, Request, header};
+use protocol::SessionId;
+use protocol::lobby::{Endpoints, Guest, Health, Problem};
+use serde::{Serialize, de::DeserializeOwned};
+use std::sync::Arc;
+use std::time::Duration;
+use thiserror::Error;
+
+/// How long one call may take, and a long poll on top of the wait that it asks for.
+const CALL_DEADLINE: Duration = Duration::from_secs(5);
+/// Longest wait that a server grants to a question.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(25);
+/// Largest answer that is read, bytes: a thousand rooms are a quarter of it.
+const MAX_ANSWER_BYTES: usize = 1024 * 1024;
+/// The lobby's port where an address names none.
+const DEFAULT_PORT: u16 = 8080;
+
+/// Why a call failed, in a sentence for the player.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum LobbyError {
+    /// The lobby answered no.
+    #[error("{}", .0.detail)]
+    Refused(Problem),
+    /// Something answered that is no lobby of ours.
+    #[error("{server} answered, but not like a Crosswire server of this version.")]
+    Strange {
+        /// Who.
+        server: String,
+    },
+    /// Nobody answered.
+    #[error("Could not reach the server at {server}. Is it running?")]
+    Unreachable {
+        /// Where.
+        server: String,
+    },
+    /// A file is not what its name in the list says.
+    #[error("The file {name} arrived damaged. Try again.")]
+    Damaged {
+        /// Which file.
+        name: String,
+    },
+}
+
+impl LobbyError {
+    /// Returns the HTTP status, if the lobby answered.
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Self::Refused(problem) => Some(problem.status),
+            Self::Strange { .. } | Self::Unreachable { .. } | Self::Damaged { .. } => None,
+        }
+    }
+}
+
+/// The version of something that was asked for, as the server names it (`ETag`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tag(String);
+
+/// Something with its version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Versioned<T> {
+    /// The thing.
+    pub value: T,
+    /// Its version, if the server names one: pass it with the next question.
+    pub tag: Option<Tag>,
+}
+
+/// Calls one lobby. Clones share a connection and its [`Cost`].
+#[derive(Clone, Debug)]
+pub struct LobbyClient {
+    base: String,
+    wire: Arc<Wire>,
+}
+
+impl LobbyClient {
+    /// Returns a client for `server`: a host, `host:port`, or `http://host:port`.
+    ///
+    /// # Errors
+    /// One sentence if this is no such address.
+    pub fn new(server: &str) -> Result<Self, String> {
+        let wrong = || format!("`{server}` is not a server address. Write it like 192.168.1.20:8080.");
+        let authority = server.trim().strip_prefix("http://").unwrap_or(server.trim()).trim_end_matches('/');
+        if authority.contains("://") {
+            return Err(format!("`{server}` does not begin with http://, which is what a Crosswire lobby speaks."));
+        }
+        let sane = |b: u8| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b);
+        if authority.is_empty() || !authority.bytes().all(sane) {
+            return Err(wrong());
+        }
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => {
+                (host, port.parse().ok().filter(|port| *port != 0 && !host.is_empty()).ok_or_else(wrong)?)
+            }
+            _ => (authority, DEFAULT_PORT),
+        };
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        Ok(Self { base: format!("http://{host}:{port}"), wire: Arc::new(Wire::new(bare, port)) })
+    }
+
+    /// Returns the address as `http://host:port`.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Returns what the calls of this client and its clones have cost so far.
+    pub fn cost(&self) -> Cost {
+        self.wire.cost()
+    }
+
+    /// Asks for a fresh connect token for another link of `session`.
+    ///
+    /// # Errors
+    /// See [`LobbyError`]; so for every call.
+    pub async fn endpoints(&self, guest: &Guest, session: SessionId) -> Result<Endpoints, LobbyError> {
+        self.post(&format!("/v1/sessions/{}/endpoints", session.0), Some(guest), &serde_json::json!({})).await
+    }
+
+    /// Asks how the server is.
+    ///
+    /// # Errors
+    /// See [`LobbyError`].
+    pub async fn health(&self) -> Result<Health, LobbyError> {
+        self.get("/healthz", None).await
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str, guest: Option<&Guest>) -> Result<T, LobbyError> {
+        self.json(self.fetch(Call { guest, ..Call::to(Method::GET, path) }).await?).await
+    }
+
+    /// Asks for something unless it still is at `seen`; then for at most `wait` until it changes. None if it has not.
+    async fn get_since<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        guest: Option<&Guest>,
+        seen: Option<&Tag>,
+        wait: Duration,
+    ) -> Result<Option<Versioned<T>>, LobbyError> {
+        let wait = wait.min(LONGEST_WAIT);
+        let mut path = path.to_owned();
+        if !wait.is_zero() {
+            path.push(if path.contains('?') { '&' } else { '?' });
+            path.push_str(&format!("wait={}", wait.as_secs()));
+        }
+        let answer = self.fetch(Call { guest, seen, wait, ..Call::to(Method::GET, &path) }).await?;
+        if answer.status == NOT_MODIFIED {
+            // Read to its end, so that the connection can be used again.
+            let end = answer.whole(MAX_ANSWER_BYTES, CALL_DEADLINE).await;
+            return end.map(|_| None).map_err(|broken| self.broken(broken));
+        }
+        let tag = answer.header("etag").map(|tag| Tag(tag.to_owned()));
+        Ok(Some(Versioned { value: self.json(answer).await?, tag }))
+    }
+
+    async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        guest: Option<&Guest>,
+        body: &impl Serialize,
+    ) -> Result<T, LobbyError> {
+        let body = serde_json::to_vec(body).unwrap_or_default();
+        self.json(self.fetch(Call { guest, body: Some(body), ..Call::to(Method::POST, path) }).await?).await
+    }
+
+    async fn patch<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        guest: &Guest,
+        body: &impl Serialize,
+    ) -> Result<T, LobbyError> {
+        let body = serde_json::to_vec(body).unwrap_or_default();
+        let call = Call { guest: Some(guest), body: Some(body), ..Call::to(Method::PATCH, path) };
+        self.json(self.fetch(call).await?).await
+    }
+
+    /// Makes a call whose answer says no more than that it was done.
+    async fn tell(&self, method: Method, path: &str, guest: &Guest) -> Result<(), LobbyError> {
+        let body = (method == Method::POST).then(|| b"{}".to_vec());
+        let answer = self.fetch(Call { guest: Some(guest), body, ..Call::to(method, path) }).await?;
+        // Read to its end, so that the connection can be used again.
+        answer.whole(MAX_ANSWER_BYTES, CALL_DEADLINE).await.map(drop).map_err(|broken| self.broken(broken))
+    }
+
+    /// Makes a call and returns the answer unless the lobby said no.
+    async fn fetch(&self, call: Call<'_>) -> Result<Answer, LobbyError> {
+        let within = CALL_DEADLINE.saturating_add(call.wait);
+        let request = self.request(call)?;
+        let answer = self.wire.fetch(request, within).await.map_err(|broken| self.broken(broken))?;
+        if matches!(answer.status, 200..=299 | NOT_MODIFIED) {
+            return Ok(answer);
+        }
+        let problem = answer.whole(MAX_ANSWER_BYTES, CALL_DEADLINE).await.map_err(|broken| self.broken(broken))?;
+        let problem = serde_json::from_slice(&problem).map_err(|_| self.broken(Broken::Strange))?;
+        Err(LobbyError::Refused(problem))
+    }
+
+    fn request(&self, call: Call<'_>) -> Result<Request<Full<Bytes>>, LobbyError> {
+        let authority = self.base.trim_start_matches("http://");
+        let mut request = Request::builder().method(call.method).uri(call.path);
+        request = request.header(header::HOST, authority).header(header::ACCEPT, call.accept);
+        if call.body.is_some() {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        if let Some(guest) = call.guest {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {}", guest.secret));
+        }
+        if let Some(Tag(tag)) = call.seen {
+            request = request.header(header::IF_NONE_MATCH, tag);
+        }
+        if let Some(from) = call.from {
+            request = request.header(header::RANGE, format!("bytes={from}-"));
+        }
+        // Only what a server gave us, such as a secret with a line break in it, cannot be put into a head.
+        request.body(Full::from(call.body.unwrap_or_default())).map_err(|_| self.broken(Broken::Strange))
+    }
+
+    async fn json<T: DeserializeOwned>(&self, answer: Answer) -> Result<T, LobbyError> {
+        let bytes = answer.whole(MAX_ANSWER_BYTES, CALL_DEADLINE).await.map_err(|broken| self.broken(broken))?;
+        serde_json::from_slice(&bytes).map_err(|_| self.broken(Broken::Strange))
+    }
+
+    fn broken(&self, broken: Broken) -> LobbyError {
+        let server = self.base.clone();
+        match broken {
+            Broken::Silent => LobbyError::Unreachable { server },
+            Broken::Strange => LobbyError::Strange { server },
+        }
+    }
+}
+
+/// What is asked, and how.
+struct Call<'a> {
+    method: Method,
+    path: &'a str,
+    accept: &'static str,
+    guest: Option<&'a Guest>,
+    seen: Option<&'a Tag>,
+    /// How long the server may take its time.
+    wait: Duration,
+    /// First byte of a file that is wanted.
+    from: Option<u64>,
+    body: Option<Vec<u8>>,
+}
+
+impl<'a> Call<'a> {
+    const fn to(method: Method, path: &'a str) -> Self {
+        let (accept, wait) = ("application/json", Duration::ZERO);
+        Self { method, path, accept, guest: None, seen: None, wait, from: None, body: None }
+    }
+}
+
+/// Returns what people typed as a piece of a path: anything that has a meaning there is left out.
+fn piece(text: &str) -> String {
+    text.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).collect()
+}
+
+/// The HTTP status for something that is as it was.
+const NOT_MODIFIED: u16 = 304;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_as_people_write_them() {
+        let base = |s: &str| LobbyClient::new(s).map(|c| c.base);
+        assert_eq!(base("localhost"), Ok("http://localhost:8080".into()));
+        assert_eq!(base(" 10.0.0.7:9000 "), Ok("http://10.0.0.7:9000".into()));
+        assert_eq!(base("http://arena.example/"), Ok("http://arena.example:8080".into()));
+        assert_eq!(base("[::1]:80"), Ok("http://[::1]:80".into()));
+        assert_eq!(base("[::1]"), Ok("http://[::1]:8080".into()));
+        for wrong in ["", "host:0", "host:99999", "host:port", "ftp://host", "https://host", "a b", "host/path", ":80"]
+        {
+            assert!(base(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn nothing_that_people_type_leaves_its_place_in_a_path() {
+        assert_eq!(piece("km7 4qx"), "km74qx");
+        assert_eq!(piece("../rooms?x=1#"), "roomsx1");
+    }
+}
