@@ -69,7 +69,7 @@ pub struct Config {
     /// Do not show up in the lists of players on the same network.
     #[arg(long)]
     pub no_lan: bool,
-    /// Folder for the server's secret key. Without it, players become new guests whenever the server restarts.
+    /// Folder for players, results the server's secret key and the operator's token. Without it, all of them are gone whenever the server stops.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// Folder with maps and the like [default: `assets` here or beside the program].

@@ -6,8 +6,9 @@
 
 use bevy::app::App;
 use clap::Parser;
+use server::clerk;
 use server::config::Config;
-use server::directory::{RoomNews, directory};
+use server::directory::directory;
 use server::events::Events;
 use server::hooks::HookSettings;
 use server::lan;
@@ -52,6 +53,9 @@ fn serve(config: &Config) -> Result<(), String> {
         }
     };
     let store = Store::open(config.data.as_deref()).map_err(|error| error.to_string())?;
+    if config.data.is_none() {
+        info!("players and results are kept in memory only; to keep them over a restart, choose a folder with --data");
+    }
     let runtime =
         transport::runtime::runtime().map_err(|error| format!("Cannot start the network threads: {error}."))?;
     let mut lobby = Lobby::bind(config.http)?;
@@ -73,7 +77,7 @@ fn serve(config: &Config) -> Result<(), String> {
         ready["admin"] = admin.to_string().into();
     }
 
-    let (directory, host, mut news) = directory();
+    let (directory, host, news) = directory();
     let defaults = Defaults {
         map: config.map.clone(),
         seats: config.seats,
@@ -94,23 +98,17 @@ fn serve(config: &Config) -> Result<(), String> {
     let announced = lan::announce(config, lobby.local_addr(), directory.clone(), runtime.handle());
     let (stop_lobby, stopped) = watch::channel(false);
     let events = Events::default();
-    let told = events.clone();
+    let filing = runtime.spawn(clerk::run(news, store.clone(), events.clone()));
     let hooks = HookSettings { private_networks: config.webhooks_to_private_networks, ..HookSettings::default() };
     let operator = {
         let _inside = runtime.enter();
-        Operator::start(token, vitals, store, events.clone(), directory.clone(), hooks)?
+        Operator::start(token, vitals, store.clone(), events.clone(), directory.clone(), hooks)?
     };
-    let setup = Setup { directory, keys, links: listeners.links, wires, events, operator, limits: Limits::default() };
+    let setup =
+        Setup { directory, keys, links: listeners.links, wires, store, events, operator, limits: Limits::default() };
     let serving = runtime.spawn(async move {
         if let Err(error) = lobby.serve(setup, stopped).await {
             error!("the lobby ended: {error}");
-        }
-    });
-    runtime.spawn(async move {
-        while let Some(news) = news.recv().await {
-            if let RoomNews::Event(event) = news {
-                told.tell(event);
-            }
         }
     });
     let stop = Arc::new(AtomicBool::new(false));
@@ -122,9 +120,12 @@ fn serve(config: &Config) -> Result<(), String> {
     info!("open on {ready}");
     runner::run(&mut app, &stop);
     drop(announced);
+    // With the rooms ends their news, and the clerk files what is left of them.
+    drop(app);
     // The lobby may be gone already; then there is nobody to tell.
     let _ = stop_lobby.send(true);
-    let _ = runtime.block_on(async { tokio::time::timeout(std::time::Duration::from_secs(2), serving).await });
+    let ending = async { tokio::join!(serving, filing) };
+    let _ = runtime.block_on(async { tokio::time::timeout(std::time::Duration::from_secs(2), ending).await });
     Ok(())
 }
 

@@ -11,7 +11,9 @@ use protocol::grant::{LinkIdentity, UnixMillis};
 use protocol::ids::{RoomId, Transport};
 use protocol::lobby::{Endpoints, Grant, Health, RoomInfo, RoomList};
 use server::lobby::{Keys, Limits, Rate};
+use server::store::{Store, StoreError};
 use std::io::{Read, Write};
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 use transport::{Link, Offer, WireOptions};
 
@@ -239,19 +241,33 @@ fn rooms_are_opened_more_rarely_than_looked_at() {
     assert_eq!(server.get("/v1/rooms").status, 200);
 }
 
+/// Opens the store as soon as the one before has let go of it.
+fn reopen(data: &Path) -> Store {
+    let until = Instant::now() + Duration::from_secs(10);
+    loop {
+        match Store::open(Some(data)) {
+            Err(StoreError::InUse(_)) if Instant::now() < until => std::thread::sleep(Duration::from_millis(10)),
+            opened => return opened.unwrap(),
+        }
+    }
+}
+
 #[test]
-fn a_guest_survives_a_restart_if_the_key_does() {
+fn a_guest_survives_a_restart_if_the_data_does() {
     let data = std::env::temp_dir().join(format!("crosswire-lobby-{:016x}", rand::random::<u64>()));
-    let first = Server::with(Keys::open(&data).unwrap(), Limits::default());
+    let open = || Server::with_store(Keys::open(&data).unwrap(), Limits::default(), reopen(&data));
+    let first = open();
     let secret = first.guest("Ripley").secret;
     let old: Grant = first.post("/v1/rooms/1/seats", Some(&secret), "").json();
     drop(first);
 
-    let second = Server::with(Keys::open(&data).unwrap(), Limits::default());
+    let second = open();
     assert_eq!(second.post("/v1/rooms/1/seats", Some(&secret), "").status, 201);
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis() as u64;
     let opened = second.keys.sealer().open(&old.proof, UnixMillis(now));
     assert!(opened.is_err(), "a grant was for rooms that are gone");
+    drop(second);
+    drop(reopen(&data));
     std::fs::remove_dir_all(&data).unwrap();
 
     let stranger = Server::start();

@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn the_room_opens_what_was_sealed_for_this_run_only() {
         let keys = Keys::temporary();
-        let caller = Caller { player: PlayerId(5), name: "Ripley".into() };
+        let caller = Caller { player: PlayerId(5), name: "Ripley".into(), secret: [0; 32] };
         let local = "127.0.0.1".parse().expect("an address");
         let grant = Granter::new(&keys, wires()).grant(&caller, RoomId(3), local).expect("nothing to go wrong");
         let proof = keys.sealer().open(&grant.proof, now()).expect("sealed just now");

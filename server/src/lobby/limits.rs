@@ -61,6 +61,10 @@ pub struct Limits {
     pub requests: Rate,
     /// Requests of this machine: 500 bots that join at once pay about 4,000.
     pub local_requests: Rate,
+    /// Guests that one address may become: they are kept for ever.
+    pub newcomers: Rate,
+    /// Guests that this machine may become.
+    pub local_newcomers: Rate,
     /// Rooms that one address may open.
     pub rooms: Rate,
     /// Rooms that this machine may open.
@@ -81,6 +85,9 @@ impl Default for Limits {
             // Sixteen friends behind one router, who join together (8 each) and then look at the list every two seconds.
             requests: Rate { per_second: 20.0, burst: 150.0 },
             local_requests: Rate { per_second: 5_000.0, burst: 10_000.0 },
+            // A school class at once, then one every five seconds: less than 1 GB of guests per address in ten years.
+            newcomers: Rate { per_second: 0.2, burst: 40.0 },
+            local_newcomers: Rate { per_second: 5_000.0, burst: 10_000.0 },
             rooms: Rate { per_second: 0.1, burst: 3.0 },
             local_rooms: Rate { per_second: 20.0, burst: 100.0 },
         }

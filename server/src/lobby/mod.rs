@@ -1,7 +1,7 @@
 //! The HTTP lobby: where players become somebody, find a room, and get what they need to take a seat.
 //!
 //! It runs beside the rooms, never in their way: the two share only [`crate::directory`], so a lobby under attack costs running
-//! matches nothing but processor time. It keeps no state of its own; whoever restarts the server loses no guest.
+//! matches nothing but processor time. What has to outlive the process is in [`crate::store`].
 //!
 //! Flow: `main` → [`Lobby`] → [`serve`] → [`routes`] → [`auth`], [`grants`], [`link`] → rooms and transports.
 
@@ -29,6 +29,7 @@ use crate::config::cannot_listen;
 use crate::directory::Directory;
 use crate::events::Events;
 use crate::operator::Operator;
+use crate::store::Store;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -46,6 +47,8 @@ pub struct Setup {
     pub links: LinkSender,
     /// Where to dial.
     pub wires: Wires,
+    /// Players, results, and what else outlives the process.
+    pub store: Store,
     /// What happens, for everybody who wants to hear of it.
     pub events: Events,
     /// What only the operator sees.

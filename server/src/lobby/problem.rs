@@ -18,6 +18,7 @@ use thiserror::Error;
 
 use crate::directory::OpenRoomError;
 use crate::hooks::HookError;
+use crate::store::StoreError;
 
 /// When to come back to a server that is busy, seconds.
 const BUSY_SECONDS: u64 = 5;
@@ -32,9 +33,6 @@ pub(super) enum Refusal {
     /// The body is too large. The sender's mistake.
     #[error("The request is too large.")]
     BodyTooLarge,
-    /// The store does not take anything at the moment.
-    #[error("The server cannot store anything at the moment. Whoever runs it should look at the disk and at the log.")]
-    CannotStore,
     /// A web page of another site wants to connect.
     #[error("Web pages of other sites cannot connect here. Open the game from this server's own address.")]
     ForeignOrigin,
@@ -67,9 +65,21 @@ pub(super) enum Refusal {
         "This is for whoever runs the server. The token is in the file admin.token of its data folder, or in its log."
     )]
     OperatorOnly,
+    /// The store has no such match.
+    #[error("This match is not known here. It may still be going on.")]
+    MatchUnknown,
+    /// The store cannot write or read.
+    #[error("That cannot be stored or looked up at the moment. Try again in a minute; matches go on meanwhile.")]
+    NotStored,
+    /// The store has no such player.
+    #[error("This player is not known here. Check the number.")]
+    PlayerUnknown,
     /// Every seat is taken.
     #[error("Room {0} is full. Choose another one, or open your own.")]
     RoomFull(u32),
+    /// The room belongs to the server itself.
+    #[error("This room is the server's own and stays open. Remove players one by one instead.")]
+    RoomPermanent,
     /// The directory has no such room.
     #[error("Room {0} does not exist any more. Look at the list again.")]
     RoomUnknown(u32),
@@ -111,19 +121,21 @@ impl Refusal {
         match self {
             Self::Body(_) => (StatusCode::BAD_REQUEST, "Unreadable request"),
             Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "Request too large"),
-            Self::CannotStore => (StatusCode::SERVICE_UNAVAILABLE, "Cannot store"),
             Self::ForeignOrigin => (StatusCode::FORBIDDEN, "Not allowed"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "Server error"),
             Self::Invalid(_) | Self::NoBodyExpected => (StatusCode::UNPROCESSABLE_ENTITY, "Value not allowed"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "Wrong method"),
             Self::LinkUnknown => (StatusCode::NOT_FOUND, "Unknown link"),
             Self::LinkForeign => (StatusCode::UNAUTHORIZED, "Foreign link"),
+            Self::MatchUnknown => (StatusCode::NOT_FOUND, "Unknown match"),
             Self::NotFound => (StatusCode::NOT_FOUND, "Not found"),
+            Self::PlayerUnknown => (StatusCode::NOT_FOUND, "Unknown player"),
             Self::NotJson => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Wrong content type"),
             Self::OperatorOnly => (StatusCode::UNAUTHORIZED, "Operator only"),
             Self::RoomFull(_) => (StatusCode::CONFLICT, "Room full"),
+            Self::RoomPermanent => (StatusCode::CONFLICT, "Room stays open"),
             Self::RoomUnknown(_) => (StatusCode::NOT_FOUND, "Unknown room"),
-            Self::RoomsBusy | Self::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "Not available"),
+            Self::RoomsBusy | Self::Stopping | Self::NotStored => (StatusCode::SERVICE_UNAVAILABLE, "Not available"),
             Self::Timeout => (StatusCode::REQUEST_TIMEOUT, "Too slow"),
             Self::TooManyRooms => (StatusCode::SERVICE_UNAVAILABLE, "Too many rooms"),
             Self::TooManyWebhooks(_) => (StatusCode::CONFLICT, "Too many webhooks"),
@@ -145,8 +157,8 @@ impl IntoResponse for Refusal {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         match self {
             Self::TooOften(wait) => drop(headers.insert(header::RETRY_AFTER, seconds(wait).into())),
-            Self::TooManyWatchers | Self::RoomsBusy | Self::CannotStore => {
-                drop(headers.insert(header::RETRY_AFTER, BUSY_SECONDS.into()))
+            Self::TooManyWatchers | Self::RoomsBusy | Self::NotStored => {
+                drop(headers.insert(header::RETRY_AFTER, BUSY_SECONDS.into()));
             }
             Self::Unauthorized | Self::LinkForeign | Self::OperatorOnly => {
                 drop(headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
@@ -176,10 +188,21 @@ impl From<HookError> for Refusal {
         match error {
             HookError::Invalid(sentence) => Self::Invalid(sentence),
             HookError::TooMany => Self::TooManyWebhooks(error.to_string()),
-            HookError::Store(error) => {
-                tracing::warn!("webhooks: {error}");
-                Self::CannotStore
+            HookError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Busy => Self::RoomsBusy,
+            StoreError::Stopped => Self::Stopping,
+            StoreError::Refused(_) => {
+                tracing::error!("{error}");
+                Self::Internal
             }
+            _ => Self::NotStored,
         }
     }
 }

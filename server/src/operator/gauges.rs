@@ -130,9 +130,10 @@ fn note(pulse: &Pulse, directory: &Directory) {
         counter!("crosswire_refused_total", "what" => *what).absolute(*times);
     }
     let rooms = directory.rooms();
-    let (people, bots, spectators) = rooms.iter().fold((0, 0, 0), |(people, bots, spectators), room| {
-        (people + u32::from(room.players), bots + u32::from(room.bots), spectators + u32::from(room.spectators))
-    });
+    let (people, bots, spectators) =
+        rooms.iter().map(|room| &room.info).fold((0, 0, 0), |(people, bots, spectators), room| {
+            (people + u32::from(room.players), bots + u32::from(room.bots), spectators + u32::from(room.spectators))
+        });
     gauge!("crosswire_rooms").set(rooms.len() as f64);
     for (kind, count) in [("person", people), ("bot", bots), ("spectator", spectators)] {
         gauge!("crosswire_players", "kind" => kind).set(count);

@@ -38,6 +38,7 @@ pub(crate) struct Server {
     pub(crate) events: Events,
     pub(crate) token: String,
     pub(crate) vitals: Vitals,
+    pub(crate) store: Store,
     pub(crate) plugin: Option<TransportsPlugin>,
     pub(crate) rooms: Arc<Mutex<DirectoryHost>>,
     /// Kept so that what the rooms tell has somewhere to go.
@@ -79,6 +80,10 @@ impl Server {
     }
 
     pub(crate) fn with(keys: Keys, limits: Limits) -> Self {
+        Self::with_store(keys, limits, Store::open(None).unwrap())
+    }
+
+    pub(crate) fn with_store(keys: Keys, limits: Limits, store: Store) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let (directory, host, news) = directory();
         let rooms = Arc::new(Mutex::new(host));
@@ -105,17 +110,18 @@ impl Server {
         let vitals = Vitals::default();
         let operator = {
             let _inside = runtime.enter();
-            let store = Store::open(None).unwrap();
             let hooks = HookSettings { private_networks: true, ..HookSettings::default() };
-            Operator::start(token, vitals.clone(), store, events.clone(), directory.clone(), hooks).unwrap()
+            Operator::start(token, vitals.clone(), store.clone(), events.clone(), directory.clone(), hooks).unwrap()
         };
-        let setup = Setup { directory, keys: keys.clone(), links, wires, events: events.clone(), operator, limits };
+        let (s, e) = (store.clone(), events.clone());
+        let setup = Setup { directory, keys: keys.clone(), links, wires, store: s, events: e, operator, limits };
         let serving = runtime.spawn(lobby.serve(setup, stopped));
         Self {
             addr,
             keys,
             listeners,
             events,
+            store,
             token: token_text,
             vitals,
             plugin: Some(plugin),

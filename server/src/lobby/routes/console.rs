@@ -3,16 +3,19 @@
 //! Flow: [`super`] → here → [`crate::operator`], [`crate::directory`].
 
 use super::Shared;
+use crate::directory::{Order, OrderError};
 use crate::lobby::document::Refusals;
 use crate::lobby::operator::Operator;
 use crate::lobby::page;
-use crate::lobby::problem::Refusal;
+use crate::lobby::problem::{Number, Refusal};
 use crate::lobby::watch::{Watcher, frame};
 use axum::body::Bytes;
-use axum::extract::State;
-use axum::http::header;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::{Stream, stream};
+use protocol::ids::{PlayerId, RoomId};
 use protocol::lobby::{Console, ConsoleRoom, Queue, StampedEvent};
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +29,7 @@ use utoipa_axum::routes;
 const SNAPSHOT_AT_LEAST_EVERY: Duration = Duration::from_secs(2);
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
-    OpenApiRouter::new().routes(routes!(console)).routes(routes!(metrics))
+    OpenApiRouter::new().routes(routes!(console)).routes(routes!(metrics)).routes(routes!(close)).routes(routes!(kick))
 }
 
 /// The page itself is for everybody: it shows nothing until it has the token.
@@ -49,6 +52,45 @@ async fn console(State(shared): State<Arc<Shared>>, _: Operator, watcher: Watche
 async fn metrics(State(shared): State<Arc<Shared>>, _: Operator) -> Response {
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
     (kind, shared.operator.metrics.render()).into_response()
+}
+
+/// Sends everybody away and closes the room (operator's token).
+#[utoipa::path(delete, path = "/v1/console/rooms/{room}", tag = "operator", params(("room" = u32, Path)),
+    responses((status = NO_CONTENT), Refusals))]
+async fn close(
+    State(shared): State<Arc<Shared>>,
+    _: Operator,
+    Number(room): Number<u32>,
+) -> Result<StatusCode, Refusal> {
+    shared.directory.order(Order::Close { room: RoomId(room) }).await.map_err(|error| refusal(error, room))?;
+    tracing::info!(room, "closed by the operator");
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Removes a player from a room and keeps them out until it closes (operator's token).
+#[utoipa::path(delete, path = "/v1/console/rooms/{room}/members/{player}", tag = "operator",
+    params(("room" = u32, Path), ("player" = u64, Path)), responses((status = NO_CONTENT), Refusals))]
+async fn kick(
+    State(shared): State<Arc<Shared>>,
+    _: Operator,
+    path: Result<Path<(u32, u64)>, PathRejection>,
+) -> Result<StatusCode, Refusal> {
+    let Path((room, player)) = path.map_err(|_| Refusal::NotFound)?;
+    let order = Order::Kick { room: RoomId(room), player: PlayerId(player) };
+    shared.directory.order(order).await.map_err(|error| refusal(error, room))?;
+    tracing::info!(room, player, "removed by the operator");
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn refusal(error: OrderError, room: u32) -> Refusal {
+    match error {
+        OrderError::Busy => Refusal::RoomsBusy,
+        OrderError::Stopping => Refusal::Stopping,
+        OrderError::UnknownRoom => Refusal::RoomUnknown(room),
+        OrderError::Permanent => Refusal::RoomPermanent,
+        // Neither closing nor removing asks for a map or for ships.
+        OrderError::TooFew | OrderError::UnknownMap(_) => Refusal::Internal,
+    }
 }
 
 struct Seat {
@@ -99,7 +141,7 @@ async fn now(shared: &Shared) -> Console {
     Console {
         health: shared.directory.health(),
         point: shared.operator.vitals.point(),
-        rooms: rooms.iter().map(|room| ConsoleRoom { room: room.clone(), members: Vec::new() }).collect(),
+        rooms: rooms.iter().map(|it| ConsoleRoom { room: it.info.clone(), members: it.members.clone() }).collect(),
         queue: Queue::default(),
         webhooks: shared.operator.hooks.health().await.unwrap_or_default(),
         writable: shared.operator.can_store().await,

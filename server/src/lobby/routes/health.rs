@@ -42,7 +42,7 @@ async fn ready(State(shared): State<Arc<Shared>>) -> Result<Json<Health>, Refusa
         return Err(Refusal::Stopping);
     }
     if !shared.operator.can_store().await {
-        return Err(Refusal::CannotStore);
+        return Err(Refusal::NotStored);
     }
     Ok(Json(health))
 }

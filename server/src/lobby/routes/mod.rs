@@ -5,6 +5,13 @@
 //! GET  /healthz, /readyz                   -> Health
 //! GET  /v1/rooms                           -> RoomList
 //! POST /v1/guests                NewGuest  -> Guest      201
+//! GET  /v1/players/me                      -> Profile          bearer
+//! PATCH /v1/players/me           Rename    -> Profile          bearer
+//! GET  /v1/players/{player}                -> Profile
+//! GET  /v1/players/{player}/matches        -> History
+//! GET  /v1/matches                         -> History
+//! GET  /v1/matches/{match}                 -> MatchResult
+//! GET  /v1/leaderboard                     -> Leaderboard
 //! POST /v1/rooms                 NewRoom   -> RoomInfo   201   bearer
 //! POST /v1/rooms/{room}/seats              -> Grant      201   bearer
 //! POST /v1/sessions/{id}/endpoints         -> Endpoints  200   bearer
@@ -29,15 +36,16 @@
 
 mod console;
 mod events;
-mod guests;
 mod health;
+mod players;
+mod results;
 mod rooms;
 mod seats;
 mod webhooks;
 
+use super::auth::Guests;
 use super::gazette::Gazette;
 use super::grants::Granter;
-use super::keys::Keys;
 use super::limits::{Limits, MAX_BODY_BYTES, READ_COST, WRITE_COST};
 use super::problem::Refusal;
 use super::rate::RateLimiter;
@@ -46,6 +54,7 @@ use super::watch::Watchers;
 use super::{Setup, limits, link};
 use crate::directory::Directory;
 use crate::operator::{Operator, gauges};
+use crate::store::Store;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, header};
@@ -71,7 +80,8 @@ const SECURITY_HEADERS: [(HeaderName, HeaderValue); 4] = [
 
 /// What all requests share.
 pub(super) struct Shared {
-    pub(super) keys: Keys,
+    pub(super) store: Store,
+    pub(super) guests: Guests,
     pub(super) links: LinkSender,
     pub(super) directory: Directory,
     pub(super) granter: Granter,
@@ -82,19 +92,36 @@ pub(super) struct Shared {
     pub(super) http: transport::http::Host,
     pub(super) requests: Mutex<RateLimiter>,
     rooms: Mutex<RateLimiter>,
+    newcomers: Mutex<RateLimiter>,
 }
 
 impl Shared {
     pub(super) fn new(setup: Setup) -> Self {
-        let Setup { directory, keys, links, wires, events: _, operator, limits } = setup;
+        let Setup { directory, keys, links, wires, store, events: _, operator, limits } = setup;
         let granter = Granter::new(&keys, wires);
         let requests = RateLimiter::new(limits.requests, limits.local_requests, limits::COUNTED_ADDRESSES);
         let rooms = RateLimiter::new(limits.rooms, limits.local_rooms, limits::COUNTED_ADDRESSES);
         let http = transport::http::Host::new(links.clone());
         let watchers = Watchers::new(limits.watchers, limits.watchers_per_address);
         let gazette = Gazette::default();
+        let newcomers = RateLimiter::new(limits.newcomers, limits.local_newcomers, limits::COUNTED_ADDRESSES).into();
         let (requests, rooms) = (requests.into(), rooms.into());
-        Self { keys, links, http, directory, granter, limits, watchers, gazette, operator, requests, rooms }
+        let guests = Guests::new(store.clone());
+        Self {
+            store,
+            guests,
+            newcomers,
+            links,
+            http,
+            directory,
+            granter,
+            limits,
+            watchers,
+            gazette,
+            operator,
+            requests,
+            rooms,
+        }
     }
 }
 
@@ -104,7 +131,8 @@ pub(super) fn router(shared: &Arc<Shared>, with_operator: bool) -> Router {
     let (described, _document) = OpenApiRouter::new()
         .merge(events::routes())
         .merge(health::routes())
-        .merge(guests::routes())
+        .merge(players::routes())
+        .merge(results::routes())
         .merge(rooms::routes())
         .merge(seats::routes())
         .merge(operator)

@@ -3,7 +3,6 @@
 //! Flow: [`super`] → here → [`crate::hooks`].
 
 use super::Shared;
-use crate::hooks::HookError;
 use crate::lobby::document::Refusals;
 use crate::lobby::operator::Operator;
 use crate::lobby::problem::{Body, NoBody, Number, Refusal};
@@ -38,7 +37,7 @@ async fn register(
 /// Lists the webhooks (operator's token).
 #[utoipa::path(get, path = "/v1/webhooks", tag = "operator", responses((status = OK, body = WebhookList), Refusals))]
 async fn list(State(shared): State<Arc<Shared>>, _: Operator) -> Result<Json<WebhookList>, Refusal> {
-    Ok(Json(WebhookList { webhooks: shared.operator.hooks.list().await.map_err(HookError::from)? }))
+    Ok(Json(WebhookList { webhooks: shared.operator.hooks.list().await? }))
 }
 
 /// Shows a webhook (operator's token).
@@ -49,7 +48,7 @@ async fn find(
     _: Operator,
     Number(id): Number<u32>,
 ) -> Result<Json<Webhook>, Refusal> {
-    let found = shared.operator.hooks.find(id.into()).await.map_err(HookError::from)?;
+    let found = shared.operator.hooks.find(id.into()).await?;
     found.map(Json).ok_or(Refusal::WebhookUnknown(id))
 }
 
@@ -61,7 +60,7 @@ async fn remove(
     _: Operator,
     Number(id): Number<u32>,
 ) -> Result<StatusCode, Refusal> {
-    let removed = shared.operator.hooks.remove(id.into()).await.map_err(HookError::from)?;
+    let removed = shared.operator.hooks.remove(id.into()).await?;
     if removed { Ok(StatusCode::NO_CONTENT) } else { Err(Refusal::WebhookUnknown(id)) }
 }
 
@@ -73,7 +72,7 @@ async fn deliveries(
     _: Operator,
     Number(id): Number<u32>,
 ) -> Result<Json<DeliveryList>, Refusal> {
-    let log = shared.operator.hooks.log(id.into()).await.map_err(HookError::from)?;
+    let log = shared.operator.hooks.log(id.into()).await?;
     log.map(|deliveries| Json(DeliveryList { deliveries })).ok_or(Refusal::WebhookUnknown(id))
 }
 
@@ -86,6 +85,6 @@ async fn test(
     Number(id): Number<u32>,
     _: NoBody,
 ) -> Result<StatusCode, Refusal> {
-    let there = shared.operator.hooks.test(id.into()).await.map_err(HookError::from)?;
+    let there = shared.operator.hooks.test(id.into()).await?;
     if there { Ok(StatusCode::ACCEPTED) } else { Err(Refusal::WebhookUnknown(id)) }
 }
