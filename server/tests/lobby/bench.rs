@@ -33,6 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A running lobby. Stops when dropped.
 pub(crate) struct Server {
     pub(crate) addr: SocketAddr,
+    pub(crate) admin: Option<SocketAddr>,
     pub(crate) keys: Keys,
     pub(crate) listeners: Listeners,
     pub(crate) events: Events,
@@ -83,7 +84,18 @@ impl Server {
         Self::with_store(keys, limits, Store::open(None).unwrap())
     }
 
+    /// With a listener of the operator's own.
+    pub(crate) fn with_admin() -> Self {
+        let lobby = Lobby::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let lobby = lobby.with_admin("127.0.0.1:0".parse().unwrap()).unwrap();
+        Self::with_lobby(lobby, Keys::temporary(), Limits::default(), Store::open(None).unwrap())
+    }
+
     pub(crate) fn with_store(keys: Keys, limits: Limits, store: Store) -> Self {
+        Self::with_lobby(Lobby::bind("127.0.0.1:0".parse().unwrap()).unwrap(), keys, limits, store)
+    }
+
+    fn with_lobby(lobby: Lobby, keys: Keys, limits: Limits, store: Store) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let (directory, host, news) = directory();
         let rooms = Arc::new(Mutex::new(host));
@@ -97,8 +109,7 @@ impl Server {
                 thread::sleep(Duration::from_millis(2));
             }
         });
-        let lobby = Lobby::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let addr = lobby.local_addr();
+        let (addr, admin) = (lobby.local_addr(), lobby.admin_addr());
         let free = || "127.0.0.1:0".parse().unwrap();
         let config = ServerConfig { netcode_key: keys.netcode_key(), ..ServerConfig::new(free(), free(), free()) };
         let (listeners, plugin) = transport::server::bind(config, runtime.handle()).unwrap();
@@ -118,6 +129,7 @@ impl Server {
         let serving = runtime.spawn(lobby.serve(setup, stopped));
         Self {
             addr,
+            admin,
             keys,
             listeners,
             events,
@@ -152,15 +164,17 @@ impl Server {
 
     /// Sends `text` as it is and returns what comes until the connection ends.
     pub(crate) fn raw(&self, text: &str) -> Answer {
-        let mut stream = self.connect();
+        self.raw_at(self.addr, text)
+    }
+
+    pub(crate) fn raw_at(&self, addr: SocketAddr, text: &str) -> Answer {
+        let mut stream = connect(addr);
         stream.write_all(text.as_bytes()).unwrap();
         read_answer(stream)
     }
 
     pub(crate) fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.addr).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream
+        connect(self.addr)
     }
 
     pub(crate) fn guest(&self, name: &str) -> Guest {
@@ -188,6 +202,12 @@ impl Answer {
         let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
         lines.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
+}
+
+fn connect(addr: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(addr).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
 }
 
 /// Reads until the end of the connection. A reset after the answer is not the answer's fault.
