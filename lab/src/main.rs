@@ -1,9 +1,9 @@
 //! `lab`: the bench. Every tool here flies with the very sessions and transports that the client uses.
 //!
-//! Flow: command line → [`swarm`], [`switch`], [`unplug`], [`rail`], [`race`], [`storm`], [`tun`] → [`report`].
+//! Flow: command line → [`swarm`], [`switch`], [`unplug`], [`rail`], [`race`], [`storm`], [`tun`], [`doctor`] → [`report`].
 
 use clap::{Parser, Subcommand};
-use lab::{race, rail, storm, swarm, switch, tun, unplug};
+use lab::{doctor, race, rail, storm, swarm, switch, tun, unplug};
 use std::process::ExitCode;
 
 /// Crosswire's bench: measures and tortures a running server.
@@ -30,6 +30,8 @@ enum Tool {
     Storm(storm::Options),
     /// Opens a real link with weather on it, for the kernel's own TCP (Linux, root).
     Tun(tun::Options),
+    /// Says in words why somebody cannot play on a server, and what to do.
+    Doctor(doctor::Options),
 }
 
 fn main() -> ExitCode {
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         Tool::Rail(options) => rail::run(&options),
         Tool::Storm(options) => storm::run(&options),
         Tool::Tun(options) => tun::run(&options),
+        Tool::Doctor(options) => doctor::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

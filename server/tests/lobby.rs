@@ -46,7 +46,7 @@ fn a_player_finds_the_way_to_a_seat() {
     assert_eq!(proof.resume_key.0, grant.resume_key);
     assert_eq!(grant.endpoints.udp.addr, server.listeners.udp_addr);
     assert_eq!(grant.endpoints.quic.addr, server.listeners.quic_addr);
-    assert_eq!(grant.endpoints.quic.certificate_sha256, server.listeners.certificate_sha256);
+    assert_eq!(grant.endpoints.quic.certificate_sha256, server.listeners.certificate_sha256());
     assert_eq!(grant.endpoints.websocket.url, format!("ws://{}/v1/link", server.addr));
     assert_eq!(grant.endpoints.tcp.addr, server.listeners.tcp_addr);
     assert_eq!(grant.endpoints.http.url, format!("http://{}/v1/link/http", server.addr));
@@ -120,7 +120,26 @@ fn bad_requests_are_refused_in_words() {
         (404, "POST", "/v1/rooms/-1/seats", Some(secret), None),
         (404, "POST", "/v1/rooms/%ff/seats", Some(secret), None),
         (409, "POST", "/v1/rooms/2/seats", Some(secret), None),
-        (422, "POST", "/v1/rooms/1/seats", Some(secret), json(r#"{"team":1}"#)),
+        (400, "POST", "/v1/rooms/1/seats", Some(secret), json(r#"{"team":1}"#)),
+        (415, "POST", "/v1/rooms/1/seats", Some(secret), Some(("text/plain", "{}"))),
+        (404, "GET", "/v1/rooms/99", None, None),
+        (401, "GET", "/v1/rooms/1", Some("AAAA"), None),
+        (401, "GET", "/v1/rooms/1/members", None, None),
+        (403, "GET", "/v1/rooms/1/members", Some(secret), None),
+        (403, "GET", "/v1/rooms/1/invite", Some(secret), None),
+        (403, "POST", "/v1/rooms/1/start", Some(secret), None),
+        (403, "PATCH", "/v1/rooms/1", Some(secret), json("{}")),
+        (403, "DELETE", "/v1/rooms/1", Some(secret), None),
+        (403, "DELETE", "/v1/rooms/1/members/7", Some(secret), None),
+        (404, "DELETE", "/v1/rooms/1/members/x", Some(secret), None),
+        (422, "PATCH", "/v1/rooms/1", Some(secret), json(r#"{"bots":64}"#)),
+        (422, "POST", "/v1/rooms", Some(secret), json(r#"{"password":""}"#)),
+        (404, "GET", "/v1/invites/nothing", None, None),
+        (404, "GET", "/v1/invites/%ff", None, None),
+        (404, "POST", "/v1/invites/KM7-4QX/seats", Some(secret), None),
+        (400, "GET", "/v1/rooms?free=perhaps", None, None),
+        (422, "POST", "/v1/seats", Some(secret), json(r#"{"map":"../x"}"#)),
+        (401, "POST", "/v1/seats", None, json("{}")),
         (413, "POST", "/v1/rooms/1/seats", Some(secret), json(&big)),
         (404, "POST", "/v1/sessions/abc/endpoints", Some(secret), None),
         (426, "GET", "/v1/link", None, None),

@@ -149,6 +149,21 @@ impl FromRequestParts<Arc<Shared>> for Caller {
     }
 }
 
+/// Whoever asks: known, or nobody in particular. A bearer that is not ours is still refused.
+#[derive(Clone, Debug)]
+pub(super) struct Visitor(pub(super) Option<Caller>);
+
+impl FromRequestParts<Arc<Shared>> for Visitor {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Refusal> {
+        if !parts.headers.contains_key(header::AUTHORIZATION) {
+            return Ok(Self(None));
+        }
+        Caller::from_request_parts(parts, shared).await.map(|caller| Self(Some(caller)))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

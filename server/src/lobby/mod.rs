@@ -15,6 +15,7 @@ mod link;
 mod operator;
 mod page;
 mod problem;
+mod promises;
 mod rate;
 mod routes;
 mod serve;

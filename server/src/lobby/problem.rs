@@ -16,7 +16,7 @@ use std::str::FromStr;
 use std::time::Duration;
 use thiserror::Error;
 
-use crate::directory::OpenRoomError;
+use crate::directory::{OpenRoomError, OrderError};
 use crate::hooks::HookError;
 use crate::store::StoreError;
 
@@ -27,12 +27,18 @@ const BUSY_SECONDS: u64 = 5;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub(super) enum Refusal {
+    /// The host has sent this player away.
+    #[error("The host has sent you away from room {0}. Choose another one.")]
+    Banned(u32),
     /// The body is not what it should be. The sender's mistake.
     #[error("The request could not be read: {0}. Is your game up to date?")]
     Body(String),
     /// The body is too large. The sender's mistake.
     #[error("The request is too large.")]
     BodyTooLarge,
+    /// The code leads nowhere.
+    #[error("This invite code leads to no open room. Check it for typing mistakes, or ask for a new one.")]
+    CodeUnknown,
     /// A web page of another site wants to connect.
     #[error("Web pages of other sites cannot connect here. Open the game from this server's own address.")]
     ForeignOrigin,
@@ -54,6 +60,15 @@ pub(super) enum Refusal {
     /// A call without the bearer of its link.
     #[error("This is somebody else's connection. Start the game to play.")]
     LinkForeign,
+    /// Somebody to be sent away is not there.
+    #[error("This player is not in room {0} any more.")]
+    NotAMember(u32),
+    /// Only the host may do that.
+    #[error("Only the host of room {0} may do that.")]
+    NotHost(u32),
+    /// Only those who are in the room may know that.
+    #[error("Only those who are in room {0} may know that. Join it first.")]
+    NotInside(u32),
     /// There is nothing at this path.
     #[error("There is nothing at this address. Check it for typing mistakes.")]
     NotFound,
@@ -74,12 +89,21 @@ pub(super) enum Refusal {
     /// The store has no such player.
     #[error("This player is not known here. Check the number.")]
     PlayerUnknown,
+    /// The room is locked.
+    #[error("Room {0} needs a password. Ask its host for it.")]
+    PasswordNeeded(u32),
+    /// The password is another one.
+    #[error("This is not the password of room {0}. Check it for typing mistakes.")]
+    PasswordWrong(u32),
+    /// The server's own rooms stay.
+    #[error("Room {0} belongs to the server and stays open.")]
+    RoomPermanent(u32),
+    /// The room is kept for others.
+    #[error("Room {0} is kept for a match of others. Choose another one, or look for a match yourself.")]
+    RoomReserved(u32),
     /// Every seat is taken.
     #[error("Room {0} is full. Choose another one, or open your own.")]
     RoomFull(u32),
-    /// The room belongs to the server itself.
-    #[error("This room is the server's own and stays open. Remove players one by one instead.")]
-    RoomPermanent,
     /// The directory has no such room.
     #[error("Room {0} does not exist any more. Look at the list again.")]
     RoomUnknown(u32),
@@ -101,6 +125,9 @@ pub(super) enum Refusal {
     /// As many wait or listen as may, here or from this address.
     #[error("Too many are waiting here at the moment. Ask again without waiting, or in a few seconds.")]
     TooManyWatchers,
+    /// A match needs two ships.
+    #[error("A match needs two ships. Wait for somebody, or add a bot.")]
+    TooFewShips,
     /// This address has asked too often.
     #[error("That was too much at once. Try again in {} s.", seconds(*.0))]
     TooOften(Duration),
@@ -119,8 +146,10 @@ impl Refusal {
     /// Returns the status and the title, which are the same for every case of a kind.
     fn kind(&self) -> (StatusCode, &'static str) {
         match self {
+            Self::Banned(_) => (StatusCode::FORBIDDEN, "Sent away"),
             Self::Body(_) => (StatusCode::BAD_REQUEST, "Unreadable request"),
             Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "Request too large"),
+            Self::CodeUnknown => (StatusCode::NOT_FOUND, "Unknown code"),
             Self::ForeignOrigin => (StatusCode::FORBIDDEN, "Not allowed"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "Server error"),
             Self::Invalid(_) | Self::NoBodyExpected => (StatusCode::UNPROCESSABLE_ENTITY, "Value not allowed"),
@@ -128,12 +157,19 @@ impl Refusal {
             Self::LinkUnknown => (StatusCode::NOT_FOUND, "Unknown link"),
             Self::LinkForeign => (StatusCode::UNAUTHORIZED, "Foreign link"),
             Self::MatchUnknown => (StatusCode::NOT_FOUND, "Unknown match"),
+            Self::NotAMember(_) => (StatusCode::NOT_FOUND, "Unknown member"),
+            Self::NotHost(_) => (StatusCode::FORBIDDEN, "Not the host"),
+            Self::NotInside(_) => (StatusCode::FORBIDDEN, "Not in the room"),
+            Self::PasswordNeeded(_) => (StatusCode::FORBIDDEN, "Password needed"),
+            Self::PasswordWrong(_) => (StatusCode::FORBIDDEN, "Wrong password"),
+            Self::RoomPermanent(_) => (StatusCode::CONFLICT, "Permanent room"),
+            Self::RoomReserved(_) => (StatusCode::FORBIDDEN, "Reserved room"),
+            Self::TooFewShips => (StatusCode::CONFLICT, "Too few ships"),
             Self::NotFound => (StatusCode::NOT_FOUND, "Not found"),
             Self::PlayerUnknown => (StatusCode::NOT_FOUND, "Unknown player"),
             Self::NotJson => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Wrong content type"),
             Self::OperatorOnly => (StatusCode::UNAUTHORIZED, "Operator only"),
             Self::RoomFull(_) => (StatusCode::CONFLICT, "Room full"),
-            Self::RoomPermanent => (StatusCode::CONFLICT, "Room stays open"),
             Self::RoomUnknown(_) => (StatusCode::NOT_FOUND, "Unknown room"),
             Self::RoomsBusy | Self::Stopping | Self::NotStored => (StatusCode::SERVICE_UNAVAILABLE, "Not available"),
             Self::Timeout => (StatusCode::REQUEST_TIMEOUT, "Too slow"),
@@ -167,6 +203,20 @@ impl IntoResponse for Refusal {
             _ => {}
         }
         response
+    }
+}
+
+impl Refusal {
+    /// Returns the refusal for an order about `room` that was not carried out.
+    pub(super) fn order(room: u32, error: OrderError) -> Self {
+        match error {
+            OrderError::Busy => Self::RoomsBusy,
+            OrderError::Stopping => Self::Stopping,
+            OrderError::UnknownRoom => Self::RoomUnknown(room),
+            OrderError::Permanent => Self::RoomPermanent(room),
+            OrderError::TooFew => Self::TooFewShips,
+            OrderError::UnknownMap(map) => OpenRoomError::UnknownMap(map).into(),
+        }
     }
 }
 
@@ -226,6 +276,25 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     }
 }
 
+/// The JSON body of a request, or what stands for none, or a [`Refusal`].
+#[derive(Debug)]
+pub(super) struct BodyOr<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for BodyOr<T> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
+        let (parts, body) = request.into_parts();
+        let bytes = Bytes::from_request(Request::from_parts(parts.clone(), body), state).await;
+        let bytes = bytes.map_err(|error| bytes_refusal(&error))?;
+        if bytes.is_empty() {
+            return Ok(Self(T::default()));
+        }
+        let Body(value) = Body::from_request(Request::from_parts(parts, bytes.into()), state).await?;
+        Ok(Self(value))
+    }
+}
+
 /// The absence of a body, or a [`Refusal`]. An empty object is as good as nothing.
 #[derive(Debug)]
 pub(super) struct NoBody;
@@ -264,6 +333,34 @@ impl<S: Send + Sync, T: FromStr> FromRequestParts<S> for Number<T> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
         let Path(text) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| Refusal::NotFound)?;
         text.parse().map(Self).map_err(|_| Refusal::NotFound)
+    }
+}
+
+/// The text in a path, or a [`Refusal`].
+#[derive(Debug)]
+pub(super) struct Text(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Text {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let Path(text) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| Refusal::NotFound)?;
+        Ok(Self(text))
+    }
+}
+
+/// Two numbers in a path, or a [`Refusal`].
+#[derive(Debug)]
+pub(super) struct Numbers<A, B>(pub(super) A, pub(super) B);
+
+impl<S: Send + Sync, A: FromStr, B: FromStr> FromRequestParts<S> for Numbers<A, B> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let path = Path::<(String, String)>::from_request_parts(parts, state).await;
+        let Path((first, second)) = path.map_err(|_| Refusal::NotFound)?;
+        let (first, second) = (first.parse(), second.parse());
+        first.ok().zip(second.ok()).map(|(first, second)| Self(first, second)).ok_or(Refusal::NotFound)
     }
 }
 

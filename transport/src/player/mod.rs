@@ -174,6 +174,14 @@ pub struct Player {
     events: VecDeque<PlayerEvent>,
 }
 
+/// Returns what to tell somebody whose host has ended their presence.
+fn sent_away(closed: &Closed) -> String {
+    match closed {
+        Closed::ByPeer(CloseReason::RoomClosed) => "The host has closed this room. Choose another one.".into(),
+        _ => "The host has sent you away from this room. Choose another one.".into(),
+    }
+}
+
 impl Player {
     /// Begins to take a seat.
     pub fn join(runtime: &Handle, entry: Entry, now: Instant) -> Self {
@@ -307,6 +315,10 @@ impl Player {
         while let Some(event) = self.session.poll_event() {
             self.take(event, now);
         }
+        if let Closed::ByPeer(CloseReason::Kicked | CloseReason::RoomClosed) = closed {
+            self.session.detach(link.id());
+            return self.end(sent_away(closed));
+        }
         let driving = self.status.driving.is_some() && self.session.driving().is_some_and(|(id, _)| id == link.id());
         if self.is_shadow(link.id()) {
             return self.session.detach(link.id());
@@ -361,17 +373,22 @@ impl Player {
 
     fn welcomed(&mut self, welcome: Welcome) {
         self.snapshot_every = welcome.snapshot_every.max(1);
-        if self.seat.replace(welcome.seat).is_some() {
-            return;
+        let seated = self.seat.replace(welcome.seat).is_some();
+        if self.map.as_ref().is_none_or(|map| map.hash != welcome.map_hash) {
+            self.unfold(&welcome.map, welcome.map_hash);
         }
-        match self.maps.find(&welcome.map) {
-            Some(map) if map.hash == welcome.map_hash => self.map = Some(Arc::clone(map)),
-            Some(_) => {
-                self.end(format!("The map `{}` differs from the server's. Update the older of the two.", welcome.map));
-            }
-            None => self.end(format!("The map `{}` is not on this machine. Update Crosswire.", welcome.map)),
+        if !seated {
+            self.events.push_back(PlayerEvent::Seated { seat: welcome.seat });
         }
-        self.events.push_back(PlayerEvent::Seated { seat: welcome.seat });
+    }
+
+    /// Takes the map that the room plays on from the shelf.
+    fn unfold(&mut self, name: &str, hash: u64) {
+        match self.maps.find(name) {
+            Some(map) if map.hash == hash => self.map = Some(Arc::clone(map)),
+            Some(_) => self.end(format!("The map `{name}` differs from the server's. Update the older of the two.")),
+            None => self.end(format!("The map `{name}` is not on this machine. Update Crosswire.")),
+        }
     }
 
     fn driven(&mut self, transport: Transport, now: Instant) {
@@ -429,6 +446,7 @@ impl Player {
                 }
             }
             ServerEvent::Stopping => self.stopping = true,
+            ServerEvent::Map { map, map_hash } => self.unfold(map, *map_hash),
             _ => {}
         }
         self.events.push_back(PlayerEvent::Game(event));
@@ -460,8 +478,10 @@ impl Player {
         self.due
     }
 
-    /// Flies the command of the tick that [`Self::due`] returned last: at once here, and on the server when its tick comes.
+    /// Flies the command of the tick that [`Self::due`] returned last: at once here, and on the server when its tick comes. Whoever only
+    /// watches says with it what has arrived, and flies nothing.
     pub fn fly(&mut self, command: Command) {
+        let command = if self.watches() { Command::default() } else { command };
         if let Some((tick, map)) = self.due.take().zip(self.map.as_ref()) {
             self.predictor.fly(tick, command, map);
             self.session.fly(tick, command);
@@ -553,7 +573,12 @@ impl Player {
         self.seat
     }
 
-    /// Returns who sits where.
+    /// Returns whether this player only watches.
+    pub fn watches(&self) -> bool {
+        self.seat.is_some_and(SeatId::watches)
+    }
+
+    /// Returns who sits where. Those whose seat [`SeatId::watches`] have no ship.
     pub const fn roster(&self) -> &BTreeMap<SeatId, Member> {
         &self.roster
     }

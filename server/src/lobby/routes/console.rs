@@ -3,7 +3,7 @@
 //! Flow: [`super`] → here → [`crate::operator`], [`crate::directory`].
 
 use super::Shared;
-use crate::directory::{Order, OrderError};
+use crate::directory::Order;
 use crate::lobby::document::Refusals;
 use crate::lobby::operator::Operator;
 use crate::lobby::page;
@@ -62,7 +62,7 @@ async fn close(
     _: Operator,
     Number(room): Number<u32>,
 ) -> Result<StatusCode, Refusal> {
-    shared.directory.order(Order::Close { room: RoomId(room) }).await.map_err(|error| refusal(error, room))?;
+    shared.directory.order(Order::Close { room: RoomId(room) }).await.map_err(|error| Refusal::order(room, error))?;
     tracing::info!(room, "closed by the operator");
     Ok(StatusCode::NO_CONTENT)
 }
@@ -77,20 +77,9 @@ async fn kick(
 ) -> Result<StatusCode, Refusal> {
     let Path((room, player)) = path.map_err(|_| Refusal::NotFound)?;
     let order = Order::Kick { room: RoomId(room), player: PlayerId(player) };
-    shared.directory.order(order).await.map_err(|error| refusal(error, room))?;
+    shared.directory.order(order).await.map_err(|error| Refusal::order(room, error))?;
     tracing::info!(room, player, "removed by the operator");
     Ok(StatusCode::NO_CONTENT)
-}
-
-fn refusal(error: OrderError, room: u32) -> Refusal {
-    match error {
-        OrderError::Busy => Refusal::RoomsBusy,
-        OrderError::Stopping => Refusal::Stopping,
-        OrderError::UnknownRoom => Refusal::RoomUnknown(room),
-        OrderError::Permanent => Refusal::RoomPermanent,
-        // Neither closing nor removing asks for a map or for ships.
-        OrderError::TooFew | OrderError::UnknownMap(_) => Refusal::Internal,
-    }
 }
 
 struct Seat {

@@ -3,7 +3,8 @@
 //! ```text
 //! GET  /                                   -> a page that says what this is
 //! GET  /healthz, /readyz                   -> Health
-//! GET  /v1/rooms                           -> RoomList
+//! GET  /join/{code}                        -> a page that tells a friend how to join
+//! GET  /v1/rooms                           -> RoomList        ?mode= ?map= ?free= ?locked= ?wait=
 //! POST /v1/guests                NewGuest  -> Guest      201
 //! GET  /v1/players/me                      -> Profile          bearer
 //! PATCH /v1/players/me           Rename    -> Profile          bearer
@@ -12,8 +13,18 @@
 //! GET  /v1/matches                         -> History
 //! GET  /v1/matches/{match}                 -> MatchResult
 //! GET  /v1/leaderboard                     -> Leaderboard
-//! POST /v1/rooms                 NewRoom   -> RoomInfo   201   bearer
-//! POST /v1/rooms/{room}/seats              -> Grant      201   bearer
+//! POST /v1/rooms                 NewRoom   -> OpenedRoom 201   bearer
+//! GET  /v1/rooms/{room}                    -> RoomInfo         ?wait=; a private one: bearer of a member
+//! PATCH /v1/rooms/{room}       RoomChange  -> RoomInfo   200   bearer of the host
+//! DELETE /v1/rooms/{room}                  ->            204   bearer of the host
+//! POST /v1/rooms/{room}/start              ->            204   bearer of the host
+//! GET  /v1/rooms/{room}/members            -> MemberList 200   bearer of a member
+//! DELETE /v1/rooms/{room}/members/{player} ->            204   bearer of the host
+//! GET  /v1/rooms/{room}/invite             -> Invite     200   bearer of a member
+//! POST /v1/rooms/{room}/seats    SeatWish  -> Grant      201   bearer
+//! GET  /v1/invites/{code}                  -> RoomInfo
+//! POST /v1/invites/{code}/seats  SeatWish  -> Grant      201   bearer
+//! POST /v1/seats                 QuickJoin -> Grant      201   bearer
 //! POST /v1/sessions/{id}/endpoints         -> Endpoints  200   bearer
 //! GET  /v1/events                          -> server-sent events
 //! GET  /v1/link                            -> WebSocket
@@ -37,6 +48,8 @@
 mod console;
 mod events;
 mod health;
+mod invites;
+mod lead;
 mod players;
 mod results;
 mod rooms;
@@ -48,6 +61,7 @@ use super::gazette::Gazette;
 use super::grants::Granter;
 use super::limits::{Limits, MAX_BODY_BYTES, READ_COST, WRITE_COST};
 use super::problem::Refusal;
+use super::promises::Promises;
 use super::rate::RateLimiter;
 use super::serve::Connection;
 use super::watch::Watchers;
@@ -93,6 +107,9 @@ pub(super) struct Shared {
     pub(super) requests: Mutex<RateLimiter>,
     rooms: Mutex<RateLimiter>,
     newcomers: Mutex<RateLimiter>,
+    /// Accounts for guesses at codes and passwords.
+    guesses: Mutex<RateLimiter>,
+    promises: tokio::sync::Mutex<Promises>,
 }
 
 impl Shared {
@@ -105,7 +122,8 @@ impl Shared {
         let watchers = Watchers::new(limits.watchers, limits.watchers_per_address);
         let gazette = Gazette::default();
         let newcomers = RateLimiter::new(limits.newcomers, limits.local_newcomers, limits::COUNTED_ADDRESSES).into();
-        let (requests, rooms) = (requests.into(), rooms.into());
+        let guesses = RateLimiter::new(limits.guesses, limits.local_guesses, limits::COUNTED_ADDRESSES).into();
+        let (requests, rooms, promises) = (requests.into(), rooms.into(), tokio::sync::Mutex::default());
         let guests = Guests::new(store.clone());
         Self {
             store,
@@ -121,6 +139,8 @@ impl Shared {
             operator,
             requests,
             rooms,
+            guesses,
+            promises,
         }
     }
 }
@@ -134,6 +154,8 @@ pub(super) fn router(shared: &Arc<Shared>, with_operator: bool) -> Router {
         .merge(players::routes())
         .merge(results::routes())
         .merge(rooms::routes())
+        .merge(lead::routes())
+        .merge(invites::routes())
         .merge(seats::routes())
         .merge(operator)
         .split_for_parts();
