@@ -6,7 +6,7 @@
 //!
 //! Flow: `main` → here → [`crate::lobby`] and the rooms.
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use std::fmt::Display;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
@@ -69,7 +69,7 @@ pub struct Config {
     /// Do not show up in the lists of players on the same network.
     #[arg(long)]
     pub no_lan: bool,
-    /// Folder for players, results the server's secret key and the operator's token. Without it, all of them are gone whenever the server stops.
+    /// Folder for players, results, the server's secret key and the operator's token. Without it, all of them are gone whenever the server stops.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// Folder with maps and the like [default: `assets` here or beside the program].
@@ -99,6 +99,16 @@ pub struct Config {
     /// Seed of the first room's bots and spawns, so that a match can be had again [default: another one each time].
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+    /// Something else to do than to serve.
+    #[command(subcommand)]
+    pub task: Option<Task>,
+}
+
+/// What the program can do instead of serving.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum Task {
+    /// Dry run: plays the matchmaker with thousands of players in virtual time and prints waits and match quality.
+    Matchmaking(crate::dry_run::Options),
 }
 
 /// The name that players reach this machine by.
@@ -203,6 +213,15 @@ mod tests {
         assert_eq!(config.http, "0.0.0.0:8080".parse().expect("an address"));
         assert_eq!((config.udp.port(), config.quic.port(), config.tcp.port()), (5000, 5001, 5002));
         assert_eq!((config.seats, config.bots, config.snapshot_hz), (16, 4, 30));
+    }
+
+    #[test]
+    fn a_dry_run_is_another_task() {
+        assert_eq!(parse("").expect("defaults").task, None);
+        let task = parse("matchmaking --players 50 --seed 7").expect("a task").task;
+        let wanted = crate::dry_run::Options { players: 50, seed: 7, ..Default::default() };
+        assert_eq!(task, Some(Task::Matchmaking(wanted)), "the defaults are the same in both places");
+        assert!(parse("matchmaking --no-answer 101").is_err());
     }
 
     #[test]

@@ -3,10 +3,12 @@
 pub mod clerk;
 pub mod config;
 pub mod directory;
+pub mod dry_run;
 pub mod events;
 pub mod hooks;
 pub mod lan;
 pub mod lobby;
+pub mod matchmaker;
 pub mod operator;
 pub mod ops;
 pub mod password;

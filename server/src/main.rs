@@ -7,12 +7,13 @@
 use bevy::app::App;
 use clap::Parser;
 use server::clerk;
-use server::config::Config;
+use server::config::{Config, Task};
 use server::directory::directory;
 use server::events::Events;
 use server::hooks::HookSettings;
 use server::lan;
 use server::lobby::{Keys, Limits, Lobby, Setup, Wires};
+use server::matchmaker::Rules;
 use server::operator::{Operator, Token};
 use server::ops::start_log;
 use server::rooms::{Defaults, RoomsPlugin, board, runner};
@@ -27,6 +28,10 @@ use transport::maps::{MapShelf, assets_dir};
 
 fn main() -> ExitCode {
     let config = Config::parse();
+    if let Some(Task::Matchmaking(options)) = &config.task {
+        print!("{}", server::dry_run::report(options));
+        return ExitCode::SUCCESS;
+    }
     start_log();
     match serve(&config) {
         Ok(()) => ExitCode::SUCCESS,
@@ -104,8 +109,17 @@ fn serve(config: &Config) -> Result<(), String> {
         let _inside = runtime.enter();
         Operator::start(token, vitals, store.clone(), events.clone(), directory.clone(), hooks)?
     };
-    let setup =
-        Setup { directory, keys, links: listeners.links, wires, store, events, operator, limits: Limits::default() };
+    let setup = Setup {
+        directory,
+        keys,
+        links: listeners.links,
+        wires,
+        store,
+        events,
+        operator,
+        limits: Limits::default(),
+        matchmaking: Rules::default(),
+    };
     let serving = runtime.spawn(async move {
         if let Err(error) = lobby.serve(setup, stopped).await {
             error!("the lobby ended: {error}");
@@ -120,7 +134,7 @@ fn serve(config: &Config) -> Result<(), String> {
     info!("open on {ready}");
     runner::run(&mut app, &stop);
     drop(announced);
-    // With the rooms ends their news, and the clerk files what is left of them.
+    // With the rooms the last news have been told; the clerk ends when all of it is stored.
     drop(app);
     // The lobby may be gone already; then there is nobody to tell.
     let _ = stop_lobby.send(true);

@@ -12,6 +12,7 @@ mod grants;
 mod keys;
 mod limits;
 mod link;
+mod match_problem;
 mod operator;
 mod page;
 mod problem;
@@ -29,6 +30,7 @@ pub use rate::Rate;
 use crate::config::cannot_listen;
 use crate::directory::Directory;
 use crate::events::Events;
+use crate::matchmaker::Rules;
 use crate::operator::Operator;
 use crate::store::Store;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -56,6 +58,8 @@ pub struct Setup {
     pub operator: Operator,
     /// Usually the default.
     pub limits: Limits,
+    /// By which rules players are put together; usually the default.
+    pub matchmaking: Rules,
 }
 
 /// A lobby that has its address but does not serve yet.

@@ -5,6 +5,7 @@
 //!
 //! Flow: [`super::routes`], [`super::auth`] → here → the client's screen.
 
+use super::match_problem::MatchRefusal;
 use axum::extract::rejection::{BytesRejection, JsonRejection};
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::{HeaderValue, StatusCode, header, request::Parts};
@@ -48,6 +49,9 @@ pub(super) enum Refusal {
     /// A value is out of its limits. The player's mistake.
     #[error("{0}")]
     Invalid(String),
+    /// The matchmaker says no.
+    #[error(transparent)]
+    Match(MatchRefusal),
     /// The path exists, but not for this method.
     #[error("This address cannot be used that way. Is your game up to date?")]
     MethodNotAllowed,
@@ -80,15 +84,6 @@ pub(super) enum Refusal {
         "This is for whoever runs the server. The token is in the file admin.token of its data folder, or in its log."
     )]
     OperatorOnly,
-    /// The store has no such match.
-    #[error("This match is not known here. It may still be going on.")]
-    MatchUnknown,
-    /// The store cannot write or read.
-    #[error("That cannot be stored or looked up at the moment. Try again in a minute; matches go on meanwhile.")]
-    NotStored,
-    /// The store has no such player.
-    #[error("This player is not known here. Check the number.")]
-    PlayerUnknown,
     /// The room is locked.
     #[error("Room {0} needs a password. Ask its host for it.")]
     PasswordNeeded(u32),
@@ -101,6 +96,15 @@ pub(super) enum Refusal {
     /// The room is kept for others.
     #[error("Room {0} is kept for a match of others. Choose another one, or look for a match yourself.")]
     RoomReserved(u32),
+    /// The store has no such match.
+    #[error("This match is not known here. It may still be going on.")]
+    MatchUnknown,
+    /// The store cannot write or read.
+    #[error("That cannot be stored or looked up at the moment. Try again in a minute; matches go on meanwhile.")]
+    NotStored,
+    /// The store has no such player.
+    #[error("This player is not known here. Check the number.")]
+    PlayerUnknown,
     /// Every seat is taken.
     #[error("Room {0} is full. Choose another one, or open your own.")]
     RoomFull(u32),
@@ -153,10 +157,10 @@ impl Refusal {
             Self::ForeignOrigin => (StatusCode::FORBIDDEN, "Not allowed"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "Server error"),
             Self::Invalid(_) | Self::NoBodyExpected => (StatusCode::UNPROCESSABLE_ENTITY, "Value not allowed"),
+            Self::Match(refusal) => refusal.kind(),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "Wrong method"),
             Self::LinkUnknown => (StatusCode::NOT_FOUND, "Unknown link"),
             Self::LinkForeign => (StatusCode::UNAUTHORIZED, "Foreign link"),
-            Self::MatchUnknown => (StatusCode::NOT_FOUND, "Unknown match"),
             Self::NotAMember(_) => (StatusCode::NOT_FOUND, "Unknown member"),
             Self::NotHost(_) => (StatusCode::FORBIDDEN, "Not the host"),
             Self::NotInside(_) => (StatusCode::FORBIDDEN, "Not in the room"),
@@ -165,6 +169,7 @@ impl Refusal {
             Self::RoomPermanent(_) => (StatusCode::CONFLICT, "Permanent room"),
             Self::RoomReserved(_) => (StatusCode::FORBIDDEN, "Reserved room"),
             Self::TooFewShips => (StatusCode::CONFLICT, "Too few ships"),
+            Self::MatchUnknown => (StatusCode::NOT_FOUND, "Unknown match"),
             Self::NotFound => (StatusCode::NOT_FOUND, "Not found"),
             Self::PlayerUnknown => (StatusCode::NOT_FOUND, "Unknown player"),
             Self::NotJson => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Wrong content type"),
@@ -193,6 +198,9 @@ impl IntoResponse for Refusal {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         match self {
             Self::TooOften(wait) => drop(headers.insert(header::RETRY_AFTER, seconds(wait).into())),
+            Self::Match(refusal) => {
+                drop(refusal.location().and_then(|at| at.parse().ok()).map(|at| headers.insert(header::LOCATION, at)));
+            }
             Self::TooManyWatchers | Self::RoomsBusy | Self::NotStored => {
                 drop(headers.insert(header::RETRY_AFTER, BUSY_SECONDS.into()));
             }

@@ -8,10 +8,12 @@ use protocol::ids::RoomId;
 use protocol::invite::InviteCode;
 use protocol::lobby::{Guest, Health, Problem, RoomInfo};
 use serde::de::DeserializeOwned;
-use server::directory::{DirectoryHost, OpenRoomError, OrderError, Request, RoomEntry, RoomNews, directory};
+use server::clerk;
+use server::directory::{DirectoryHost, OpenRoomError, OrderError, Request, RoomEntry, directory};
 use server::events::Events;
 use server::hooks::HookSettings;
 use server::lobby::{Keys, Limits, Lobby, Setup, Wires};
+use server::matchmaker::Rules;
 use server::operator::{Operator, Token};
 use server::store::Store;
 use server::vitals::Vitals;
@@ -21,7 +23,6 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 use tokio::runtime::Runtime;
-use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use transport::{Listeners, ServerConfig, TransportsPlugin};
 
@@ -42,8 +43,6 @@ pub(crate) struct Server {
     pub(crate) store: Store,
     pub(crate) plugin: Option<TransportsPlugin>,
     pub(crate) rooms: Arc<Mutex<DirectoryHost>>,
-    /// Kept so that what the rooms tell has somewhere to go.
-    pub(crate) _news: UnboundedReceiver<RoomNews>,
     pub(crate) stop: watch::Sender<bool>,
     pub(crate) serving: tokio::task::JoinHandle<std::io::Result<()>>,
     pub(crate) runtime: Runtime,
@@ -88,14 +87,18 @@ impl Server {
     pub(crate) fn with_admin() -> Self {
         let lobby = Lobby::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let lobby = lobby.with_admin("127.0.0.1:0".parse().unwrap()).unwrap();
-        Self::with_lobby(lobby, Keys::temporary(), Limits::default(), Store::open(None).unwrap())
+        Self::with_lobby(lobby, Keys::temporary(), Limits::default(), Store::open(None).unwrap(), Rules::default())
     }
 
     pub(crate) fn with_store(keys: Keys, limits: Limits, store: Store) -> Self {
-        Self::with_lobby(Lobby::bind("127.0.0.1:0".parse().unwrap()).unwrap(), keys, limits, store)
+        Self::by_rules(keys, limits, store, Rules::default())
     }
 
-    fn with_lobby(lobby: Lobby, keys: Keys, limits: Limits, store: Store) -> Self {
+    pub(crate) fn by_rules(keys: Keys, limits: Limits, store: Store, matchmaking: Rules) -> Self {
+        Self::with_lobby(Lobby::bind("127.0.0.1:0".parse().unwrap()).unwrap(), keys, limits, store, matchmaking)
+    }
+
+    fn with_lobby(lobby: Lobby, keys: Keys, limits: Limits, store: Store, matchmaking: Rules) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let (directory, host, news) = directory();
         let rooms = Arc::new(Mutex::new(host));
@@ -125,8 +128,10 @@ impl Server {
             Operator::start(token, vitals.clone(), store.clone(), events.clone(), directory.clone(), hooks).unwrap()
         };
         let (s, e) = (store.clone(), events.clone());
-        let setup = Setup { directory, keys: keys.clone(), links, wires, store: s, events: e, operator, limits };
+        let setup =
+            Setup { directory, keys: keys.clone(), links, wires, store: s, events: e, operator, limits, matchmaking };
         let serving = runtime.spawn(lobby.serve(setup, stopped));
+        runtime.spawn(clerk::run(news, store.clone(), events.clone()));
         Self {
             addr,
             admin,
@@ -138,7 +143,6 @@ impl Server {
             vitals,
             plugin: Some(plugin),
             rooms,
-            _news: news,
             stop,
             serving,
             runtime,
@@ -241,8 +245,8 @@ fn parse(text: &str) -> Answer {
 fn answer_requests(host: &mut DirectoryHost) {
     let mut open = vec![entry(room(1, 0)), entry(room(2, 8))];
     while let Some(request) = host.try_next_request() {
-        let (wish, reply) = match request {
-            Request::Open { room, reply } => (room.wish, reply),
+        let (wish, reserved, reply) = match request {
+            Request::Open { room, reply } => (room.wish, room.reserved, reply),
             Request::Order { reply, .. } => {
                 let _ = reply.send(Err(OrderError::UnknownRoom));
                 continue;
@@ -253,7 +257,8 @@ fn answer_requests(host: &mut DirectoryHost) {
             Some("crowd") => Err(OpenRoomError::TooMany),
             _ => {
                 let name = wish.name.unwrap_or_default();
-                Ok(entry(RoomInfo { name, seats: wish.seats.unwrap_or(16), ..room(3, 0) }))
+                let info = RoomInfo { name, seats: wish.seats.unwrap_or(16), private: wish.private, ..room(3, 0) };
+                Ok(RoomEntry { reserved, ..entry(info) })
             }
         };
         if let Ok(opened) = &answer {

@@ -16,7 +16,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::{Stream, stream};
 use protocol::ids::{PlayerId, RoomId};
-use protocol::lobby::{Console, ConsoleRoom, Queue, StampedEvent};
+use protocol::lobby::{Console, ConsoleRoom, StampedEvent};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::broadcast::{self, error::RecvError};
@@ -131,7 +131,7 @@ async fn now(shared: &Shared) -> Console {
         health: shared.directory.health(),
         point: shared.operator.vitals.point(),
         rooms: rooms.iter().map(|it| ConsoleRoom { room: it.info.clone(), members: it.members.clone() }).collect(),
-        queue: Queue::default(),
+        queue: shared.matchmaker.queue(),
         webhooks: shared.operator.hooks.health().await.unwrap_or_default(),
         writable: shared.operator.can_store().await,
     }

@@ -25,6 +25,17 @@
 //! GET  /v1/invites/{code}                  -> RoomInfo
 //! POST /v1/invites/{code}/seats  SeatWish  -> Grant      201   bearer
 //! POST /v1/seats                 QuickJoin -> Grant      201   bearer
+//! POST /v1/tickets               NewTicket -> Ticket     201   bearer
+//! GET  /v1/tickets/{ticket}                -> Ticket           bearer of a member; ?wait=
+//! GET  /v1/tickets/{ticket}/events         -> server-sent events    bearer of a member
+//! POST /v1/tickets/{ticket}/accept         -> Ticket           bearer of a member
+//! POST /v1/tickets/{ticket}/decline        -> Ticket           bearer of a member
+//! DELETE /v1/tickets/{ticket}              ->            204   bearer of a member
+//! GET  /v1/queue                           -> Queue
+//! POST /v1/parties                         -> Party      201   bearer
+//! GET  /v1/parties/{code}                  -> Party            bearer of a member; ?wait=
+//! POST /v1/parties/{code}/members          -> Party      201   bearer
+//! DELETE /v1/parties/{code}/members/me     ->            204   bearer of a member
 //! POST /v1/sessions/{id}/endpoints         -> Endpoints  200   bearer
 //! GET  /v1/events                          -> server-sent events
 //! GET  /v1/link                            -> WebSocket
@@ -50,10 +61,12 @@ mod events;
 mod health;
 mod invites;
 mod lead;
+mod parties;
 mod players;
 mod results;
 mod rooms;
 mod seats;
+mod tickets;
 mod webhooks;
 
 use super::auth::Guests;
@@ -67,6 +80,7 @@ use super::serve::Connection;
 use super::watch::Watchers;
 use super::{Setup, limits, link};
 use crate::directory::Directory;
+use crate::matchmaker::Matchmaker;
 use crate::operator::{Operator, gauges};
 use crate::store::Store;
 use axum::Router;
@@ -103,32 +117,33 @@ pub(super) struct Shared {
     pub(super) watchers: Watchers,
     pub(super) gazette: Gazette,
     pub(super) operator: Operator,
+    pub(super) matchmaker: Matchmaker,
     pub(super) http: transport::http::Host,
     pub(super) requests: Mutex<RateLimiter>,
     rooms: Mutex<RateLimiter>,
-    newcomers: Mutex<RateLimiter>,
     /// Accounts for guesses at codes and passwords.
     guesses: Mutex<RateLimiter>,
     promises: tokio::sync::Mutex<Promises>,
+    newcomers: Mutex<RateLimiter>,
 }
 
 impl Shared {
     pub(super) fn new(setup: Setup) -> Self {
-        let Setup { directory, keys, links, wires, store, events: _, operator, limits } = setup;
+        let Setup { directory, keys, links, wires, store, events, operator, limits, matchmaking } = setup;
+        let matchmaker = Matchmaker::start(directory.clone(), events, matchmaking);
         let granter = Granter::new(&keys, wires);
         let requests = RateLimiter::new(limits.requests, limits.local_requests, limits::COUNTED_ADDRESSES);
         let rooms = RateLimiter::new(limits.rooms, limits.local_rooms, limits::COUNTED_ADDRESSES);
         let http = transport::http::Host::new(links.clone());
         let watchers = Watchers::new(limits.watchers, limits.watchers_per_address);
         let gazette = Gazette::default();
-        let newcomers = RateLimiter::new(limits.newcomers, limits.local_newcomers, limits::COUNTED_ADDRESSES).into();
         let guesses = RateLimiter::new(limits.guesses, limits.local_guesses, limits::COUNTED_ADDRESSES).into();
+        let newcomers = RateLimiter::new(limits.newcomers, limits.local_newcomers, limits::COUNTED_ADDRESSES).into();
         let (requests, rooms, promises) = (requests.into(), rooms.into(), tokio::sync::Mutex::default());
         let guests = Guests::new(store.clone());
         Self {
             store,
             guests,
-            newcomers,
             links,
             http,
             directory,
@@ -137,10 +152,12 @@ impl Shared {
             watchers,
             gazette,
             operator,
+            matchmaker,
             requests,
             rooms,
             guesses,
             promises,
+            newcomers,
         }
     }
 }
@@ -158,6 +175,8 @@ pub(super) fn router(shared: &Arc<Shared>, with_operator: bool) -> Router {
         .merge(invites::routes())
         .merge(seats::routes())
         .merge(operator)
+        .merge(tickets::routes())
+        .merge(parties::routes())
         .split_for_parts();
     let pages = if with_operator {
         described.route("/", get(health::page)).route("/console", get(console::page))
