@@ -15,7 +15,6 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::net::TcpStream;
-use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 /// How long a connection, and then an answer, may take.
@@ -147,15 +146,9 @@ async fn ask(client: &LobbyClient, lobby: SocketAddr) -> Result<(Said, Option<Sy
         let advice = "Correct the port: the lobby's is 8080 unless the host chose another.";
         Box::new(Finding::bad("lobby", sentence, advice))
     };
-    let (answer, answered) = oneshot::channel();
-    let request = ehttp::Request::get(format!("{}/healthz", client.base())).with_timeout(Some(PATIENCE));
-    ehttp::fetch(request, move |result| {
-        // The examination may be over; then nobody wants to know.
-        let _ = answer.send(result);
-    });
-    let response = answered.await.ok().and_then(Result::ok).ok_or_else(|| strange("another program"))?;
-    let date = response.headers.get("date").and_then(http_date);
-    let said = serde_json::from_slice(&response.bytes).map_err(|_| strange("another web server"))?;
+    let (date, said) = client.health_as_told().await.ok_or_else(|| strange("another program"))?;
+    let date = date.as_deref().and_then(http_date);
+    let said = serde_json::from_slice(&said).map_err(|_| strange("another web server"))?;
     Ok((said, date))
 }
 
