@@ -220,7 +220,7 @@ pub(super) fn health(db: &Connection) -> Result<Vec<WebhookHealth>> {
 pub(super) fn tidy(tx: &Transaction<'_>) -> Result<usize> {
     tx.execute(
         "DELETE FROM deliveries WHERE next_ms IS NULL AND id NOT IN (
-            SELECT id FROM (SELECT id, row_number() OVER (PARTITION BY webhook ORDER BY id DESC) AS rank FROM deliveries)
+            SELECT id FROM (SELECT id, row_number() OVER (PARTITION BY webhook ORDER BY id DESC) AS rank FROM deliveries WHERE next_ms IS NULL)
             WHERE rank <= ?1)",
         [WEBHOOK_LOG],
     )?;

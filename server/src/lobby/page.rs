@@ -76,7 +76,17 @@ mod tests {
             for tag in ["<script", "<style"] {
                 assert_eq!(page.html.matches(tag).count(), 1, "one {tag}");
             }
-            for foreign in ["src=\"http", "href=\"http", "url(", "@import", " style=\"", " onclick=", "innerHTML"] {
+            for foreign in [
+                "src=\"http",
+                "href=\"http",
+                "url(h",
+                "url(/",
+                "url(\"",
+                "@import",
+                " style=\"",
+                " onclick=",
+                "innerHTML",
+            ] {
                 assert!(!page.html.contains(foreign), "{foreign}");
             }
         }
