@@ -14,6 +14,7 @@ use server::vitals::{Pulse, WireTotals};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 fn pulse(quic_bytes: u64) -> Pulse {
@@ -202,4 +203,29 @@ fn a_listener_apart_takes_everything_of_the_operators_with_it() {
         assert_eq!((ask(path, "").status, ask(path, &server.token).status), (401, 200), "{path}");
     }
     assert_eq!(ask("/v1/rooms", &server.token).status, 404, "and nothing else is there");
+}
+
+/// Only a browser shows whether the rule that a page comes with lets its own script run.
+#[test]
+fn a_browser_runs_the_pages() {
+    let server = Server::start();
+    let dump = |path: &str| {
+        let profile = std::env::temp_dir().join(format!("crosswire-browser-{:016x}", rand::random::<u64>()));
+        let output = Command::new("chromium")
+            .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"])
+            .args(["--virtual-time-budget=4000", "--dump-dom"])
+            .arg(format!("--user-data-dir={}", profile.display()))
+            .arg(format!("http://{}{path}", server.addr))
+            .output();
+        let _ = std::fs::remove_dir_all(&profile);
+        output.ok().map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let Some(landing) = dump("/") else {
+        eprintln!("skipped: there is no chromium on this machine");
+        return;
+    };
+    assert!(landing.contains(&format!(r#"<code id="address">{}</code>"#, server.addr)), "{landing}");
+    assert!(landing.contains("At the moment: 0 players in 2 rooms."), "{landing}");
+    let console = dump("/console").expect("it was there a moment ago");
+    assert!(console.contains(r#"<div id="gate">"#) && console.contains(r#"<div id="console" hidden="">"#), "{console}");
 }
