@@ -94,7 +94,7 @@ fn describe() {
     describe_histogram!(
         "crosswire_store_write_seconds",
         Unit::Seconds,
-        "Time of a write to the store until it is safe."
+        "Time to store what waits, until the disk has confirmed it."
     );
     describe_counter!("crosswire_violations_total", "Messages from peers that broke the protocol.");
     describe_counter!("crosswire_refused_total", "What the transports refused before it belonged to a link.");
