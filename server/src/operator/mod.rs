@@ -6,7 +6,7 @@ pub mod gauges;
 mod token;
 
 pub use gauges::Metrics;
-pub use token::{FILE as TOKEN_FILE, Token};
+pub use token::Token;
 
 use crate::directory::Directory;
 use crate::events::{Events, unix_ms};

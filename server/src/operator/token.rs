@@ -14,7 +14,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 /// Name of the file in the data folder.
-pub const FILE: &str = "admin.token";
+const FILE: &str = "admin.token";
 /// Shortest token that is taken from the file: an operator may have chosen their own.
 const MIN_CHARS: usize = 32;
 /// Longest.
