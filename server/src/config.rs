@@ -54,6 +54,12 @@ pub struct Config {
     /// Where bare TCP links listen.
     #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:5002", value_parser = listen_address)]
     pub tcp: SocketAddr,
+    /// Where console, metrics and webhooks listen (TCP) [default: with the lobby]. All of them ask for the operator's token.
+    #[arg(long, value_name = "ADDR", value_parser = listen_address)]
+    pub admin: Option<SocketAddr>,
+    /// Let webhooks call private addresses too, such as this machine and its neighbours.
+    #[arg(long)]
+    pub webhooks_to_private_networks: bool,
     /// Name or IP that players reach this machine by, if it is not the address they connect to (behind a router, for example).
     #[arg(long, value_name = "HOST", value_parser = host_name)]
     pub public_host: Option<String>,
@@ -66,7 +72,7 @@ pub struct Config {
     /// Do not show up in the lists of players on the same network.
     #[arg(long)]
     pub no_lan: bool,
-    /// Folder for players, results and the server's secret key. Without it, all of them are gone whenever the server stops.
+    /// Folder for players, results, the server's secret key and the operator's token. Without it, all of them are gone whenever the server stops.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// Folder with maps and the like [default: `assets` here or beside the program].

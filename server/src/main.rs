@@ -10,13 +10,16 @@ use server::clerk;
 use server::config::{Config, PublicHost, Task};
 use server::directory::directory;
 use server::events::Events;
+use server::hooks::HookSettings;
 use server::lan;
 use server::lobby::{Keys, Limits, Lobby, Setup, Wires};
 use server::matchmaker::Rules;
+use server::operator::{Operator, Token};
 use server::ops::start_log;
 use server::rooms::{Defaults, RoomsPlugin, board, runner};
 use server::store::Store;
 use server::upnp;
+use server::vitals::{Vitals, VitalsPlugin};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -47,25 +50,39 @@ fn serve(config: &Config) -> Result<(), String> {
         Some(folder) => Keys::open(folder).map_err(|error| error.to_string())?,
         None => Keys::temporary(),
     };
+    let token = match &config.data {
+        Some(folder) => Token::open(folder)?,
+        None => {
+            let (token, text) = Token::temporary();
+            info!("the operator's token for this run is {text} (with --data it is kept in a file instead)");
+            token
+        }
+    };
     let store = Store::open(config.data.as_deref()).map_err(|error| error.to_string())?;
     if config.data.is_none() {
         info!("players and results are kept in memory only; to keep them over a restart, choose a folder with --data");
     }
     let runtime =
         transport::runtime::runtime().map_err(|error| format!("Cannot start the network threads: {error}."))?;
-    let lobby = Lobby::bind(config.http)?;
+    let mut lobby = Lobby::bind(config.http)?;
+    if let Some(admin) = config.admin {
+        lobby = lobby.with_admin(admin)?;
+    }
     let mut wires_config = transport::ServerConfig::new(config.udp, config.quic, config.tcp);
     wires_config.netcode_key = keys.netcode_key();
     let (listeners, transports) =
         transport::server::bind(wires_config, runtime.handle()).map_err(|error| error.to_string())?;
     let mut wires = Wires::new(lobby.local_addr(), &listeners, public_host);
     let forwarded = config.upnp.then(|| runtime.block_on(forward(&mut wires))).flatten();
-    let ready = serde_json::json!({
+    let mut ready = serde_json::json!({
         "http": wires.http.to_string(),
         "udp": wires.udp.to_string(),
         "quic": wires.quic.to_string(),
         "tcp": wires.tcp.to_string(),
     });
+    if let Some(admin) = lobby.admin_addr() {
+        ready["admin"] = admin.to_string().into();
+    }
 
     let (directory, host, news) = directory();
     let defaults = Defaults {
@@ -79,6 +96,8 @@ fn serve(config: &Config) -> Result<(), String> {
     let mut app = App::new();
     app.add_plugins(RoomsPlugin::new(defaults, maps, keys.sealer(), host, listeners.links.clone()));
     app.add_plugins(transports);
+    let vitals = Vitals::default();
+    app.add_plugins(VitalsPlugin { vitals: vitals.clone(), links: listeners.links.clone() });
     app.finish();
     app.cleanup();
     board::open_first_room(app.world_mut(), config.seed)?;
@@ -87,6 +106,11 @@ fn serve(config: &Config) -> Result<(), String> {
     let (stop_lobby, stopped) = watch::channel(false);
     let events = Events::default();
     let filing = runtime.spawn(clerk::run(news, store.clone(), events.clone()));
+    let hooks = HookSettings { private_networks: config.webhooks_to_private_networks, ..HookSettings::default() };
+    let operator = {
+        let _inside = runtime.enter();
+        Operator::start(token, vitals, store.clone(), events.clone(), directory.clone(), hooks)?
+    };
     let setup = Setup {
         directory,
         keys,
@@ -94,6 +118,7 @@ fn serve(config: &Config) -> Result<(), String> {
         wires,
         store,
         events,
+        operator,
         limits: Limits::default(),
         matchmaking: Rules::default(),
     };

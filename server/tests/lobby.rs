@@ -28,7 +28,7 @@ type Case<'a> = (u16, &'a str, &'a str, Option<&'a str>, Option<(&'a str, &'a st
 fn a_player_finds_the_way_to_a_seat() {
     let server = Server::start();
     let page = server.get("/");
-    assert!(page.status == 200 && page.body.contains("Crosswire game"), "{page:?}");
+    assert!(page.status == 200 && page.body.contains("Crosswire"), "{page:?}");
     assert_eq!(server.get("/healthz").json::<Health>().rooms, 2);
 
     let guest = server.guest("Ripley");

@@ -13,6 +13,8 @@ mod keys;
 mod limits;
 mod link;
 mod match_problem;
+mod operator;
+mod page;
 mod problem;
 mod promises;
 mod rate;
@@ -29,6 +31,7 @@ use crate::config::cannot_listen;
 use crate::directory::Directory;
 use crate::events::Events;
 use crate::matchmaker::Rules;
+use crate::operator::Operator;
 use crate::store::Store;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
@@ -51,6 +54,8 @@ pub struct Setup {
     pub store: Store,
     /// What happens, for everybody who wants to hear of it.
     pub events: Events,
+    /// What only the operator sees.
+    pub operator: Operator,
     /// Usually the default.
     pub limits: Limits,
     /// By which rules players are put together; usually the default.
@@ -62,6 +67,8 @@ pub struct Setup {
 pub struct Lobby {
     listener: TcpListener,
     addr: SocketAddr,
+    /// The operator's own listener, if they want one.
+    admin: Option<(TcpListener, SocketAddr)>,
 }
 
 impl Lobby {
@@ -72,7 +79,22 @@ impl Lobby {
     pub fn bind(addr: SocketAddr) -> Result<Self, String> {
         let listener = listen(addr).map_err(|error| cannot_listen(addr, "--http", &error))?;
         let addr = listener.local_addr().map_err(|error| cannot_listen(addr, "--http", &error))?;
-        Ok(Self { listener, addr })
+        Ok(Self { listener, addr, admin: None })
+    }
+
+    /// Moves console, metrics and webhooks to the address `admin`, where nothing else is.
+    ///
+    /// # Errors
+    /// A sentence for the operator.
+    pub fn with_admin(self, admin: SocketAddr) -> Result<Self, String> {
+        let listener = listen(admin).map_err(|error| cannot_listen(admin, "--admin", &error))?;
+        let addr = listener.local_addr().map_err(|error| cannot_listen(admin, "--admin", &error))?;
+        Ok(Self { admin: Some((listener, addr)), ..self })
+    }
+
+    /// Returns the address of the operator's own listener with its real port, if there is one.
+    pub fn admin_addr(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(|(_, addr)| *addr)
     }
 
     /// Returns the address with its real port.
@@ -91,9 +113,18 @@ impl Lobby {
         let (links, limits) = (setup.links.clone(), setup.limits);
         let press = (setup.events.listen(), setup.directory.clone());
         let shared = Arc::new(routes::Shared::new(setup));
-        let router = routes::router(&shared);
+        let router = routes::router(&shared, self.admin.is_none());
+        let admin = match self.admin {
+            Some((listener, _)) => Some(tokio::net::TcpListener::from_std(listener)?),
+            None => None,
+        };
+        let serve_admin = async {
+            if let Some(listener) = admin {
+                serve::run(listener, routes::admin_router(&shared), limits, links.clone(), stop.clone()).await;
+            }
+        };
         tokio::select! {
-            () = serve::run(listener, router, limits, links, stop) => {}
+            _ = async { tokio::join!(serve::run(listener, router, limits, links.clone(), stop.clone()), serve_admin) } => {}
             () = shared.gazette.print(press.0, press.1) => {}
         }
         Ok(())

@@ -18,6 +18,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::directory::{OpenRoomError, OrderError};
+use crate::hooks::HookError;
 use crate::store::StoreError;
 
 /// When to come back to a server that is busy, seconds.
@@ -78,6 +79,11 @@ pub(super) enum Refusal {
     /// The body is not said to be JSON. The sender's mistake.
     #[error("The content must be sent as application/json. Is your game up to date?")]
     NotJson,
+    /// Only the operator may, and this was not their token.
+    #[error(
+        "This is for whoever runs the server. The token is in the file admin.token of its data folder, or in its log."
+    )]
+    OperatorOnly,
     /// The room is locked.
     #[error("Room {0} needs a password. Ask its host for it.")]
     PasswordNeeded(u32),
@@ -117,6 +123,9 @@ pub(super) enum Refusal {
     /// As many rooms are open as the operator allows.
     #[error("No more rooms can be opened here. Join one of those that are open.")]
     TooManyRooms,
+    /// As many webhooks are registered as may be; the sentence says how many.
+    #[error("{0}")]
+    TooManyWebhooks(String),
     /// As many wait or listen as may, here or from this address.
     #[error("Too many are waiting here at the moment. Ask again without waiting, or in a few seconds.")]
     TooManyWatchers,
@@ -129,6 +138,9 @@ pub(super) enum Refusal {
     /// No bearer, or not one of ours.
     #[error("This server does not know you. Choose a name again to join.")]
     Unauthorized,
+    /// There is no such webhook.
+    #[error("There is no webhook {0}. Look at the list of webhooks.")]
+    WebhookUnknown(u32),
     /// `GET /v1/link` without the headers of a WebSocket.
     #[error("This address is for the game's WebSocket connection. Start the game to play.")]
     UpgradeRequired,
@@ -161,14 +173,17 @@ impl Refusal {
             Self::NotFound => (StatusCode::NOT_FOUND, "Not found"),
             Self::PlayerUnknown => (StatusCode::NOT_FOUND, "Unknown player"),
             Self::NotJson => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Wrong content type"),
+            Self::OperatorOnly => (StatusCode::UNAUTHORIZED, "Operator only"),
             Self::RoomFull(_) => (StatusCode::CONFLICT, "Room full"),
             Self::RoomUnknown(_) => (StatusCode::NOT_FOUND, "Unknown room"),
             Self::RoomsBusy | Self::Stopping | Self::NotStored => (StatusCode::SERVICE_UNAVAILABLE, "Not available"),
             Self::Timeout => (StatusCode::REQUEST_TIMEOUT, "Too slow"),
             Self::TooManyRooms => (StatusCode::SERVICE_UNAVAILABLE, "Too many rooms"),
+            Self::TooManyWebhooks(_) => (StatusCode::CONFLICT, "Too many webhooks"),
             Self::TooManyWatchers => (StatusCode::SERVICE_UNAVAILABLE, "Too many watchers"),
             Self::TooOften(_) => (StatusCode::TOO_MANY_REQUESTS, "Too many requests"),
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "Unknown player"),
+            Self::WebhookUnknown(_) => (StatusCode::NOT_FOUND, "Unknown webhook"),
             Self::UpgradeRequired => (StatusCode::UPGRADE_REQUIRED, "WebSocket expected"),
         }
     }
@@ -189,7 +204,7 @@ impl IntoResponse for Refusal {
             Self::TooManyWatchers | Self::RoomsBusy | Self::NotStored => {
                 drop(headers.insert(header::RETRY_AFTER, BUSY_SECONDS.into()));
             }
-            Self::Unauthorized | Self::LinkForeign => {
+            Self::Unauthorized | Self::LinkForeign | Self::OperatorOnly => {
                 drop(headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
             }
             Self::UpgradeRequired => drop(headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"))),
@@ -222,6 +237,16 @@ impl From<OpenRoomError> for Refusal {
             OpenRoomError::UnknownMap(map) => {
                 Self::Invalid(format!("This server has no map called `{map}`. Choose another map."))
             }
+        }
+    }
+}
+
+impl From<HookError> for Refusal {
+    fn from(error: HookError) -> Self {
+        match error {
+            HookError::Invalid(sentence) => Self::Invalid(sentence),
+            HookError::TooMany => Self::TooManyWebhooks(error.to_string()),
+            HookError::Store(error) => error.into(),
         }
     }
 }

@@ -18,11 +18,12 @@ pub struct Waits {
 }
 
 impl Waits {
-    /// Notes that somebody who was placed at `now` had waited for `wait`.
+    /// Notes that somebody who was placed at `now` had waited for `wait`; metrics hear of it too, where they are collected.
     pub fn note(&mut self, now: Duration, wait: Duration) {
         if self.recent.len() >= REMEMBERED {
             self.recent.pop_front();
         }
+        metrics::histogram!("crosswire_match_wait_seconds").record(wait.as_secs_f64());
         self.recent.push_back((now, wait));
         self.sort();
     }

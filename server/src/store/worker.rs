@@ -10,6 +10,7 @@ use super::StoreError;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::Receiver;
+use std::time::Instant;
 use tokio::sync::oneshot;
 use tracing::{error, info};
 
@@ -62,7 +63,10 @@ where
 pub(super) fn write_all(mut connection: Connection, queue: &Receiver<Box<dyn Change>>) {
     let mut failing = false;
     while let Ok(first) = queue.recv() {
-        match write_some(&mut connection, first, queue) {
+        let began = Instant::now();
+        let written = write_some(&mut connection, first, queue);
+        metrics::histogram!("crosswire_store_write_seconds").record(began.elapsed().as_secs_f64());
+        match written {
             Err(trouble) if trouble.is_the_disk() && !failing => {
                 error!("{trouble} Matches go on; new players and results have to wait.");
                 failing = true;

@@ -11,9 +11,12 @@ use serde::de::DeserializeOwned;
 use server::clerk;
 use server::directory::{DirectoryHost, OpenRoomError, OrderError, Request, RoomEntry, directory};
 use server::events::Events;
+use server::hooks::HookSettings;
 use server::lobby::{Keys, Limits, Lobby, Setup, Wires};
 use server::matchmaker::Rules;
+use server::operator::{Operator, Token};
 use server::store::Store;
+use server::vitals::Vitals;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -31,9 +34,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A running lobby. Stops when dropped.
 pub(crate) struct Server {
     pub(crate) addr: SocketAddr,
+    pub(crate) admin: Option<SocketAddr>,
     pub(crate) keys: Keys,
     pub(crate) listeners: Listeners,
     pub(crate) events: Events,
+    pub(crate) token: String,
+    pub(crate) vitals: Vitals,
     pub(crate) store: Store,
     pub(crate) plugin: Option<TransportsPlugin>,
     pub(crate) rooms: Arc<Mutex<DirectoryHost>>,
@@ -77,11 +83,22 @@ impl Server {
         Self::with_store(keys, limits, Store::open(None).unwrap())
     }
 
+    /// With a listener of the operator's own.
+    pub(crate) fn with_admin() -> Self {
+        let lobby = Lobby::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let lobby = lobby.with_admin("127.0.0.1:0".parse().unwrap()).unwrap();
+        Self::with_lobby(lobby, Keys::temporary(), Limits::default(), Store::open(None).unwrap(), Rules::default())
+    }
+
     pub(crate) fn with_store(keys: Keys, limits: Limits, store: Store) -> Self {
         Self::by_rules(keys, limits, store, Rules::default())
     }
 
     pub(crate) fn by_rules(keys: Keys, limits: Limits, store: Store, matchmaking: Rules) -> Self {
+        Self::with_lobby(Lobby::bind("127.0.0.1:0".parse().unwrap()).unwrap(), keys, limits, store, matchmaking)
+    }
+
+    fn with_lobby(lobby: Lobby, keys: Keys, limits: Limits, store: Store, matchmaking: Rules) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let (directory, host, news) = directory();
         let rooms = Arc::new(Mutex::new(host));
@@ -95,8 +112,7 @@ impl Server {
                 thread::sleep(Duration::from_millis(2));
             }
         });
-        let lobby = Lobby::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let addr = lobby.local_addr();
+        let (addr, admin) = (lobby.local_addr(), lobby.admin_addr());
         let free = || "127.0.0.1:0".parse().unwrap();
         let config = ServerConfig { netcode_key: keys.netcode_key(), ..ServerConfig::new(free(), free(), free()) };
         let (listeners, plugin) = transport::server::bind(config, runtime.handle()).unwrap();
@@ -104,12 +120,33 @@ impl Server {
         let links = listeners.links.clone();
         let (stop, stopped) = watch::channel(false);
         let events = Events::default();
-        let (told, stored) = (events.clone(), store.clone());
+        let (token, token_text) = Token::temporary();
+        let vitals = Vitals::default();
+        let operator = {
+            let _inside = runtime.enter();
+            let hooks = HookSettings { private_networks: true, ..HookSettings::default() };
+            Operator::start(token, vitals.clone(), store.clone(), events.clone(), directory.clone(), hooks).unwrap()
+        };
+        let (s, e) = (store.clone(), events.clone());
         let setup =
-            Setup { directory, keys: keys.clone(), links, wires, store: stored, events: told, limits, matchmaking };
+            Setup { directory, keys: keys.clone(), links, wires, store: s, events: e, operator, limits, matchmaking };
         let serving = runtime.spawn(lobby.serve(setup, stopped));
         runtime.spawn(clerk::run(news, store.clone(), events.clone()));
-        Self { addr, keys, listeners, events, store, plugin: Some(plugin), rooms, stop, serving, runtime }
+        Self {
+            addr,
+            admin,
+            keys,
+            listeners,
+            events,
+            store,
+            token: token_text,
+            vitals,
+            plugin: Some(plugin),
+            rooms,
+            stop,
+            serving,
+            runtime,
+        }
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {
@@ -131,15 +168,17 @@ impl Server {
 
     /// Sends `text` as it is and returns what comes until the connection ends.
     pub(crate) fn raw(&self, text: &str) -> Answer {
-        let mut stream = self.connect();
+        self.raw_at(self.addr, text)
+    }
+
+    pub(crate) fn raw_at(&self, addr: SocketAddr, text: &str) -> Answer {
+        let mut stream = connect(addr);
         stream.write_all(text.as_bytes()).unwrap();
         read_answer(stream)
     }
 
     pub(crate) fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.addr).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream
+        connect(self.addr)
     }
 
     pub(crate) fn guest(&self, name: &str) -> Guest {
@@ -167,6 +206,12 @@ impl Answer {
         let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
         lines.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
+}
+
+fn connect(addr: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(addr).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
 }
 
 /// Reads until the end of the connection. A reset after the answer is not the answer's fault.

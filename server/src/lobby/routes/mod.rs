@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! GET  /                                   -> a page that says what this is
-//! GET  /healthz                            -> Health
+//! GET  /healthz, /readyz                   -> Health
 //! GET  /join/{code}                        -> a page that tells a friend how to join
 //! GET  /v1/rooms                           -> RoomList        ?mode= ?map= ?free= ?locked= ?wait=
 //! POST /v1/guests                NewGuest  -> Guest      201
@@ -39,6 +39,10 @@
 //! POST /v1/sessions/{id}/endpoints         -> Endpoints  200   bearer
 //! GET  /v1/events                          -> server-sent events
 //! GET  /v1/link                            -> WebSocket
+//! GET  /console                            -> a page                the token is asked for there
+//! GET  /v1/console                         -> server-sent events    operator's token
+//! GET  /metrics                            -> Prometheus' text      operator's token
+//! GET  /v1/webhooks…                       -> see `webhooks`        operator's token
 //! POST /v1/link/http                       -> HttpLink   201
 //! POST /v1/link/http/{link}                -> what was seen         the link's bearer
 //! GET  /v1/link/http/{link}                -> what there is         the link's bearer
@@ -48,8 +52,11 @@
 //! first, because nobody else pays for those who play. Handlers do no more than that: what a
 //! room is, the rooms know.
 //!
+//! With `--admin`, what is the operator's is on a listener of its own ([`admin_router`]) and nowhere else.
+//!
 //! Flow: [`super::serve`] → here → [`super::auth`], [`crate::directory`], [`super::grants`], [`super::link`].
 
+mod console;
 mod events;
 mod health;
 mod invites;
@@ -60,6 +67,7 @@ mod results;
 mod rooms;
 mod seats;
 mod tickets;
+mod webhooks;
 
 use super::auth::Guests;
 use super::gazette::Gazette;
@@ -73,9 +81,10 @@ use super::watch::Watchers;
 use super::{Setup, limits, link};
 use crate::directory::Directory;
 use crate::matchmaker::Matchmaker;
+use crate::operator::{Operator, gauges};
 use crate::store::Store;
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
@@ -107,6 +116,7 @@ pub(super) struct Shared {
     pub(super) limits: Limits,
     pub(super) watchers: Watchers,
     pub(super) gazette: Gazette,
+    pub(super) operator: Operator,
     pub(super) matchmaker: Matchmaker,
     pub(super) http: transport::http::Host,
     pub(super) requests: Mutex<RateLimiter>,
@@ -119,7 +129,7 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(setup: Setup) -> Self {
-        let Setup { directory, keys, links, wires, limits, store, events, matchmaking } = setup;
+        let Setup { directory, keys, links, wires, store, events, operator, limits, matchmaking } = setup;
         let matchmaker = Matchmaker::start(directory.clone(), events, matchmaking);
         let granter = Granter::new(&keys, wires);
         let requests = RateLimiter::new(limits.requests, limits.local_requests, limits::COUNTED_ADDRESSES);
@@ -141,6 +151,7 @@ impl Shared {
             limits,
             watchers,
             gazette,
+            operator,
             matchmaker,
             requests,
             rooms,
@@ -151,8 +162,9 @@ impl Shared {
     }
 }
 
-/// Returns all routes with everything that is checked before them.
-pub(super) fn router(shared: &Arc<Shared>) -> Router {
+/// Returns all routes with everything that is checked before them; those of the operator only if they have no listener of their own.
+pub(super) fn router(shared: &Arc<Shared>, with_operator: bool) -> Router {
+    let operator = if with_operator { operator_routes() } else { OpenApiRouter::new() };
     let (described, _document) = OpenApiRouter::new()
         .merge(events::routes())
         .merge(health::routes())
@@ -162,22 +174,53 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router {
         .merge(lead::routes())
         .merge(invites::routes())
         .merge(seats::routes())
+        .merge(operator)
         .merge(tickets::routes())
         .merge(parties::routes())
         .split_for_parts();
-    described
-        .route("/", get(health::page))
-        .route("/v1/link", get(link::upgrade))
-        .route(transport::http::PATH, post(link::open_http))
+    let pages = if with_operator {
+        described.route("/", get(health::page)).route("/console", get(console::page))
+    } else {
+        described.route("/", get(health::public_page))
+    };
+    let open = pages.route("/v1/link", get(link::upgrade)).route(transport::http::PATH, post(link::open_http));
+    // Behind the layers: calls of links have limits of their own.
+    checked(open, shared).route(LINK_CALLS, any(link::http)).with_state(shared.clone())
+}
+
+/// Returns the routes of the operator's own listener, with everything that is checked before them.
+pub(super) fn admin_router(shared: &Arc<Shared>) -> Router {
+    let (described, _document) =
+        OpenApiRouter::new().merge(health::routes()).merge(operator_routes()).split_for_parts();
+    let pages = described.route("/", get(console::page)).route("/console", get(console::page));
+    checked(pages, shared).with_state(shared.clone())
+}
+
+fn operator_routes() -> OpenApiRouter<Arc<Shared>> {
+    OpenApiRouter::new().merge(console::routes()).merge(webhooks::routes())
+}
+
+fn checked(routes: Router<Arc<Shared>>, shared: &Arc<Shared>) -> Router<Arc<Shared>> {
+    routes
         .fallback(|| async { Refusal::NotFound })
         .method_not_allowed_fallback(|| async { Refusal::MethodNotAllowed })
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(from_fn_with_state(shared.clone(), deadline))
         .layer(from_fn_with_state(shared.clone(), account))
         .layer(from_fn(security_headers))
-        // Behind the layers: calls of links have limits of their own.
-        .route(LINK_CALLS, any(link::http))
-        .with_state(shared.clone())
+        .layer(from_fn(count))
+}
+
+/// Counts the call by the path that it matched.
+async fn count(request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let method = request.method().clone();
+    let waits = request.uri().query().is_some_and(|query| query.contains("wait="));
+    let began = Instant::now();
+    let response = next.run(request).await;
+    let took = Some(began.elapsed()).filter(|_| !waits);
+    gauges::note_call(route.as_ref().map(MatchedPath::as_str), method.as_str(), response.status().as_u16(), took);
+    response
 }
 
 /// Takes the price of a request from the account of its address.
