@@ -57,8 +57,8 @@ async fn tell(announcer: Weak<Announcer>, directory: Directory) {
         rounds.tick().await;
         let Some(announcer) = announcer.upgrade() else { return };
         let rooms = directory.rooms();
-        let players = rooms.iter().map(|room| u32::from(room.players)).sum();
-        let seats = rooms.iter().map(|room| u32::from(room.seats)).sum();
+        let players = rooms.iter().map(|room| u32::from(room.info.players)).sum();
+        let seats = rooms.iter().map(|room| u32::from(room.info.seats)).sum();
         if let Err(sentence) = announcer.tell(players, seats) {
             debug!("{sentence}");
         }

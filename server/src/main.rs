@@ -7,10 +7,11 @@
 use bevy::app::App;
 use clap::Parser;
 use server::config::Config;
+use server::descriptors;
 use server::directory::{RoomNews, directory};
 use server::events::Events;
 use server::lan;
-use server::lobby::{Keys, Limits, Lobby, Setup, Wires};
+use server::lobby::{Files, Keys, Limits, Lobby, Setup, Wires};
 use server::ops::start_log;
 use server::rooms::{Defaults, RoomsPlugin, board, runner};
 use std::process::ExitCode;
@@ -33,7 +34,9 @@ fn main() -> ExitCode {
 }
 
 fn serve(config: &Config) -> Result<(), String> {
-    let maps = MapShelf::open(&assets_dir(config.assets.as_deref())?)?;
+    let assets = assets_dir(config.assets.as_deref())?;
+    let (maps, files) = (MapShelf::open(&assets)?, Files::index(&assets));
+    descriptors::raise();
     let public_host = config.resolve_public_host()?;
     let keys = match &config.data {
         Some(folder) => Keys::open(folder).map_err(|error| error.to_string())?,
@@ -74,7 +77,7 @@ fn serve(config: &Config) -> Result<(), String> {
     let (stop_lobby, stopped) = watch::channel(false);
     let events = Events::default();
     let told = events.clone();
-    let setup = Setup { directory, keys, links: listeners.links, wires, events, limits: Limits::default() };
+    let setup = Setup { directory, keys, links: listeners.links, wires, events, files, limits: Limits::default() };
     let serving = runtime.spawn(async move {
         if let Err(error) = lobby.serve(setup, stopped).await {
             error!("the lobby ended: {error}");

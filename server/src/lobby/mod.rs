@@ -7,8 +7,10 @@
 
 mod auth;
 mod document;
+mod files;
 mod gazette;
 mod grants;
+mod idempotency;
 mod keys;
 mod limits;
 mod link;
@@ -18,6 +20,7 @@ mod routes;
 mod serve;
 mod watch;
 
+pub use files::Files;
 pub use grants::Wires;
 pub use keys::{KeyError, Keys};
 pub use limits::Limits;
@@ -45,6 +48,8 @@ pub struct Setup {
     pub wires: Wires,
     /// What happens, for everybody who wants to hear of it.
     pub events: Events,
+    /// What can be fetched.
+    pub files: Files,
     /// Usually the default.
     pub limits: Limits,
 }

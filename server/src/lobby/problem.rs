@@ -31,6 +31,12 @@ pub(super) enum Refusal {
     /// The body is too large. The sender's mistake.
     #[error("The request is too large.")]
     BodyTooLarge,
+    /// There is no file with this hash.
+    #[error("This server does not offer that file. Join again to learn which ones it does.")]
+    FileUnknown,
+    /// A part of a file that is not there.
+    #[error("The file has {0} bytes, and none there. Fetch it from the beginning.")]
+    NoSuchRange(u64),
     /// A web page of another site wants to connect.
     #[error("Web pages of other sites cannot connect here. Open the game from this server's own address.")]
     ForeignOrigin,
@@ -76,6 +82,12 @@ pub(super) enum Refusal {
     /// As many rooms are open as the operator allows.
     #[error("No more rooms can be opened here. Join one of those that are open.")]
     TooManyRooms,
+    /// The first of two equal requests is not finished yet.
+    #[error("This was asked for already and is being done. Wait for the answer.")]
+    Repeated,
+    /// The key of another request.
+    #[error("This key was used for another request. Is your game up to date?")]
+    KeyReused,
     /// As many wait or listen as may, here or from this address.
     #[error("Too many are waiting here at the moment. Ask again without waiting, or in a few seconds.")]
     TooManyWatchers,
@@ -96,6 +108,8 @@ impl Refusal {
         match self {
             Self::Body(_) => (StatusCode::BAD_REQUEST, "Unreadable request"),
             Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "Request too large"),
+            Self::FileUnknown => (StatusCode::NOT_FOUND, "Unknown file"),
+            Self::NoSuchRange(_) => (StatusCode::RANGE_NOT_SATISFIABLE, "No such part"),
             Self::ForeignOrigin => (StatusCode::FORBIDDEN, "Not allowed"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "Server error"),
             Self::Invalid(_) | Self::NoBodyExpected => (StatusCode::UNPROCESSABLE_ENTITY, "Value not allowed"),
@@ -109,6 +123,8 @@ impl Refusal {
             Self::RoomsBusy | Self::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "Not available"),
             Self::Timeout => (StatusCode::REQUEST_TIMEOUT, "Too slow"),
             Self::TooManyRooms => (StatusCode::SERVICE_UNAVAILABLE, "Too many rooms"),
+            Self::Repeated => (StatusCode::CONFLICT, "Already under way"),
+            Self::KeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "Key used before"),
             Self::TooManyWatchers => (StatusCode::SERVICE_UNAVAILABLE, "Too many watchers"),
             Self::TooOften(_) => (StatusCode::TOO_MANY_REQUESTS, "Too many requests"),
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "Unknown player"),

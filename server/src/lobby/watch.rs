@@ -14,8 +14,6 @@
 //!
 //! Flow: [`super::routes`] → [`Watcher::when_changed`] → [`Versioned`]; or → [`Watcher::stream`] → frames.
 
-#![allow(dead_code, reason = "the first versioned routes are being written")]
-
 use super::limits::{HEARTBEAT, MAX_WAIT_SECONDS};
 use super::problem::{Query, Refusal};
 use super::routes::Shared;
@@ -263,7 +261,8 @@ impl Pulse {
         self.born.elapsed().saturating_sub(Duration::from_millis(self.beat_ms.load(Ordering::Relaxed)))
     }
 
-    fn beat(&self) {
+    /// Notes that somebody still makes use of it.
+    pub(super) fn beat(&self) {
         let age = u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.beat_ms.store(age, Ordering::Relaxed);
     }

@@ -10,9 +10,10 @@ use protocol::lobby::{Guest, Health, Problem, RoomInfo};
 use serde::de::DeserializeOwned;
 use server::directory::{DirectoryHost, OpenRoomError, OrderError, Request, RoomEntry, RoomNews, directory};
 use server::events::Events;
-use server::lobby::{Keys, Limits, Lobby, Setup, Wires};
+use server::lobby::{Files, Keys, Limits, Lobby, Setup, Wires};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -95,7 +96,8 @@ impl Server {
         let links = listeners.links.clone();
         let (stop, stopped) = watch::channel(false);
         let events = Events::default();
-        let setup = Setup { directory, keys: keys.clone(), links, wires, events: events.clone(), limits };
+        let files = Files::index(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets"));
+        let setup = Setup { directory, keys: keys.clone(), links, wires, events: events.clone(), files, limits };
         let serving = runtime.spawn(lobby.serve(setup, stopped));
         Self { addr, keys, listeners, events, plugin: Some(plugin), rooms, _news: news, stop, serving, runtime }
     }

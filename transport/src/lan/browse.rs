@@ -191,7 +191,7 @@ async fn hear_all(seen: &Mutex<Seen>, events: Receiver<ServiceEvent>) {
         }
     }
     // The daemon is gone. What was found can still be asked.
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 async fn ask_all(seen: &Arc<Mutex<Seen>>) {

@@ -3,6 +3,7 @@
 //! Flow: [`super`] → here → [`crate::directory`].
 
 use super::Shared;
+use crate::lobby::document::Refusals;
 use crate::lobby::problem::Refusal;
 use axum::Json;
 use axum::extract::State;
@@ -17,15 +18,17 @@ const PAGE: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><ti
     <h1>Crosswire</h1><p>A game server is running here. To join, start the Crosswire game and enter the address of this page.\
     </p></html>\n";
 pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
-    OpenApiRouter::new().routes(routes!(health))
+    OpenApiRouter::new().routes(routes!(health)).routes(routes!(page))
 }
 
-pub(super) async fn page() -> Html<&'static str> {
+/// Says what this is, to a friend who opens the address in a browser.
+#[utoipa::path(get, path = "/", tag = "server", responses((status = OK, content_type = "text/html", body = String), Refusals))]
+async fn page() -> Html<&'static str> {
     Html(PAGE)
 }
 
 /// Tells how the server is.
-#[utoipa::path(get, path = "/healthz", tag = "server", responses((status = OK, body = Health)))]
+#[utoipa::path(get, path = "/healthz", tag = "server", responses((status = OK, body = Health), Refusals))]
 async fn health(State(shared): State<Arc<Shared>>) -> Result<Json<Health>, Refusal> {
     shared.directory.health().map(Json).ok_or(Refusal::RoomsBusy)
 }

@@ -21,14 +21,20 @@
 //!
 //! Flow: [`super::serve`] → here → [`super::auth`], [`crate::directory`], [`super::grants`], [`super::link`].
 
+mod docs;
 mod events;
+mod files;
 mod guests;
 mod health;
+mod room_list;
 mod rooms;
 mod seats;
 
+use super::document::{Document, complete};
+use super::files::Files;
 use super::gazette::Gazette;
 use super::grants::Granter;
+use super::idempotency::{self, Replays};
 use super::keys::Keys;
 use super::limits::{Limits, MAX_BODY_BYTES, READ_COST, WRITE_COST};
 use super::problem::Refusal;
@@ -38,20 +44,19 @@ use super::watch::Watchers;
 use super::{Setup, limits, link};
 use crate::directory::Directory;
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
-use axum::routing::{any, get, post};
 use std::net::IpAddr;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 use transport::LinkSender;
+use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
-/// Where a link over `http` is called.
-const LINK_CALLS: &str = "/v1/link/http/{link}";
 /// Sent with every answer but those of links (OWASP REST security): nothing here is to be cached, framed, sniffed or run.
 const SECURITY_HEADERS: [(HeaderName, HeaderValue); 4] = [
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
@@ -69,6 +74,11 @@ pub(super) struct Shared {
     pub(super) limits: Limits,
     pub(super) watchers: Watchers,
     pub(super) gazette: Gazette,
+    pub(super) files: Files,
+    pub(super) replays: Replays,
+    /// The OpenAPI document.
+    document: OnceLock<Bytes>,
+    listed: room_list::Listed,
     pub(super) http: transport::http::Host,
     pub(super) requests: Mutex<RateLimiter>,
     rooms: Mutex<RateLimiter>,
@@ -76,7 +86,7 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(setup: Setup) -> Self {
-        let Setup { directory, keys, links, wires, limits, events: _ } = setup;
+        let Setup { directory, keys, links, wires, limits, files, events: _ } = setup;
         let granter = Granter::new(&keys, wires);
         let requests = RateLimiter::new(limits.requests, limits.local_requests, limits::COUNTED_ADDRESSES);
         let rooms = RateLimiter::new(limits.rooms, limits.local_rooms, limits::COUNTED_ADDRESSES);
@@ -84,31 +94,50 @@ impl Shared {
         let watchers = Watchers::new(limits.watchers, limits.watchers_per_address);
         let gazette = Gazette::default();
         let (requests, rooms) = (requests.into(), rooms.into());
-        Self { keys, links, http, directory, granter, limits, watchers, gazette, requests, rooms }
+        let (replays, document, listed) = Default::default();
+        #[rustfmt::skip]
+        let shared = Self {
+            keys, links, http, directory, granter, limits, watchers, gazette, files, replays, document, listed, requests, rooms,
+        };
+        shared
     }
+}
+
+/// Returns every route that is described where it is written: all of them, but for the calls of links.
+fn described() -> OpenApiRouter<Arc<Shared>> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .merge(docs::routes())
+        .merge(events::routes())
+        .merge(files::routes())
+        .merge(health::routes())
+        .merge(guests::routes())
+        .merge(room_list::routes())
+        .merge(rooms::routes())
+        .merge(seats::routes())
+        .merge(link::routes())
+}
+
+/// Returns the document as it is sent.
+fn written(mut document: utoipa::openapi::OpenApi) -> String {
+    complete(&mut document);
+    // Fails for no document; an empty one would be noticed by the tests.
+    document.to_pretty_json().unwrap_or_default()
 }
 
 /// Returns all routes with everything that is checked before them.
 pub(super) fn router(shared: &Arc<Shared>) -> Router {
-    let (described, _document) = OpenApiRouter::new()
-        .merge(events::routes())
-        .merge(health::routes())
-        .merge(guests::routes())
-        .merge(rooms::routes())
-        .merge(seats::routes())
-        .split_for_parts();
+    let (described, document) = described().split_for_parts();
+    let _ = shared.document.set(written(document).into());
     described
-        .route("/", get(health::page))
-        .route("/v1/link", get(link::upgrade))
-        .route(transport::http::PATH, post(link::open_http))
         .fallback(|| async { Refusal::NotFound })
         .method_not_allowed_fallback(|| async { Refusal::MethodNotAllowed })
+        .layer(from_fn_with_state(shared.clone(), idempotency::once))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(from_fn_with_state(shared.clone(), deadline))
         .layer(from_fn_with_state(shared.clone(), account))
         .layer(from_fn(security_headers))
         // Behind the layers: calls of links have limits of their own.
-        .route(LINK_CALLS, any(link::http))
+        .merge(link::calls())
         .with_state(shared.clone())
 }
 
@@ -147,3 +176,6 @@ pub(super) fn pay(accounts: &Mutex<RateLimiter>, peer: IpAddr, cost: f64) -> Res
     let mut accounts = accounts.lock().unwrap_or_else(PoisonError::into_inner);
     accounts.pay(peer, cost, Instant::now()).map_err(Refusal::TooOften)
 }
+
+#[cfg(test)]
+mod tests;

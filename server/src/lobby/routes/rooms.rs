@@ -11,7 +11,7 @@ use crate::lobby::serve::Connection;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Extension, Json};
-use protocol::lobby::{NewRoom, OpenedRoom, RoomList};
+use protocol::lobby::{NewRoom, OpenedRoom};
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -19,18 +19,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
-    OpenApiRouter::new().routes(routes!(rooms, new_room))
-}
-
-/// Lists the rooms.
-#[utoipa::path(get, path = "/v1/rooms", tag = "rooms", responses((status = OK, body = RoomList)))]
-async fn rooms(State(shared): State<Arc<Shared>>) -> Json<RoomList> {
-    let all = shared.directory.rooms();
-    Json(RoomList { rooms: all.iter().filter(|room| !room.info.private).map(|room| room.info.clone()).collect() })
+    OpenApiRouter::new().routes(routes!(new_room))
 }
 
 /// Opens a room.
-#[utoipa::path(post, path = "/v1/rooms", tag = "rooms", request_body = NewRoom, responses((status = CREATED, body = OpenedRoom)))]
+#[utoipa::path(post, path = "/v1/rooms", tag = "rooms", request_body = NewRoom, responses((status = CREATED, body = OpenedRoom)), security(("player" = [])))]
 async fn new_room(
     State(shared): State<Arc<Shared>>,
     Extension(connection): Extension<Connection>,

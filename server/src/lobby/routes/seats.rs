@@ -22,7 +22,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
 
 /// Takes a seat in a room.
 #[utoipa::path(post, path = "/v1/rooms/{room}/seats", tag = "seats", params(("room" = u32, Path)),
-    responses((status = CREATED, body = Grant)))]
+    responses((status = CREATED, body = Grant)), security(("player" = [])))]
 async fn new_seat(
     State(shared): State<Arc<Shared>>,
     Extension(connection): Extension<Connection>,
@@ -41,7 +41,7 @@ async fn new_seat(
 
 /// Mints fresh connect tokens for another link of a session.
 #[utoipa::path(post, path = "/v1/sessions/{session}/endpoints", tag = "seats", params(("session" = u64, Path)),
-    responses((status = OK, body = Endpoints)))]
+    responses((status = OK, body = Endpoints)), security(("player" = [])))]
 async fn new_endpoints(
     State(shared): State<Arc<Shared>>,
     Extension(connection): Extension<Connection>,
