@@ -1,9 +1,9 @@
 //! `lab`: the bench. Every tool here flies with the very sessions and transports that the client uses.
 //!
-//! Flow: command line → [`swarm`], [`switch`], [`unplug`], [`rail`], [`race`], [`storm`], [`tun`] → [`report`].
+//! Flow: command line → [`swarm`], [`switch`], [`unplug`], [`rail`], [`race`], [`storm`], [`kill`], [`tun`], [`doctor`] → [`report`].
 
 use clap::{Parser, Subcommand};
-use lab::{race, rail, storm, swarm, switch, tun, unplug};
+use lab::{doctor, kill, race, rail, storm, swarm, switch, tun, unplug};
 use std::process::ExitCode;
 
 /// Crosswire's bench: measures and tortures a running server.
@@ -28,8 +28,12 @@ enum Tool {
     Rail(rail::Options),
     /// Throws random and mutated bytes at every port while honest players play, and checks that nobody notices.
     Storm(storm::Options),
+    /// Kills a server of its own over and over while players join and matches end, and checks that nothing promised is lost.
+    Kill(kill::Options),
     /// Opens a real link with weather on it, for the kernel's own TCP (Linux, root).
     Tun(tun::Options),
+    /// Says in words why somebody cannot play on a server, and what to do.
+    Doctor(doctor::Options),
 }
 
 fn main() -> ExitCode {
@@ -40,7 +44,9 @@ fn main() -> ExitCode {
         Tool::Unplug(options) => unplug::run(&options),
         Tool::Rail(options) => rail::run(&options),
         Tool::Storm(options) => storm::run(&options),
+        Tool::Kill(options) => kill::run(&options),
         Tool::Tun(options) => tun::run(&options),
+        Tool::Doctor(options) => doctor::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

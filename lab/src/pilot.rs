@@ -5,7 +5,7 @@
 use game::Bot;
 use protocol::Transport;
 use protocol::ids::RoomId;
-use protocol::lobby::{Guest, NewRoom, RoomInfo};
+use protocol::lobby::{Grant, Guest, NewRoom, RoomInfo};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use transport::WireOptions;
@@ -95,9 +95,14 @@ impl Field {
         seed: u64,
     ) -> Result<Pilot, LobbyError> {
         let grant = self.lobby.take_seat(&guest, room).await?;
+        Ok(self.enter(guest, grant, wire, seed))
+    }
+
+    /// Seats `guest` where `grant` lets them in.
+    pub fn enter(&self, guest: Guest, grant: Grant, wire: Option<Transport>, seed: u64) -> Pilot {
         let (lobby, maps, weather) = (self.lobby.clone(), self.maps.clone(), self.weather.clone());
         let entry = Entry { lobby, guest, grant, maps, wire, first: None, options: self.options, weather };
-        Ok(Pilot { player: Player::join(&self.runtime, entry, Instant::now()), bot: Bot::new(seed, SKILL) })
+        Pilot { player: Player::join(&self.runtime, entry, Instant::now()), bot: Bot::new(seed, SKILL) }
     }
 }
 

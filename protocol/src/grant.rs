@@ -25,7 +25,7 @@ use std::fmt;
 use thiserror::Error;
 
 const NONCE_BYTES: usize = 24;
-const PURPOSE: &[u8] = b"crosswire grant 1";
+const PURPOSE: &[u8] = b"crosswire grant 2";
 
 /// Milliseconds since 1970, UTC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -42,6 +42,8 @@ pub struct Proof {
     pub name: String,
     /// Where.
     pub room: RoomId,
+    /// Only to watch.
+    pub spectate: bool,
     /// As which session.
     pub session: SessionId,
     /// Key of epoch 1.

@@ -96,6 +96,8 @@ pub const MAX_BASELINE_AGE: u32 = 127;
 pub const MAX_NAME_CHARS: usize = 16;
 /// Shortest player name, characters.
 pub const MIN_NAME_CHARS: usize = 2;
+/// Longest password of a room, characters.
+pub const MAX_PASSWORD_CHARS: usize = 64;
 /// Longest chat line, characters.
 pub const MAX_CHAT_CHARS: usize = 200;
 /// Chat lines per second on average.

@@ -65,6 +65,7 @@ fn proof() -> Proof {
         player: PLAYER,
         name: "Ripley".to_owned(),
         room: RoomId(7),
+        spectate: false,
         session: SESSION,
         resume_key: key(),
         issued: UnixMillis(1_700_000_000_000),
@@ -135,7 +136,7 @@ fn greetings_are_as_drawn() {
     assert_eq!(hello::decode_welcome(body(Lane::Reliable, Kind::Welcome, &bytes)), Ok(welcome));
     for refusal in Refusal::ALL {
         let bytes = hello::encode_refusal(refusal);
-        assert_eq!(bytes, [0x12, refusal.code(), 2, 0]);
+        assert_eq!(bytes, [0x12, refusal.code(), 3, 0]);
         assert_eq!(hello::decode_refusal(body(Lane::Reliable, Kind::Refusal, &bytes)), Ok(refusal));
     }
     golden("refusal", "Refusal, KeyUsed", &hello::encode_refusal(Refusal::KeyUsed));
@@ -182,6 +183,11 @@ fn server_events() -> Vec<(&'static str, &'static str, ServerEvent)> {
                 behind: 37,
                 ships: vec![(SeatId(0), Point { x: 11_000, y: 6_000 })],
             },
+        ),
+        (
+            "event-map",
+            "number 14: Map, crossfire",
+            ServerEvent::Map { map: "crossfire".to_owned(), map_hash: 0xFEDC_BA98_7654_3210 },
         ),
     ]
 }
@@ -386,6 +392,7 @@ fn the_document_states_every_limit_and_code() {
         ("HTTP_BODY_BYTES", limits::HTTP_BODY_BYTES as u64),
         ("HTTP_CONNECTIONS", limits::HTTP_CONNECTIONS as u64),
         ("MAX_VIOLATIONS", u64::from(limits::MAX_VIOLATIONS)),
+        ("MAX_SPECTATORS", u64::from(limits::MAX_SPECTATORS)),
         ("INBOUND_PER_SECOND", u64::from(limits::INBOUND_PER_SECOND)),
         ("INBOUND_BURST", u64::from(limits::INBOUND_BURST)),
         ("SEAT_KEPT", ms(limits::SEAT_KEPT)),
@@ -407,6 +414,7 @@ fn the_document_states_every_limit_and_code() {
         ("MAX_BASELINE_AGE", u64::from(limits::MAX_BASELINE_AGE)),
         ("MAX_NAME_CHARS", limits::MAX_NAME_CHARS as u64),
         ("MIN_NAME_CHARS", limits::MIN_NAME_CHARS as u64),
+        ("MAX_PASSWORD_CHARS", limits::MAX_PASSWORD_CHARS as u64),
         ("MAX_CHAT_CHARS", limits::MAX_CHAT_CHARS as u64),
         ("CHAT_PER_SECOND", u64::from(limits::CHAT_PER_SECOND)),
         ("CHAT_BURST", u64::from(limits::CHAT_BURST)),

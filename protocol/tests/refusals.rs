@@ -50,6 +50,7 @@ fn proof(issued: u64) -> Proof {
         player: PlayerId(1),
         name: "Ripley".into(),
         room: RoomId(1),
+        spectate: false,
         session: SESSION,
         resume_key: key(),
         issued: UnixMillis(issued),

@@ -6,7 +6,7 @@
 //!
 //! Flow: `main` → here → [`crate::lobby`] and the rooms.
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use std::fmt::Display;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
@@ -54,6 +54,12 @@ pub struct Config {
     /// Where bare TCP links listen.
     #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:5002", value_parser = listen_address)]
     pub tcp: SocketAddr,
+    /// Where console, metrics and webhooks listen (TCP) [default: with the lobby]. All of them ask for the operator's token.
+    #[arg(long, value_name = "ADDR", value_parser = listen_address)]
+    pub admin: Option<SocketAddr>,
+    /// Let webhooks call private addresses too, such as this machine and its neighbours.
+    #[arg(long)]
+    pub webhooks_to_private_networks: bool,
     /// Name or IP that players reach this machine by, if it is not the address they connect to (behind a router, for example).
     #[arg(long, value_name = "HOST", value_parser = host_name)]
     pub public_host: Option<String>,
@@ -63,7 +69,7 @@ pub struct Config {
     /// Do not show up in the lists of players on the same network.
     #[arg(long)]
     pub no_lan: bool,
-    /// Folder for the server's secret key. Without it, players become new guests whenever the server restarts.
+    /// Folder for players, results, the server's secret key and the operator's token. Without it, all of them are gone whenever the server stops.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// Folder with maps and the like [default: `assets` here or beside the program].
@@ -93,6 +99,16 @@ pub struct Config {
     /// Seed of the first room's bots and spawns, so that a match can be had again [default: another one each time].
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+    /// Something else to do than to serve.
+    #[command(subcommand)]
+    pub task: Option<Task>,
+}
+
+/// What the program can do instead of serving.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum Task {
+    /// Dry run: plays the matchmaker with thousands of players in virtual time and prints waits and match quality.
+    Matchmaking(crate::dry_run::Options),
 }
 
 /// The name that players reach this machine by.
@@ -197,6 +213,15 @@ mod tests {
         assert_eq!(config.http, "0.0.0.0:8080".parse().expect("an address"));
         assert_eq!((config.udp.port(), config.quic.port(), config.tcp.port()), (5000, 5001, 5002));
         assert_eq!((config.seats, config.bots, config.snapshot_hz), (16, 4, 30));
+    }
+
+    #[test]
+    fn a_dry_run_is_another_task() {
+        assert_eq!(parse("").expect("defaults").task, None);
+        let task = parse("matchmaking --players 50 --seed 7").expect("a task").task;
+        let wanted = crate::dry_run::Options { players: 50, seed: 7, ..Default::default() };
+        assert_eq!(task, Some(Task::Matchmaking(wanted)), "the defaults are the same in both places");
+        assert!(parse("matchmaking --no-answer 101").is_err());
     }
 
     #[test]

@@ -200,12 +200,14 @@ pub struct DirectoryHost {
 struct Board {
     rooms: RwLock<Arc<[RoomEntry]>>,
     version: watch::Sender<u64>,
+    listed: watch::Sender<u64>,
     health: RwLock<Option<(Instant, Health)>>,
 }
 
 /// Returns both sides of an empty directory, and what brings the rooms' news.
 pub fn directory() -> (Directory, DirectoryHost, mpsc::UnboundedReceiver<RoomNews>) {
-    let board = Board { rooms: RwLock::default(), version: watch::Sender::new(unix_ms()), health: RwLock::default() };
+    let version = || watch::Sender::new(unix_ms());
+    let board = Board { rooms: RwLock::default(), version: version(), listed: version(), health: RwLock::default() };
     let board = Arc::new(board);
     let (sender, receiver) = mpsc::channel(WAITING_REQUESTS);
     // Unbounded, because the rooms must never wait; a room has a handful of news per minute.
@@ -235,6 +237,11 @@ impl Directory {
     /// that two runs of the server do not give one number to different lists.
     pub fn version(&self) -> watch::Receiver<u64> {
         self.board.version.subscribe()
+    }
+
+    /// As [`Self::version`], but rises only when the public list changes: what everybody may know of rooms that are not private.
+    pub fn listed(&self) -> watch::Receiver<u64> {
+        self.board.listed.subscribe()
     }
 
     /// Returns the rooms' latest report, or none if they have been silent for so long that it says nothing.
@@ -308,9 +315,16 @@ impl DirectoryHost {
         if **shown == *rooms {
             return;
         }
+        let public = |rooms: &[RoomEntry]| -> Vec<RoomInfo> {
+            rooms.iter().filter(|room| !room.info.private).map(|room| room.info.clone()).collect()
+        };
+        let listed = public(&shown) != public(&rooms);
         *shown = rooms.into();
         drop(shown);
         self.board.version.send_modify(|version| *version += 1);
+        if listed {
+            self.board.listed.send_modify(|version| *version += 1);
+        }
     }
 
     /// Replaces the report. One is good for 5 s, so publish one every second.
@@ -365,9 +379,17 @@ mod tests {
         host.publish_rooms(vec![entry(7)]);
         host.publish_rooms(vec![entry(7)]);
         assert_eq!(*version.borrow(), first + 1);
+        let listed = directory.listed();
+        let first_list = *listed.borrow();
         let members = vec![Member { player: PlayerId(4), name: "Ada".into(), seat: Some(0), wire: None }];
         host.publish_rooms(vec![RoomEntry { members, ..entry(7) }]);
-        assert_eq!(*version.borrow(), first + 2);
+        assert_eq!((*version.borrow(), *listed.borrow()), (first + 2, first_list), "strangers see nothing new");
+        let mut private = entry(8);
+        private.info.private = true;
+        host.publish_rooms(vec![entry(7), private]);
+        assert_eq!(*listed.borrow(), first_list);
+        host.publish_rooms(vec![entry(7), entry(8)]);
+        assert_eq!(*listed.borrow(), first_list + 1);
     }
 
     #[test]

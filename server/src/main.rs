@@ -6,14 +6,20 @@
 
 use bevy::app::App;
 use clap::Parser;
-use server::config::Config;
+use server::clerk;
+use server::config::{Config, Task};
 use server::descriptors;
-use server::directory::{RoomNews, directory};
+use server::directory::directory;
 use server::events::Events;
+use server::hooks::HookSettings;
 use server::lan;
 use server::lobby::{Files, Keys, Limits, Lobby, Setup, Wires};
+use server::matchmaker::Rules;
+use server::operator::{Operator, Token};
 use server::ops::start_log;
 use server::rooms::{Defaults, RoomsPlugin, board, runner};
+use server::store::Store;
+use server::vitals::{Vitals, VitalsPlugin};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,6 +29,10 @@ use transport::maps::{MapShelf, assets_dir};
 
 fn main() -> ExitCode {
     let config = Config::parse();
+    if let Some(Task::Matchmaking(options)) = &config.task {
+        print!("{}", server::dry_run::report(options));
+        return ExitCode::SUCCESS;
+    }
     start_log();
     match serve(&config) {
         Ok(()) => ExitCode::SUCCESS,
@@ -42,22 +52,40 @@ fn serve(config: &Config) -> Result<(), String> {
         Some(folder) => Keys::open(folder).map_err(|error| error.to_string())?,
         None => Keys::temporary(),
     };
+    let token = match &config.data {
+        Some(folder) => Token::open(folder)?,
+        None => {
+            let (token, text) = Token::temporary();
+            info!("the operator's token for this run is {text} (with --data it is kept in a file instead)");
+            token
+        }
+    };
+    let store = Store::open(config.data.as_deref()).map_err(|error| error.to_string())?;
+    if config.data.is_none() {
+        info!("players and results are kept in memory only; to keep them over a restart, choose a folder with --data");
+    }
     let runtime =
         transport::runtime::runtime().map_err(|error| format!("Cannot start the network threads: {error}."))?;
-    let lobby = Lobby::bind(config.http)?;
+    let mut lobby = Lobby::bind(config.http)?;
+    if let Some(admin) = config.admin {
+        lobby = lobby.with_admin(admin)?;
+    }
     let mut wires_config = transport::ServerConfig::new(config.udp, config.quic, config.tcp);
     wires_config.netcode_key = keys.netcode_key();
     let (listeners, transports) =
         transport::server::bind(wires_config, runtime.handle()).map_err(|error| error.to_string())?;
     let wires = Wires::new(lobby.local_addr(), &listeners, public_host);
-    let ready = serde_json::json!({
+    let mut ready = serde_json::json!({
         "http": wires.http.to_string(),
         "udp": wires.udp.to_string(),
         "quic": wires.quic.to_string(),
         "tcp": wires.tcp.to_string(),
     });
+    if let Some(admin) = lobby.admin_addr() {
+        ready["admin"] = admin.to_string().into();
+    }
 
-    let (directory, host, mut news) = directory();
+    let (directory, host, news) = directory();
     let defaults = Defaults {
         map: config.map.clone(),
         seats: config.seats,
@@ -69,6 +97,8 @@ fn serve(config: &Config) -> Result<(), String> {
     let mut app = App::new();
     app.add_plugins(RoomsPlugin::new(defaults, maps, keys.sealer(), host, listeners.links.clone()));
     app.add_plugins(transports);
+    let vitals = Vitals::default();
+    app.add_plugins(VitalsPlugin { vitals: vitals.clone(), links: listeners.links.clone() });
     app.finish();
     app.cleanup();
     board::open_first_room(app.world_mut(), config.seed)?;
@@ -76,18 +106,27 @@ fn serve(config: &Config) -> Result<(), String> {
     let announced = lan::announce(config, lobby.local_addr(), directory.clone(), runtime.handle());
     let (stop_lobby, stopped) = watch::channel(false);
     let events = Events::default();
-    let told = events.clone();
-    let setup = Setup { directory, keys, links: listeners.links, wires, events, files, limits: Limits::default() };
+    let filing = runtime.spawn(clerk::run(news, store.clone(), events.clone()));
+    let hooks = HookSettings { private_networks: config.webhooks_to_private_networks, ..HookSettings::default() };
+    let operator = {
+        let _inside = runtime.enter();
+        Operator::start(token, vitals, store.clone(), events.clone(), directory.clone(), hooks)?
+    };
+    let setup = Setup {
+        directory,
+        keys,
+        links: listeners.links,
+        wires,
+        store,
+        events,
+        operator,
+        files,
+        limits: Limits::default(),
+        matchmaking: Rules::default(),
+    };
     let serving = runtime.spawn(async move {
         if let Err(error) = lobby.serve(setup, stopped).await {
             error!("the lobby ended: {error}");
-        }
-    });
-    runtime.spawn(async move {
-        while let Some(news) = news.recv().await {
-            if let RoomNews::Event(event) = news {
-                told.tell(event);
-            }
         }
     });
     let stop = Arc::new(AtomicBool::new(false));
@@ -99,9 +138,12 @@ fn serve(config: &Config) -> Result<(), String> {
     info!("open on {ready}");
     runner::run(&mut app, &stop);
     drop(announced);
+    // With the rooms the last news have been told; the clerk ends when all of it is stored.
+    drop(app);
     // The lobby may be gone already; then there is nobody to tell.
     let _ = stop_lobby.send(true);
-    let _ = runtime.block_on(async { tokio::time::timeout(std::time::Duration::from_secs(2), serving).await });
+    let ending = async { tokio::join!(serving, filing) };
+    let _ = runtime.block_on(async { tokio::time::timeout(std::time::Duration::from_secs(2), ending).await });
     Ok(())
 }
 

@@ -60,6 +60,12 @@ impl TickMeter {
         TickTimes { mean, p50, p99, max, cpu: self.cpu_per_tick_ms() }
     }
 
+    /// Returns the work of the latest `count` ticks, or of fewer if there were fewer.
+    pub fn latest(&self, count: usize) -> Vec<Duration> {
+        let known = self.work_us.iter().rev().take(count);
+        known.map(|us| Duration::from_micros(u64::from(*us))).collect()
+    }
+
     fn record_with(&mut self, work: Duration, cpu: impl FnOnce() -> Option<Duration>) {
         if self.work_us.len() >= WINDOW_TICKS {
             self.work_us.pop_front();
@@ -126,6 +132,8 @@ mod tests {
         (1..=100).for_each(|ms| meter.record_with(us(ms * 1_000), || None));
         let times = meter.times();
         assert_eq!((times.mean, times.p50, times.p99, times.max, times.cpu), (50.5, 50.0, 99.0, 100.0, 0.0));
+        assert_eq!(meter.latest(2), [us(100_000), us(99_000)]);
+        assert_eq!(meter.latest(1_000).len(), 100);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Flow: `lobby/bench.rs` starts a lobby → these tests → `server::lobby`.
 
 #[path = "lobby/bench.rs"]
+#[allow(dead_code, reason = "shared with other tests, which need more of it")]
 mod bench;
 
 use bench::{Answer, Server, read_answer, read_one};
@@ -11,7 +12,9 @@ use protocol::grant::{LinkIdentity, UnixMillis};
 use protocol::ids::{RoomId, Transport};
 use protocol::lobby::{Endpoints, Grant, Health, RoomInfo, RoomList};
 use server::lobby::{Keys, Limits, Rate};
+use server::store::{Store, StoreError};
 use std::io::{Read, Write};
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 use transport::{Link, Offer, WireOptions};
 
@@ -25,7 +28,7 @@ type Case<'a> = (u16, &'a str, &'a str, Option<&'a str>, Option<(&'a str, &'a st
 fn a_player_finds_the_way_to_a_seat() {
     let server = Server::start();
     let page = server.get("/");
-    assert!(page.status == 200 && page.body.contains("Crosswire game"), "{page:?}");
+    assert!(page.status == 200 && page.body.contains("Crosswire"), "{page:?}");
     assert_eq!(server.get("/healthz").json::<Health>().rooms, 2);
 
     let guest = server.guest("Ripley");
@@ -43,7 +46,7 @@ fn a_player_finds_the_way_to_a_seat() {
     assert_eq!(proof.resume_key.0, grant.resume_key);
     assert_eq!(grant.endpoints.udp.addr, server.listeners.udp_addr);
     assert_eq!(grant.endpoints.quic.addr, server.listeners.quic_addr);
-    assert_eq!(grant.endpoints.quic.certificate_sha256, server.listeners.certificate_sha256);
+    assert_eq!(grant.endpoints.quic.certificate_sha256, server.listeners.certificate_sha256());
     assert_eq!(grant.endpoints.websocket.url, format!("ws://{}/v1/link", server.addr));
     assert_eq!(grant.endpoints.tcp.addr, server.listeners.tcp_addr);
     assert_eq!(grant.endpoints.http.url, format!("http://{}/v1/link/http", server.addr));
@@ -117,7 +120,26 @@ fn bad_requests_are_refused_in_words() {
         (404, "POST", "/v1/rooms/-1/seats", Some(secret), None),
         (404, "POST", "/v1/rooms/%ff/seats", Some(secret), None),
         (409, "POST", "/v1/rooms/2/seats", Some(secret), None),
-        (422, "POST", "/v1/rooms/1/seats", Some(secret), json(r#"{"team":1}"#)),
+        (400, "POST", "/v1/rooms/1/seats", Some(secret), json(r#"{"team":1}"#)),
+        (415, "POST", "/v1/rooms/1/seats", Some(secret), Some(("text/plain", "{}"))),
+        (404, "GET", "/v1/rooms/99", None, None),
+        (401, "GET", "/v1/rooms/1", Some("AAAA"), None),
+        (401, "GET", "/v1/rooms/1/members", None, None),
+        (403, "GET", "/v1/rooms/1/members", Some(secret), None),
+        (403, "GET", "/v1/rooms/1/invite", Some(secret), None),
+        (403, "POST", "/v1/rooms/1/start", Some(secret), None),
+        (403, "PATCH", "/v1/rooms/1", Some(secret), json("{}")),
+        (403, "DELETE", "/v1/rooms/1", Some(secret), None),
+        (403, "DELETE", "/v1/rooms/1/members/7", Some(secret), None),
+        (404, "DELETE", "/v1/rooms/1/members/x", Some(secret), None),
+        (422, "PATCH", "/v1/rooms/1", Some(secret), json(r#"{"bots":64}"#)),
+        (422, "POST", "/v1/rooms", Some(secret), json(r#"{"password":""}"#)),
+        (404, "GET", "/v1/invites/nothing", None, None),
+        (404, "GET", "/v1/invites/%ff", None, None),
+        (404, "POST", "/v1/invites/KM7-4QX/seats", Some(secret), None),
+        (400, "GET", "/v1/rooms?free=perhaps", None, None),
+        (422, "POST", "/v1/seats", Some(secret), json(r#"{"map":"../x"}"#)),
+        (401, "POST", "/v1/seats", None, json("{}")),
         (413, "POST", "/v1/rooms/1/seats", Some(secret), json(&big)),
         (404, "POST", "/v1/sessions/abc/endpoints", Some(secret), None),
         (426, "GET", "/v1/link", None, None),
@@ -239,19 +261,33 @@ fn rooms_are_opened_more_rarely_than_looked_at() {
     assert_eq!(server.get("/v1/rooms").status, 200);
 }
 
+/// Opens the store as soon as the one before has let go of it.
+fn reopen(data: &Path) -> Store {
+    let until = Instant::now() + Duration::from_secs(10);
+    loop {
+        match Store::open(Some(data)) {
+            Err(StoreError::InUse(_)) if Instant::now() < until => std::thread::sleep(Duration::from_millis(10)),
+            opened => return opened.unwrap(),
+        }
+    }
+}
+
 #[test]
-fn a_guest_survives_a_restart_if_the_key_does() {
+fn a_guest_survives_a_restart_if_the_data_does() {
     let data = std::env::temp_dir().join(format!("crosswire-lobby-{:016x}", rand::random::<u64>()));
-    let first = Server::with(Keys::open(&data).unwrap(), Limits::default());
+    let open = || Server::with_store(Keys::open(&data).unwrap(), Limits::default(), reopen(&data));
+    let first = open();
     let secret = first.guest("Ripley").secret;
     let old: Grant = first.post("/v1/rooms/1/seats", Some(&secret), "").json();
     drop(first);
 
-    let second = Server::with(Keys::open(&data).unwrap(), Limits::default());
+    let second = open();
     assert_eq!(second.post("/v1/rooms/1/seats", Some(&secret), "").status, 201);
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis() as u64;
     let opened = second.keys.sealer().open(&old.proof, UnixMillis(now));
     assert!(opened.is_err(), "a grant was for rooms that are gone");
+    drop(second);
+    drop(reopen(&data));
     std::fs::remove_dir_all(&data).unwrap();
 
     let stranger = Server::start();

@@ -109,6 +109,14 @@ pub enum DialError {
     /// The server is not the one that the lobby meant: somebody is in between, or it was started anew.
     #[error("The server at {0} is not the one that the lobby promised. Ask the lobby again.")]
     Certificate(SocketAddr),
+    /// The server's certificate is not good any more: the server does not renew it, or a clock is wrong.
+    #[error("The certificate of the server at {server} expired {} ago. Restart the server, and check both clocks.", rough(*.since))]
+    Expired {
+        /// Where.
+        server: SocketAddr,
+        /// For how long it has not been good.
+        since: Duration,
+    },
     /// Encryption could not be set up on this machine. Our own fault.
     #[error("Encryption could not be set up: {0}.")]
     Crypto(Box<dyn std::error::Error + Send + Sync>),
@@ -196,6 +204,9 @@ impl DialError {
                 Offer::Quic { addr, .. } => Self::Certificate(*addr),
                 _ => Self::Certificate(relay),
             },
+            (Self::Expired { since, .. }, _) if let Offer::Quic { addr, .. } = offer => {
+                Self::Expired { server: *addr, since }
+            }
             (other, _) => other,
         }
     }
@@ -221,6 +232,15 @@ pub async fn dial_with(offer: Offer, timing: Timing) -> Result<Link, DialError> 
         Offer::Tcp { addr, nagle } => tcp::dial(addr, nagle, timing).await,
         Offer::Http { url, mode } => http::dial(&url, mode, timing).await,
     }
+}
+
+/// Returns a length of time as people say it: the largest unit that fits, rounded down.
+pub(crate) fn rough(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let units = [(24 * 3600, "day"), (3600, "hour"), (60, "minute")];
+    let fits = units.into_iter().find(|(each, _)| seconds >= *each).unwrap_or((1, "second"));
+    let count = seconds.checked_div(fits.0).unwrap_or_default();
+    format!("{count} {}{}", fits.1, if count == 1 { "" } else { "s" })
 }
 
 /// Returns host, port and path of an address with that scheme.
@@ -249,6 +269,12 @@ mod tests {
     fn errors_are_sentences_with_a_next_step() {
         let error = DialError::no_answer(Transport::Udp, "192.0.2.1:5000", Duration::from_secs(3));
         assert_eq!(error.to_string(), "No answer over udp from 192.0.2.1:5000 within 3 s. Is UDP blocked?");
+        let error =
+            DialError::Expired { server: "192.0.2.1:5001".parse().unwrap(), since: Duration::from_secs(90_000) };
+        assert_eq!(
+            error.to_string(),
+            "The certificate of the server at 192.0.2.1:5001 expired 1 day ago. Restart the server, and check both clocks."
+        );
         let error = DialError::Token(TokenError::Malformed);
         assert_eq!(error.to_string(), "the ticket for UDP cannot be read. Ask the lobby for a new one.");
     }

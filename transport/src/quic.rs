@@ -15,8 +15,12 @@
 
 mod certificate;
 mod config;
+mod dates;
 
 pub(crate) use certificate::Certificate;
+pub use certificate::CertificateTerm;
+pub use dates::Validity;
+pub(crate) use dates::seconds_since_1970;
 
 use crate::counters::Counters;
 use crate::frames::{self, Decoder, Frame};
@@ -24,15 +28,17 @@ use crate::link::{Closed, Driver, Link, Lost, link_pair};
 use crate::server::LinkSender;
 use crate::{DialError, Timing};
 use bytes::Bytes;
+use certificate::Wrong;
 use protocol::{CloseReason, Lane, Transport, limits};
 use quinn::{Connection, ConnectionError, Endpoint, Incoming, RecvStream, SendStream, VarInt};
+use rustls::pki_types::CertificateDer;
 use std::future::pending;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
-use tracing::debug;
+use tracing::{debug, error};
 
 /// Time between a datagram and its copy: enough for the first to be on its way.
 const COPY_PAUSE: Duration = Duration::from_millis(1);
@@ -47,26 +53,14 @@ const COUNT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Opens a link to a server whose certificate has this hash.
 pub(crate) async fn dial(server: SocketAddr, certificate_sha256: [u8; 32], timing: Timing) -> Result<Link, DialError> {
-    let (config, another) = config::client(certificate_sha256, &timing).map_err(DialError::Crypto)?;
-    let any: IpAddr = if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
-    let endpoint = Endpoint::client(SocketAddr::new(any, 0)).map_err(DialError::Local)?;
+    let (endpoint, connection) = connect(server, certificate_sha256, timing).await?;
     let opened = timeout(timing.handshake, async {
-        let connection = endpoint
-            .connect_with(config, server, certificate::SERVER_NAME)
-            .map_err(|_| DialError::address(server))?
-            .await
-            .map_err(|error| refusal(error, server, &timing))?;
         let (mut send, recv) = connection.open_bi().await.map_err(|error| refusal(error, server, &timing))?;
         send.write_all(PREAMBLE).await.map_err(|_| DialError::refused(Transport::Quic, server))?;
-        Ok((connection, send, recv))
-    })
-    .await;
-    let (connection, send, recv) = match opened {
-        Ok(Ok(opened)) => opened,
-        Ok(Err(_)) if another.load(Ordering::Relaxed) => return Err(DialError::certificate(server)),
-        Ok(Err(error)) => return Err(error),
-        Err(_) => return Err(DialError::no_answer(Transport::Quic, server, timing.handshake)),
-    };
+        Ok((send, recv))
+    });
+    let opened = opened.await.unwrap_or_else(|_| Err(DialError::no_answer(Transport::Quic, server, timing.handshake)));
+    let (send, recv) = opened?;
     let (link, driver) = link_pair(Transport::Quic, Some(server), None);
     tokio::spawn(async move {
         drive(connection, send, recv, driver, timing).await;
@@ -74,6 +68,40 @@ pub(crate) async fn dial(server: SocketAddr, certificate_sha256: [u8; 32], timin
         let _ = timeout(timing.linger, endpoint.wait_idle()).await;
     });
     Ok(link)
+}
+
+/// Shakes hands with a server whose certificate has this hash, and returns from when until when that is good; none if it does not say.
+pub(crate) async fn validity(
+    server: SocketAddr,
+    certificate_sha256: [u8; 32],
+    timing: Timing,
+) -> Result<Option<Validity>, DialError> {
+    let (endpoint, connection) = connect(server, certificate_sha256, timing).await?;
+    let shown = connection.peer_identity().and_then(|identity| identity.downcast::<Vec<CertificateDer<'_>>>().ok());
+    connection.close(code(CloseReason::Done), b"");
+    let _ = timeout(timing.linger, endpoint.wait_idle()).await;
+    Ok(shown.and_then(|chain| chain.first().and_then(|certificate| Validity::read(certificate))))
+}
+
+async fn connect(
+    server: SocketAddr,
+    certificate_sha256: [u8; 32],
+    timing: Timing,
+) -> Result<(Endpoint, Connection), DialError> {
+    let (config, shown) = config::client(certificate_sha256, &timing).map_err(DialError::Crypto)?;
+    let any: IpAddr = if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let endpoint = Endpoint::client(SocketAddr::new(any, 0)).map_err(DialError::Local)?;
+    let connecting =
+        endpoint.connect_with(config, server, certificate::SERVER_NAME).map_err(|_| DialError::address(server))?;
+    match timeout(timing.handshake, connecting).await {
+        Ok(Ok(connection)) => Ok((endpoint, connection)),
+        Ok(Err(error)) => Err(match shown.wrong() {
+            Some(Wrong::Another) => DialError::certificate(server),
+            Some(Wrong::Expired(since)) => DialError::Expired { server, since },
+            None => refusal(error, server, &timing),
+        }),
+        Err(_) => Err(DialError::no_answer(Transport::Quic, server, timing.handshake)),
+    }
 }
 
 fn refusal(error: ConnectionError, server: SocketAddr, timing: &Timing) -> DialError {
@@ -88,18 +116,48 @@ fn refusal(error: ConnectionError, server: SocketAddr, timing: &Timing) -> DialE
     }
 }
 
-/// Binds the server's endpoint and starts to accept, inside a tokio runtime.
+/// Binds the server's endpoint and starts to accept, inside a tokio runtime. Returns it with the hash of its certificate, which changes
+/// when that is replaced.
 pub(crate) fn listen(
     socket: std::net::UdpSocket,
-    certificate: Certificate,
+    term: CertificateTerm,
     links: LinkSender,
     timing: Timing,
-) -> io::Result<Endpoint> {
-    let config = config::server(certificate, &timing).map_err(io::Error::other)?;
+) -> io::Result<(Endpoint, watch::Receiver<[u8; 32]>)> {
+    let (config, sha256) = with_new_certificate(term, &timing)?;
     let runtime = std::sync::Arc::new(quinn::TokioRuntime);
     let endpoint = Endpoint::new(quinn::EndpointConfig::default(), Some(config), socket, runtime)?;
+    let (hash, hashes) = watch::channel(sha256);
     tokio::spawn(accept(endpoint.clone(), links, timing));
-    Ok(endpoint)
+    tokio::spawn(renew(endpoint.clone(), term, timing, hash));
+    Ok((endpoint, hashes))
+}
+
+fn with_new_certificate(term: CertificateTerm, timing: &Timing) -> io::Result<(quinn::ServerConfig, [u8; 32])> {
+    let certificate = Certificate::generate(term).map_err(io::Error::other)?;
+    let sha256 = certificate.sha256;
+    config::server(certificate, timing).map(|config| (config, sha256)).map_err(io::Error::other)
+}
+
+/// Replaces the certificate in good time, until nobody wants to know its hash any more. Links that are open are not touched.
+async fn renew(endpoint: Endpoint, term: CertificateTerm, timing: Timing, hash: watch::Sender<[u8; 32]>) {
+    let mut made = SystemTime::now();
+    while !hash.is_closed() {
+        sleep(term.look_every()).await;
+        // By the time of day, because a machine that sleeps does not count.
+        if made.elapsed().is_ok_and(|age| age < term.in_use()) {
+            continue;
+        }
+        match with_new_certificate(term, &timing) {
+            Ok((config, sha256)) => {
+                endpoint.set_server_config(Some(config));
+                hash.send_replace(sha256);
+                made = SystemTime::now();
+                debug!("the certificate was replaced");
+            }
+            Err(error) => error!("no new certificate could be made: {error}"),
+        }
+    }
 }
 
 /// Accepts until the endpoint is closed. No peer can end it.

@@ -9,7 +9,7 @@
 
 use crate::counters::Counters;
 use crate::link::{Closed, Link};
-use crate::quic::{self, Certificate};
+use crate::quic::{self, CertificateTerm};
 use crate::udp::server::UdpHost;
 use crate::{Timing, tcp, udp};
 use bevy::app::{App, Plugin, PostUpdate, PreUpdate};
@@ -28,7 +28,7 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::AbortHandle;
 
 /// When the transports run.
@@ -65,22 +65,33 @@ pub struct ServerConfig {
     pub netcode_key: [u8; 32],
     /// How patient to be.
     pub timing: Timing,
+    /// For how long the `quic` certificates are good.
+    pub certificates: CertificateTerm,
 }
 
 impl ServerConfig {
     /// Returns a configuration with a new key and the usual patience.
     pub fn new(udp: SocketAddr, quic: SocketAddr, tcp: SocketAddr) -> Self {
-        Self { udp, quic, tcp, udp_public: Vec::new(), netcode_key: rand::random(), timing: Timing::default() }
+        Self {
+            udp,
+            quic,
+            tcp,
+            udp_public: Vec::new(),
+            netcode_key: rand::random(),
+            timing: Timing::default(),
+            certificates: CertificateTerm::default(),
+        }
     }
 }
 
 impl fmt::Debug for ServerConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The key must not reach a log.
-        let Self { udp, quic, tcp, udp_public, timing, .. } = self;
+        let Self { udp, quic, tcp, udp_public, timing, certificates, .. } = self;
         write!(
             f,
-            "ServerConfig {{ udp: {udp}, quic: {quic}, tcp: {tcp}, udp_public: {udp_public:?}, timing: {timing:?} }}"
+            "ServerConfig {{ udp: {udp}, quic: {quic}, tcp: {tcp}, udp_public: {udp_public:?}, timing: {timing:?}, \
+             certificates: {certificates:?} }}"
         )
     }
 }
@@ -89,9 +100,6 @@ impl fmt::Debug for ServerConfig {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BindError {
-    /// No certificate could be made. Our own fault.
-    #[error("No certificate could be made: {0}.")]
-    Certificate(String),
     /// Another program has the port, most likely another server.
     #[error("Port {} ({kind}) on {} is taken by another program. Stop it or choose another port.", .address.port(), .address.ip())]
     PortTaken {
@@ -130,10 +138,17 @@ pub struct Listeners {
     pub quic_addr: SocketAddr,
     /// Address of the `tcp` transport, with its port.
     pub tcp_addr: SocketAddr,
-    /// SHA-256 of the `quic` certificate.
-    pub certificate_sha256: [u8; 32],
+    /// SHA-256 of the present `quic` certificate. It is replaced while the server runs.
+    pub certificate: watch::Receiver<[u8; 32]>,
     /// Takes links that are accepted elsewhere: the upgrades on the lobby's port.
     pub links: LinkSender,
+}
+
+impl Listeners {
+    /// Returns the SHA-256 of the present `quic` certificate.
+    pub fn certificate_sha256(&self) -> [u8; 32] {
+        *self.certificate.borrow()
+    }
 }
 
 /// Hands accepted links to the app. Cheap to clone, usable from any thread.
@@ -186,7 +201,7 @@ const EASY_HANDSHAKES: usize = 32;
 /// Opens the sockets and starts to accept on `runtime`. Add the plugin to the server's app.
 pub fn bind(config: ServerConfig, runtime: &Handle) -> Result<(Listeners, TransportsPlugin), BindError> {
     let _inside = runtime.enter();
-    let ServerConfig { udp, quic, tcp, udp_public: mut public, netcode_key, timing } = config;
+    let ServerConfig { udp, quic, tcp, udp_public: mut public, netcode_key, timing, certificates } = config;
     let counters = Arc::new(Counters::default());
     let (sender, arrivals) = mpsc::channel(limits::MAX_HANDSHAKES);
     let links = LinkSender {
@@ -204,9 +219,7 @@ pub fn bind(config: ServerConfig, runtime: &Handle) -> Result<(Listeners, Transp
         .map_err(|error| BindError::from_io(udp, "UDP", error))?;
 
     let (quic_socket, quic_addr) = open(quic)?;
-    let certificate = Certificate::generate().map_err(|error| BindError::Certificate(error.to_string()))?;
-    let certificate_sha256 = certificate.sha256;
-    let endpoint = quic::listen(quic_socket, certificate, links.clone(), timing)
+    let (endpoint, certificate) = quic::listen(quic_socket, certificates, links.clone(), timing)
         .map_err(|error| BindError::from_io(quic, "UDP", error))?;
 
     let tcp_failed = |error| BindError::from_io(tcp, "TCP", error);
@@ -216,7 +229,7 @@ pub fn bind(config: ServerConfig, runtime: &Handle) -> Result<(Listeners, Transp
 
     let bound =
         Bound { host, quic: QuicHost { endpoint }, tcp: TcpHost { accepting }, arrivals: Arrivals { links: arrivals } };
-    let listeners = Listeners { udp_addr, quic_addr, tcp_addr, certificate_sha256, links };
+    let listeners = Listeners { udp_addr, quic_addr, tcp_addr, certificate, links };
     Ok((listeners, TransportsPlugin { bound: Mutex::new(Some(bound)) }))
 }
 

@@ -59,10 +59,12 @@ pub(super) fn note(
             }
             ServerEvent::Joined { seat, member } if !member.bot => {
                 let name = (member.name.clone(), palette::pilot(*seat, own));
-                (vec![name, (" joined".to_owned(), palette::QUIET)], false)
+                let what = if seat.watches() { " watches" } else { " joined" };
+                (vec![name, (what.to_owned(), palette::QUIET)], false)
             }
             ServerEvent::Away { seat } => (fact(*seat, "is away, the seat is kept"), false),
             ServerEvent::Back { seat } => (fact(*seat, "is back"), false),
+            ServerEvent::Map { map, .. } => (vec![(format!("Now on {map}"), palette::TEXT)], false),
             ServerEvent::Stopping => (vec![("The server is shutting down".to_owned(), palette::ALARM)], true),
             _ => continue,
         };

@@ -12,6 +12,7 @@ mod chat;
 mod feed;
 mod graph;
 mod help;
+mod host;
 mod keys;
 mod map;
 mod names;
@@ -23,6 +24,7 @@ mod scoreboard;
 mod telemetry;
 mod tour;
 mod truth;
+mod watch;
 mod weather;
 mod wire;
 
@@ -36,6 +38,7 @@ use crate::{
     links::Match,
     picture::{FrameSystems, Picture},
     state::Screen,
+    view::watch::Watched,
 };
 use bevy::{
     prelude::*,
@@ -61,6 +64,7 @@ impl Plugin for HudPlugin {
             .init_resource::<Switches>()
             .init_resource::<Blind>()
             .init_resource::<tour::Tour>()
+            .init_resource::<host::House>()
             .add_message::<Pressed>()
             .add_systems(OnEnter(Screen::InMatch), (clear, tour::begin))
             .add_systems(OnExit(Screen::InMatch), show_cursor)
@@ -79,6 +83,7 @@ impl Plugin for HudPlugin {
                     .run_if(in_state(Screen::InMatch))
                     .in_set(FrameSystems::Compare),
             )
+            .add_systems(Update, host::enter.in_set(FrameSystems::Receive))
             .add_systems(Update, (feed::note, chat::note, wire::note, banner::note).in_set(FrameSystems::Show))
             .add_systems(
                 EguiPrimaryContextPass,
@@ -112,8 +117,12 @@ fn clear(mut traces: Traces) {
 }
 
 /// The crosshair takes the cursor's place, unless there is something to click on.
-fn hide_cursor(panels: Res<Panels>, mut cursor: Single<&mut CursorOptions, With<PrimaryWindow>>) {
-    let visible = panels.take_input() || panels.pointer;
+fn hide_cursor(
+    panels: Res<Panels>,
+    watched: Res<Watched>,
+    mut cursor: Single<&mut CursorOptions, With<PrimaryWindow>>,
+) {
+    let visible = panels.take_input() || panels.pointer || watched.seat.is_some();
     if cursor.visible != visible {
         cursor.visible = visible;
     }
@@ -135,6 +144,7 @@ struct Parts<'w, 's> {
     switches: Res<'w, Switches>,
     blind: Res<'w, Blind>,
     eye: Res<'w, crate::view::camera::Eye>,
+    watched: Res<'w, Watched>,
     window: Single<'w, 's, &'static Window, With<PrimaryWindow>>,
     time: Res<'w, Time<Real>>,
 }
@@ -164,6 +174,7 @@ fn draw(mut contexts: EguiContexts, parts: Parts, mut panels: ResMut<Panels>) ->
         }
     }
     scoreboard::draw_summary(&canvas, picture);
+    watch::draw(&canvas, picture, &parts.watched);
     // All keys need all the room on that side.
     if panels.right != Some(Panel::Help) || panels.covered {
         parts.feed.draw(&canvas, now);

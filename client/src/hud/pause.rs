@@ -2,7 +2,7 @@
 //!
 //! Flow: Esc → [`draw`] → [`Settings`], [`LeaveMatch`].
 
-use super::{Action, Panel, Panels, Pressed};
+use super::{Action, Panel, Panels, Pressed, host};
 use crate::{
     links::LeaveMatch,
     palette,
@@ -20,6 +20,7 @@ pub(super) fn draw(
     mut settings: ResMut<Settings>,
     mut leave: MessageWriter<LeaveMatch>,
     mut pressed: MessageWriter<Pressed>,
+    mut room: host::Room,
     mut was_open: Local<bool>,
 ) -> Result {
     let opened = panels.pause && !std::mem::replace(&mut *was_open, panels.pause);
@@ -29,40 +30,51 @@ pub(super) fn draw(
     let context = contexts.ctx_mut()?;
     Area::new(Id::new("pause")).anchor(Align2::CENTER_CENTER, egui::Vec2::ZERO).show(context, |ui| {
         style::glass().show(ui, |ui| {
-            ui.set_width(400.0);
-            ui.heading("Pause");
-            ui.label(style::quiet("The match goes on."));
-            ui.add_space(style::GRID);
-            let resume = style::main_button(ui, "Resume");
-            if opened {
-                resume.request_focus();
-            }
-            if resume.clicked() {
-                panels.pause = false;
-            }
-            ui.add_space(style::GRID);
-            sliders(ui, &mut settings);
-            ui.add_space(style::GRID);
-            for row in ACTIONS.chunks(3) {
-                ui.columns(3, |columns| {
-                    for (ui, (name, key, action)) in columns.iter_mut().zip(row) {
-                        let size = egui::vec2(ui.available_width(), style::TARGET - style::GRID);
-                        ui.spacing_mut().button_padding.x = 4.0;
-                        let text = egui::RichText::new(*name).font(style::words(style::SMALL));
-                        let key = egui::RichText::new(*key).font(style::numbers(style::SMALL));
-                        let key = key.color(palette::ink(palette::ACCENT));
-                        if ui.add_sized(size, egui::Button::new((text, key))).clicked() {
-                            panels.pause = false;
-                            pressed.write(Pressed { action: *action, by_hand: true });
-                        }
+            ui.horizontal_top(|ui| {
+                ui.vertical(|ui| {
+                    ui.set_width(COLUMN);
+                    ui.heading("Pause");
+                    ui.label(style::quiet("The match goes on."));
+                    ui.add_space(style::GRID);
+                    let resume = style::main_button(ui, "Resume");
+                    if opened {
+                        resume.request_focus();
+                    }
+                    if resume.clicked() {
+                        panels.pause = false;
+                    }
+                    ui.add_space(style::GRID);
+                    sliders(ui, &mut settings);
+                    ui.add_space(style::GRID);
+                    for row in ACTIONS.chunks(3) {
+                        ui.columns(3, |columns| {
+                            for (ui, (name, key, action)) in columns.iter_mut().zip(row) {
+                                let size = egui::vec2(ui.available_width(), style::TARGET - style::GRID);
+                                ui.spacing_mut().button_padding.x = 4.0;
+                                let text = egui::RichText::new(*name).font(style::words(style::SMALL));
+                                let key = egui::RichText::new(*key).font(style::numbers(style::SMALL));
+                                let key = key.color(palette::ink(palette::ACCENT));
+                                if ui.add_sized(size, egui::Button::new((text, key))).clicked() {
+                                    panels.pause = false;
+                                    pressed.write(Pressed { action: *action, by_hand: true });
+                                }
+                            }
+                        });
+                    }
+                    ui.add_space(style::GRID);
+                    if style::button(ui, "Leave the match").clicked() {
+                        panels.pause = false;
+                        leave.write(LeaveMatch);
                     }
                 });
-            }
-            ui.add_space(style::GRID);
-            if style::button(ui, "Leave the match").clicked() {
-                panels.pause = false;
-                leave.write(LeaveMatch);
-            }
+                if room.is_known() {
+                    ui.add_space(3.0 * style::GRID);
+                    ui.vertical(|ui| {
+                        ui.set_width(COLUMN);
+                        host::draw(ui, &mut room);
+                    });
+                }
+            });
         });
     });
     Ok(())
@@ -102,6 +114,8 @@ const ACTIONS: [(&str, &str, Action); 9] = [
     ("Blind test", "B", Action::Blind),
     ("All keys", "H", Action::Open(Panel::Help)),
 ];
+/// Width of what is always there, and of what is about the room.
+const COLUMN: f32 = 400.0;
 /// Room for the name of a setting.
 const NAME_WIDTH: f32 = 104.0;
 /// Room for its value, right of the slider.

@@ -89,6 +89,18 @@ pub(super) fn draw(canvas: &Canvas, picture: &Picture) {
         }
         draw_row(canvas, picture, pilot, [left, right - COLUMN, right], y);
     }
+    let watching: Vec<&str> =
+        picture.members.iter().filter(|(seat, _)| seat.watches()).map(|(_, member)| member.name.as_str()).collect();
+    if !watching.is_empty() {
+        let text = format!("watching: {}", watching.join(", "));
+        canvas.elided(
+            pos2(left, rect.bottom() + 2.0 * style::GRID),
+            rect.width(),
+            &text,
+            style::words(style::SMALL),
+            quiet,
+        );
+    }
 }
 
 fn draw_row(canvas: &Canvas, picture: &Picture, pilot: &Pilot, [left, kills, deaths]: [f32; 3], y: f32) {

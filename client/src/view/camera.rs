@@ -1,6 +1,6 @@
 //! The camera: where the player looks, and how a blow shakes it.
 //!
-//! It sits exactly on the own ship, so that the ship never swims on the screen, and leans toward the aim, eased. A jump of the
+//! It sits exactly on the own ship, or on the one that is watched, so that the ship never swims on the screen, and leans toward the aim, eased. A jump of the
 //! ship (a respawn) is eased over too: the view never snaps. Shake moves the picture, never the aim.
 //!
 //! Flow: [`crate::picture::Picture`], [`Happened`] → [`Eye`] → the camera, [`crate::input`] (what the mouse points at),
@@ -11,6 +11,7 @@ use crate::{
     palette,
     picture::{Happened, Picture, Source},
     settings::Settings,
+    view::watch::Watched,
 };
 use bevy::{
     camera::{Hdr, ScalingMode},
@@ -103,7 +104,7 @@ pub(super) fn open(mut commands: Commands, adapter: Option<Res<RenderAdapterInfo
 
 /// Moves the camera.
 pub(super) fn follow(
-    picture: Res<Picture>,
+    (picture, watched): (Res<Picture>, Res<Watched>),
     (settings, panels): (Res<Settings>, Res<Panels>),
     time: Res<Time<Real>>,
     window: Single<&Window, With<PrimaryWindow>>,
@@ -113,17 +114,20 @@ pub(super) fn follow(
 ) {
     let dt = time.delta_secs().min(MAX_STEP_SECONDS);
     let own = picture.own();
-    let pilot = own.and_then(|own| picture.pilots().into_iter().find(|pilot| pilot.seat == own));
+    let subject = own.or(watched.seat);
+    let pilot = subject.and_then(|subject| picture.pilots().into_iter().find(|pilot| pilot.seat == subject));
     let middle = picture.map.as_ref().map_or(Vec2::ZERO, |map| Vec2::new(map.width as f32, map.height as f32) * 0.5);
     let drift = time.elapsed_secs() * DRIFT_RADIANS_PER_SECOND;
     let (anchor, lead, height) = match (&pilot, picture.source) {
+        // Whoever watches looks at the ship, not at what it aims at.
+        (Some(pilot), _) if own.is_none() => (pilot.pos, Vec2::ZERO, VIEW_TILES),
         (Some(pilot), _) => (pilot.pos, lead(&window, pilot.aim), VIEW_TILES),
         // The menu looks at the middle of its field and moves a little, so that it is seen to be alive.
         (None, Source::Backdrop) => (middle, Vec2::new(drift.sin() * 2.0 - MENU_SHIFT_TILES, drift.cos()), MENU_TILES),
         (None, Source::Match) => (middle, Vec2::ZERO, VIEW_TILES),
     };
     let same = eye.source == picture.source && eye.height > 0.0;
-    if same && (eye.subject != own || anchor.distance(eye.anchor) > JUMP_TILES) {
+    if same && (eye.subject != subject || anchor.distance(eye.anchor) > JUMP_TILES) {
         let slip = eye.slip + eye.anchor - anchor;
         eye.slip = slip.clamp_length_max(MAX_SLIP_TILES);
     }
@@ -131,7 +135,7 @@ pub(super) fn follow(
     eye.slip = if same { eye.slip * (1.0 - ease(SLIP_RATE)) } else { Vec2::ZERO };
     eye.lead = if same { eye.lead.lerp(lead, ease(LEAD_RATE)) } else { lead };
     eye.height = if same { eye.height + (height - eye.height) * ease(LEAD_RATE) } else { height };
-    (eye.source, eye.subject, eye.anchor) = (picture.source, own, anchor);
+    (eye.source, eye.subject, eye.anchor) = (picture.source, subject, anchor);
     eye.centre = anchor + eye.slip + eye.lead;
     if let (Source::Match, Some(map)) = (picture.source, &picture.map) {
         // Beyond the border there is nothing to see: it takes only so much of the screen.

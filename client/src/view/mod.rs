@@ -12,6 +12,7 @@ mod ghosts;
 mod ink;
 mod rewound;
 mod ships;
+pub(crate) mod watch;
 
 use crate::picture::FrameSystems;
 use bevy::{math::Vec4, prelude::*, render::renderer::RenderAdapterInfo};
@@ -24,6 +25,7 @@ impl Plugin for ViewPlugin {
     fn build(&self, app: &mut App) {
         app.add_plugins(ink::InkPlugin)
             .init_resource::<camera::Eye>()
+            .init_resource::<watch::Watched>()
             .init_resource::<effects::Effects>()
             .init_resource::<rewound::Rewound>()
             .init_resource::<ships::Trails>()
@@ -31,6 +33,7 @@ impl Plugin for ViewPlugin {
             .add_systems(
                 Update,
                 (
+                    watch::choose,
                     (camera::follow, effects::start, effects::age, rewound::note, ships::remember),
                     (field::build, field::draw_dust, draw_actors),
                 )

@@ -5,8 +5,9 @@
 //!
 //! Flow: `mod.rs` → [`Place`] → `flight.rs`.
 
-use super::host::Host;
+use super::host;
 use super::options::{Course, Options};
+use crate::host::Host;
 use crate::pilot::{Field, places};
 use crate::tun::{Inside, Side, Tunnel};
 use protocol::Transport;
@@ -49,15 +50,15 @@ impl Place {
     pub(super) fn model(course: &Course, options: &Options) -> Result<Self, String> {
         let host = match &options.server {
             Some(_) => None,
-            None => Some(Host::start(options, LOOPBACK)?),
+            None => Some(host::start(options, LOOPBACK)?),
         };
-        let url = options.server.as_deref().or(host.as_ref().map(Host::url)).unwrap_or_default();
+        let url = options.server.clone().or(host.as_ref().map(Host::url)).unwrap_or_default();
         let runtime =
             || transport::runtime::runtime().map_err(|error| format!("Cannot start the network threads: {error}."));
         Ok(Self {
             runtime: runtime()?,
             observers: runtime()?,
-            lobby: LobbyClient::new(url)?,
+            lobby: LobbyClient::new(&url)?,
             maps: MapShelf::open(&assets_dir(None)?)?,
             way: Way::Model(WeatherStation::new(course.weather)),
             _host: host,
@@ -72,12 +73,12 @@ impl Place {
         let tunnel = Tunnel::open(course.weather)?;
         let host = {
             let _inside = tunnel.enter(Side::Server)?;
-            Host::start(options, &tunnel.addr(Side::Server).to_string())?
+            host::start(options, &tunnel.addr(Side::Server).to_string())?
         };
         Ok(Self {
             runtime: tunnel.runtime(Side::Client, THREADS)?,
             observers: tunnel.runtime(Side::Server, THREADS)?,
-            lobby: LobbyClient::new(host.url())?,
+            lobby: LobbyClient::new(&host.url())?,
             maps: MapShelf::open(&assets_dir(None)?)?,
             way: Way::Real(tunnel),
             _host: Some(host),

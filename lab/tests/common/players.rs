@@ -5,7 +5,7 @@ use game::SeatId;
 use lab::pilot::{Field, Pilot, wait_step};
 use protocol::Transport;
 use protocol::ids::RoomId;
-use protocol::lobby::Guest;
+use protocol::lobby::{Grant, Guest};
 use protocol::wire::event::ServerEvent;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
@@ -111,15 +111,28 @@ impl Crew {
         wire: Option<Transport>,
         weather: Option<&WeatherStation>,
     ) -> usize {
-        let field = Field {
+        let join = self.field(weather).join_as(guest.clone(), FIRST_ROOM, wire, self.people.len() as u64);
+        let pilot = self.runtime.block_on(join).unwrap_or_else(|error| panic!("{error}"));
+        self.settle(pilot)
+    }
+
+    /// Takes the seat of `grant` and waits until the arena is seen.
+    pub(crate) fn enter(&mut self, guest: &Guest, grant: Grant, wire: Transport) -> usize {
+        let pilot = self.field(None).enter(guest.clone(), grant, Some(wire), self.people.len() as u64);
+        self.settle(pilot)
+    }
+
+    fn field(&self, weather: Option<&WeatherStation>) -> Field {
+        Field {
             runtime: self.runtime.handle().clone(),
             lobby: self.lobby.clone(),
             maps: self.maps.clone(),
             options: WireOptions::default(),
             weather: weather.cloned(),
-        };
-        let join = field.join_as(guest.clone(), FIRST_ROOM, wire, self.people.len() as u64);
-        let pilot = self.runtime.block_on(join).unwrap_or_else(|error| panic!("{error}"));
+        }
+    }
+
+    fn settle(&mut self, pilot: Pilot) -> usize {
         self.people.push(Someone { pilot, events: Vec::new() });
         let at = self.people.len() - 1;
         self.fly_until(Duration::from_secs(5), "a place in the arena", |people| people[at].plays());

@@ -35,7 +35,7 @@ pub struct WebhookCreated {
     /// The webhook.
     #[serde(flatten)]
     pub webhook: Webhook,
-    /// Key of the signatures, 64 hexadecimal digits.
+    /// Key of the signatures as Standard Webhooks writes it: `whsec_` and 32 bytes in base64.
     pub secret: String,
 }
 
@@ -72,4 +72,21 @@ pub struct Delivery {
 pub struct DeliveryList {
     /// The latest 100, newest first.
     pub deliveries: Vec<Delivery>,
+}
+
+/// How a webhook is doing, for the operator's console. Counts are those of the outbox, which forgets what is long over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WebhookHealth {
+    /// Its number.
+    pub id: u64,
+    /// Whom to tell.
+    pub url: String,
+    /// Deliveries that wait.
+    pub pending: u32,
+    /// Deliveries that arrived.
+    pub delivered: u32,
+    /// Deliveries that were given up.
+    pub given_up: u32,
+    /// What went wrong at the latest attempt; none if nothing did.
+    pub error: Option<String>,
 }

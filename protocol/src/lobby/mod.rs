@@ -5,6 +5,7 @@
 //!
 //! Flow: client → `server::lobby` → [`Grant`] → a transport's dial → [`crate::session`].
 
+mod console;
 mod events;
 mod files;
 mod guests;
@@ -14,10 +15,11 @@ mod rooms;
 mod seats;
 mod tickets;
 
+pub use console::{Console, ConsolePoint, ConsoleRoom, WireRates};
 pub use events::{EventKind, LobbyEvent, StampedEvent};
 pub use files::{FileInfo, FileList};
 pub use guests::{Guest, NewGuest, Profile, Rating, Rename};
-pub use hooks::{Delivery, DeliveryList, NewWebhook, Webhook, WebhookCreated, WebhookList};
+pub use hooks::{Delivery, DeliveryList, NewWebhook, Webhook, WebhookCreated, WebhookHealth, WebhookList};
 pub use results::{History, Leaderboard, LeaderboardRow, MatchResult, Standing};
 pub use rooms::{
     Invite, Member, MemberList, Mode, NewRoom, OpenedRoom, QuickJoin, RoomChange, RoomInfo, RoomList, SeatWish,

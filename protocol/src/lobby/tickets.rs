@@ -73,9 +73,12 @@ pub struct Ticket {
     pub mode: Mode,
     /// Who comes with it.
     pub players: Vec<PartyMember>,
+    /// Where it stands among those of [`Queue::rows`]: mean strength of its players, 40 points per unit of a rating's mean. Everybody begins
+    /// at 1,000. Beside the points of the leaderboard, no caution is taken off.
+    pub points: i32,
     /// Milliseconds in the queue.
     pub waited_ms: u32,
-    /// Others may differ by this many rating points at most, at the moment.
+    /// Others may differ by this many points at most, at the moment; their windows must allow it too.
     pub window_points: u32,
     /// Expected wait in all, milliseconds, from recent ones; none if nothing is known.
     pub expected_ms: Option<u32>,
@@ -111,7 +114,7 @@ pub struct QueueRow {
     pub mode: Mode,
     /// Players in it.
     pub players: u8,
-    /// Mean rating points.
+    /// Mean strength of its players, see [`Ticket::points`].
     pub points: i32,
     /// Others may differ by this many points.
     pub window_points: u32,

@@ -86,6 +86,7 @@ impl Room {
             player: PlayerId(number),
             name: format!("player {number}"),
             room: RoomId(1),
+            spectate: false,
             session,
             resume_key: resume_key.clone(),
             issued: self.unix(now),

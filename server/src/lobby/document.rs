@@ -11,7 +11,9 @@ use super::limits::MAX_WAIT_SECONDS;
 use super::link::CALLS;
 use protocol::lobby::{Problem, StampedEvent};
 use std::collections::BTreeMap;
-use utoipa::openapi::path::{HttpMethod, OperationBuilder, Parameter, ParameterBuilder, ParameterIn, PathItem};
+use utoipa::openapi::path::{
+    HttpMethod, Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn, PathItem,
+};
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
@@ -99,15 +101,53 @@ pub(super) fn complete(openapi: &mut utoipa::openapi::OpenApi) {
     for (path, item) in &mut openapi.paths.paths {
         let post = item.post.as_mut();
         if let Some(post) = post.filter(|_| idempotency::covers(path)) {
-            post.parameters.get_or_insert_default().push(retry_key().into());
+            post.parameters.get_or_insert_default().push(RefOr::T(retry_key()));
         }
-        let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
-        for operation in operations.into_iter().flatten() {
+        let operations = [
+            ("get", &mut item.get),
+            ("put", &mut item.put),
+            ("post", &mut item.post),
+            ("delete", &mut item.delete),
+            ("patch", &mut item.patch),
+        ];
+        for (method, operation) in operations {
+            let Some(operation) = operation else { continue };
+            // The names of functions repeat from file to file.
+            operation.operation_id = Some(name_of(method, path));
+            if method == "get" && path.starts_with("/v1/") {
+                offer_version(operation);
+            }
             let declared = &mut operation.responses.responses;
             Refusals::responses().into_iter().for_each(|(status, response)| {
                 declared.entry(status).or_insert(response);
             });
         }
+    }
+}
+
+/// Returns a name such as `get_v1_rooms_room`.
+fn name_of(method: &str, path: &str) -> String {
+    let words = path.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let page = if path.ends_with('/') { Some("page") } else { None };
+    std::iter::once(method).chain(words).chain(page).collect::<Vec<_>>().join("_")
+}
+
+/// Declares what [`super::watch::print`] adds to every answer in JSON.
+fn offer_version(operation: &mut Operation) {
+    let Some(RefOr::T(answer)) = operation.responses.responses.get_mut("200") else { return };
+    if !answer.content.contains_key("application/json") {
+        return;
+    }
+    let tag = HeaderBuilder::new().schema(Some(String::schema())).description(Some("The version.")).build();
+    answer.headers.entry("ETag".to_owned()).or_insert(tag.into());
+    for (status, response) in Unchanged::responses() {
+        operation.responses.responses.entry(status).or_insert(response);
+    }
+    let parameters = operation.parameters.get_or_insert_default();
+    let known = Versions::parameter();
+    let declared = |parameter: &RefOr<Parameter>| matches!(parameter, RefOr::T(other) if other.name == known.name);
+    if !parameters.iter().any(declared) {
+        parameters.push(RefOr::T(known));
     }
 }
 

@@ -20,6 +20,7 @@ use protocol::lobby::{
 };
 use std::net::{IpAddr, SocketAddr};
 use std::time::SystemTime;
+use tokio::sync::watch;
 use transport::udp::connect_token;
 use transport::{Listeners, Timing};
 
@@ -34,8 +35,8 @@ pub struct Wires {
     pub quic: SocketAddr,
     /// Where the TCP socket is bound.
     pub tcp: SocketAddr,
-    /// SHA-256 of the QUIC certificate.
-    pub certificate_sha256: [u8; 32],
+    /// SHA-256 of the present QUIC certificate.
+    pub certificate: watch::Receiver<[u8; 32]>,
     /// The name that players reach this machine by, if the operator gave one.
     pub public_host: Option<PublicHost>,
 }
@@ -43,8 +44,9 @@ pub struct Wires {
 impl Wires {
     /// Returns the wires of a server whose lobby has the address `http`.
     pub fn new(http: SocketAddr, listeners: &Listeners, public_host: Option<PublicHost>) -> Self {
-        let Listeners { udp_addr, quic_addr, tcp_addr, certificate_sha256, .. } = *listeners;
-        Self { http, udp: udp_addr, quic: quic_addr, tcp: tcp_addr, certificate_sha256, public_host }
+        let Listeners { udp_addr, quic_addr, tcp_addr, .. } = *listeners;
+        let certificate = listeners.certificate.clone();
+        Self { http, udp: udp_addr, quic: quic_addr, tcp: tcp_addr, certificate, public_host }
     }
 }
 
@@ -61,8 +63,8 @@ impl Granter {
         Self { sealer: keys.sealer(), netcode_key: keys.netcode_key(), timing: Timing::default(), wires }
     }
 
-    /// Returns what `caller`, whose connection came in on `local`, needs to take a seat in `room`.
-    pub(super) fn grant(&self, caller: &Caller, room: RoomId, local: IpAddr) -> Result<Grant, Refusal> {
+    /// Returns what `caller`, whose connection came in on `local`, needs to take a seat in `room`, or to watch it.
+    pub(super) fn grant(&self, caller: &Caller, room: RoomId, spectate: bool, local: IpAddr) -> Result<Grant, Refusal> {
         let session = SessionId::from_random(rand::random());
         let resume_key = ResumeKey(rand::random());
         let proof = Proof {
@@ -70,6 +72,7 @@ impl Granter {
             player: caller.player,
             name: caller.name.clone(),
             room,
+            spectate,
             session,
             resume_key: resume_key.clone(),
             issued: now(),
@@ -86,7 +89,8 @@ impl Granter {
 
     /// Returns where to dial, with a netcode token for one link of `identity`. Whether the session is theirs, the room decides.
     pub(super) fn endpoints(&self, identity: LinkIdentity, local: IpAddr) -> Result<Endpoints, Refusal> {
-        let Wires { http, udp, quic, tcp, certificate_sha256, .. } = self.wires;
+        let Wires { http, udp, quic, tcp, .. } = self.wires;
+        let certificate_sha256 = *self.wires.certificate.borrow();
         let Self { netcode_key, timing, .. } = self;
         let minted = connect_token(netcode_key, &[udp], &identity.to_user_data(), timing);
         let token = minted.map_err(|error| {
@@ -155,7 +159,7 @@ mod tests {
             udp: addr("0.0.0.0:5000"),
             quic: addr("192.0.2.7:5001"),
             tcp: addr("0.0.0.0:5002"),
-            certificate_sha256: [9; 32],
+            certificate: watch::channel([9; 32]).1,
             public_host: None,
         }
     }
@@ -191,9 +195,9 @@ mod tests {
     #[test]
     fn the_room_opens_what_was_sealed_for_this_run_only() {
         let keys = Keys::temporary();
-        let caller = Caller { player: PlayerId(5), name: "Ripley".into() };
+        let caller = Caller { player: PlayerId(5), name: "Ripley".into(), secret: [0; 32] };
         let local = "127.0.0.1".parse().expect("an address");
-        let grant = Granter::new(&keys, wires()).grant(&caller, RoomId(3), local).expect("nothing to go wrong");
+        let grant = Granter::new(&keys, wires()).grant(&caller, RoomId(3), false, local).expect("nothing to go wrong");
         let proof = keys.sealer().open(&grant.proof, now()).expect("sealed just now");
         assert_eq!((proof.player, proof.name.as_str(), proof.room), (PlayerId(5), "Ripley", RoomId(3)));
         assert_eq!((proof.session, proof.resume_key.0), (grant.session, grant.resume_key));

@@ -5,7 +5,9 @@
 //! has 16 random bytes of this process mixed in: the netcode key, because its packet counters begin at 0 again and must never
 //! meet the same key twice, and the audience of grants, because the rooms that they were for are gone.
 //!
-//! Flow: `--data` → here → [`super::auth`], [`super::grants`], rooms ([`Keys::sealer`]), UDP ([`Keys::netcode_key`]).
+//! Guests do not hang on it: see [`super::auth`].
+//!
+//! Flow: `--data` → here → [`super::grants`], rooms ([`Keys::sealer`]), UDP ([`Keys::netcode_key`]).
 
 use hmac::{Hmac, Mac};
 use protocol::grant::Sealer;
@@ -28,7 +30,7 @@ const MAX_FILE_BYTES: u64 = 256;
 #[non_exhaustive]
 pub enum KeyError {
     /// The file is not 64 hexadecimal digits.
-    #[error("`{}` is damaged. Restore it from a backup, or delete it; players then become new guests.", .0.display())]
+    #[error("`{}` is damaged. Restore it from a backup, or delete it; a new one is made then.", .0.display())]
     Damaged(PathBuf),
     /// The system did not allow it.
     #[error("Cannot use `{}`: {error}. Choose another folder with --data.", path.display())]
@@ -95,22 +97,13 @@ impl Keys {
         self.derive(&[b"crosswire netcode key", &self.run])
     }
 
-    /// Returns the code of a guest, which survives restarts: `player` has a fixed length, so the parts cannot be shifted.
-    pub(super) fn guest_mac(&self, player: u64, name: &str) -> Hmac<Sha256> {
-        self.mac(&[b"crosswire guest", &player.to_le_bytes(), name.as_bytes()])
-    }
-
     fn derive(&self, parts: &[&[u8]]) -> [u8; 32] {
-        self.mac(parts).finalize().into_bytes().into()
-    }
-
-    fn mac(&self, parts: &[&[u8]]) -> Hmac<Sha256> {
         // HMAC pads its key with zeros to the block of the hash (RFC 2104), which is 64 bytes for SHA-256.
         let mut block = [0; 64];
         block.iter_mut().zip(self.secret).for_each(|(to, from)| *to = from);
         let mut mac = <Hmac<Sha256> as Mac>::new(&block.into());
         parts.iter().for_each(|part| mac.update(part));
-        mac
+        mac.finalize().into_bytes().into()
     }
 }
 

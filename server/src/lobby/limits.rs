@@ -38,6 +38,10 @@ pub(super) const EVENTS_KEPT: usize = 256;
 pub(super) const READ_COST: f64 = 1.0;
 /// Price of a request that makes us sign or seal something.
 pub(super) const WRITE_COST: f64 = 3.0;
+/// Price of a look at an invite code, of those that an account for guesses is paid in.
+pub(super) const CODE_COST: f64 = 1.0;
+/// Price of a password that was tried: people choose shorter ones than our codes.
+pub(super) const PASSWORD_COST: f64 = 3.0;
 
 /// The limits that a test or an operator may want to change.
 #[derive(Clone, Copy, Debug)]
@@ -61,10 +65,18 @@ pub struct Limits {
     pub requests: Rate,
     /// Requests of this machine: 500 bots that join at once pay about 4,000.
     pub local_requests: Rate,
+    /// Guests that one address may become: they are kept for ever.
+    pub newcomers: Rate,
+    /// Guests that this machine may become.
+    pub local_newcomers: Rate,
     /// Rooms that one address may open.
     pub rooms: Rate,
     /// Rooms that this machine may open.
     pub local_rooms: Rate,
+    /// Invite codes and passwords that one address may try.
+    pub guesses: Rate,
+    /// Those that this machine may try.
+    pub local_guesses: Rate,
 }
 
 impl Default for Limits {
@@ -81,8 +93,15 @@ impl Default for Limits {
             // Sixteen friends behind one router, who join together (8 each) and then look at the list every two seconds.
             requests: Rate { per_second: 20.0, burst: 150.0 },
             local_requests: Rate { per_second: 5_000.0, burst: 10_000.0 },
+            // A school class at once, then one every five seconds: less than 1 GB of guests per address in ten years.
+            newcomers: Rate { per_second: 0.2, burst: 40.0 },
+            local_newcomers: Rate { per_second: 5_000.0, burst: 10_000.0 },
             rooms: Rate { per_second: 0.1, burst: 3.0 },
             local_rooms: Rate { per_second: 20.0, burst: 100.0 },
+            // Sixteen friends behind one router look at a code and take it; then one guess in two seconds: with 32 rooms open, a code is
+            // found after 20 months.
+            guesses: Rate { per_second: 0.5, burst: 48.0 },
+            local_guesses: Rate { per_second: 50.0, burst: 500.0 },
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The HTTP lobby: where players become somebody, find a room, and get what they need to take a seat.
 //!
 //! It runs beside the rooms, never in their way: the two share only [`crate::directory`], so a lobby under attack costs running
-//! matches nothing but processor time. It keeps no state of its own; whoever restarts the server loses no guest.
+//! matches nothing but processor time. What has to outlive the process is in [`crate::store`].
 //!
 //! Flow: `main` → [`Lobby`] → [`serve`] → [`routes`] → [`auth`], [`grants`], [`link`] → rooms and transports.
 
@@ -14,7 +14,11 @@ mod idempotency;
 mod keys;
 mod limits;
 mod link;
+mod match_problem;
+mod operator;
+mod page;
 mod problem;
+mod promises;
 mod rate;
 mod routes;
 mod serve;
@@ -29,6 +33,9 @@ pub use rate::Rate;
 use crate::config::cannot_listen;
 use crate::directory::Directory;
 use crate::events::Events;
+use crate::matchmaker::Rules;
+use crate::operator::Operator;
+use crate::store::Store;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -46,12 +53,18 @@ pub struct Setup {
     pub links: LinkSender,
     /// Where to dial.
     pub wires: Wires,
+    /// Players, results, and what else outlives the process.
+    pub store: Store,
     /// What happens, for everybody who wants to hear of it.
     pub events: Events,
     /// What can be fetched.
     pub files: Files,
+    /// What only the operator sees.
+    pub operator: Operator,
     /// Usually the default.
     pub limits: Limits,
+    /// By which rules players are put together; usually the default.
+    pub matchmaking: Rules,
 }
 
 /// A lobby that has its address but does not serve yet.
@@ -59,6 +72,8 @@ pub struct Setup {
 pub struct Lobby {
     listener: TcpListener,
     addr: SocketAddr,
+    /// The operator's own listener, if they want one.
+    admin: Option<(TcpListener, SocketAddr)>,
 }
 
 impl Lobby {
@@ -69,7 +84,22 @@ impl Lobby {
     pub fn bind(addr: SocketAddr) -> Result<Self, String> {
         let listener = listen(addr).map_err(|error| cannot_listen(addr, "--http", &error))?;
         let addr = listener.local_addr().map_err(|error| cannot_listen(addr, "--http", &error))?;
-        Ok(Self { listener, addr })
+        Ok(Self { listener, addr, admin: None })
+    }
+
+    /// Moves console, metrics and webhooks to the address `admin`, where nothing else is.
+    ///
+    /// # Errors
+    /// A sentence for the operator.
+    pub fn with_admin(self, admin: SocketAddr) -> Result<Self, String> {
+        let listener = listen(admin).map_err(|error| cannot_listen(admin, "--admin", &error))?;
+        let addr = listener.local_addr().map_err(|error| cannot_listen(admin, "--admin", &error))?;
+        Ok(Self { admin: Some((listener, addr)), ..self })
+    }
+
+    /// Returns the address of the operator's own listener with its real port, if there is one.
+    pub fn admin_addr(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(|(_, addr)| *addr)
     }
 
     /// Returns the address with its real port.
@@ -88,9 +118,18 @@ impl Lobby {
         let (links, limits) = (setup.links.clone(), setup.limits);
         let press = (setup.events.listen(), setup.directory.clone());
         let shared = Arc::new(routes::Shared::new(setup));
-        let router = routes::router(&shared);
+        let router = routes::router(&shared, self.admin.is_none());
+        let admin = match self.admin {
+            Some((listener, _)) => Some(tokio::net::TcpListener::from_std(listener)?),
+            None => None,
+        };
+        let serve_admin = async {
+            if let Some(listener) = admin {
+                serve::run(listener, routes::admin_router(&shared), limits, links.clone(), stop.clone()).await;
+            }
+        };
         tokio::select! {
-            () = serve::run(listener, router, limits, links, stop) => {}
+            _ = async { tokio::join!(serve::run(listener, router, limits, links.clone(), stop.clone()), serve_admin) } => {}
             () = shared.gazette.print(press.0, press.1) => {}
         }
         Ok(())

@@ -5,6 +5,7 @@
 //!
 //! Flow: [`super::routes`], [`super::auth`] → here → the client's screen.
 
+use super::match_problem::MatchRefusal;
 use axum::extract::rejection::{BytesRejection, JsonRejection};
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::{HeaderValue, StatusCode, header, request::Parts};
@@ -16,7 +17,9 @@ use std::str::FromStr;
 use std::time::Duration;
 use thiserror::Error;
 
-use crate::directory::OpenRoomError;
+use crate::directory::{OpenRoomError, OrderError};
+use crate::hooks::HookError;
+use crate::store::StoreError;
 
 /// When to come back to a server that is busy, seconds.
 const BUSY_SECONDS: u64 = 5;
@@ -25,6 +28,9 @@ const BUSY_SECONDS: u64 = 5;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub(super) enum Refusal {
+    /// The host has sent this player away.
+    #[error("The host has sent you away from room {0}. Choose another one.")]
+    Banned(u32),
     /// The body is not what it should be. The sender's mistake.
     #[error("The request could not be read: {0}. Is your game up to date?")]
     Body(String),
@@ -37,6 +43,9 @@ pub(super) enum Refusal {
     /// A part of a file that is not there.
     #[error("The file has {0} bytes, and none there. Fetch it from the beginning.")]
     NoSuchRange(u64),
+    /// The code leads nowhere.
+    #[error("This invite code leads to no open room. Check it for typing mistakes, or ask for a new one.")]
+    CodeUnknown,
     /// A web page of another site wants to connect.
     #[error("Web pages of other sites cannot connect here. Open the game from this server's own address.")]
     ForeignOrigin,
@@ -46,6 +55,9 @@ pub(super) enum Refusal {
     /// A value is out of its limits. The player's mistake.
     #[error("{0}")]
     Invalid(String),
+    /// The matchmaker says no.
+    #[error(transparent)]
+    Match(MatchRefusal),
     /// The path exists, but not for this method.
     #[error("This address cannot be used that way. Is your game up to date?")]
     MethodNotAllowed,
@@ -58,12 +70,47 @@ pub(super) enum Refusal {
     /// A call without the bearer of its link.
     #[error("This is somebody else's connection. Start the game to play.")]
     LinkForeign,
+    /// Somebody to be sent away is not there.
+    #[error("This player is not in room {0} any more.")]
+    NotAMember(u32),
+    /// Only the host may do that.
+    #[error("Only the host of room {0} may do that.")]
+    NotHost(u32),
+    /// Only those who are in the room may know that.
+    #[error("Only those who are in room {0} may know that. Join it first.")]
+    NotInside(u32),
     /// There is nothing at this path.
     #[error("There is nothing at this address. Check it for typing mistakes.")]
     NotFound,
     /// The body is not said to be JSON. The sender's mistake.
     #[error("The content must be sent as application/json. Is your game up to date?")]
     NotJson,
+    /// Only the operator may, and this was not their token.
+    #[error(
+        "This is for whoever runs the server. The token is in the file admin.token of its data folder, or in its log."
+    )]
+    OperatorOnly,
+    /// The room is locked.
+    #[error("Room {0} needs a password. Ask its host for it.")]
+    PasswordNeeded(u32),
+    /// The password is another one.
+    #[error("This is not the password of room {0}. Check it for typing mistakes.")]
+    PasswordWrong(u32),
+    /// The server's own rooms stay.
+    #[error("Room {0} belongs to the server and stays open.")]
+    RoomPermanent(u32),
+    /// The room is kept for others.
+    #[error("Room {0} is kept for a match of others. Choose another one, or look for a match yourself.")]
+    RoomReserved(u32),
+    /// The store has no such match.
+    #[error("This match is not known here. It may still be going on.")]
+    MatchUnknown,
+    /// The store cannot write or read.
+    #[error("That cannot be stored or looked up at the moment. Try again in a minute; matches go on meanwhile.")]
+    NotStored,
+    /// The store has no such player.
+    #[error("This player is not known here. Check the number.")]
+    PlayerUnknown,
     /// Every seat is taken.
     #[error("Room {0} is full. Choose another one, or open your own.")]
     RoomFull(u32),
@@ -88,15 +135,24 @@ pub(super) enum Refusal {
     /// The key of another request.
     #[error("This key was used for another request. Is your game up to date?")]
     KeyReused,
+    /// As many webhooks are registered as may be; the sentence says how many.
+    #[error("{0}")]
+    TooManyWebhooks(String),
     /// As many wait or listen as may, here or from this address.
     #[error("Too many are waiting here at the moment. Ask again without waiting, or in a few seconds.")]
     TooManyWatchers,
+    /// A match needs two ships.
+    #[error("A match needs two ships. Wait for somebody, or add a bot.")]
+    TooFewShips,
     /// This address has asked too often.
     #[error("That was too much at once. Try again in {} s.", seconds(*.0))]
     TooOften(Duration),
     /// No bearer, or not one of ours.
     #[error("This server does not know you. Choose a name again to join.")]
     Unauthorized,
+    /// There is no such webhook.
+    #[error("There is no webhook {0}. Look at the list of webhooks.")]
+    WebhookUnknown(u32),
     /// `GET /v1/link` without the headers of a WebSocket.
     #[error("This address is for the game's WebSocket connection. Start the game to play.")]
     UpgradeRequired,
@@ -106,28 +162,44 @@ impl Refusal {
     /// Returns the status and the title, which are the same for every case of a kind.
     fn kind(&self) -> (StatusCode, &'static str) {
         match self {
+            Self::Banned(_) => (StatusCode::FORBIDDEN, "Sent away"),
             Self::Body(_) => (StatusCode::BAD_REQUEST, "Unreadable request"),
             Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "Request too large"),
             Self::FileUnknown => (StatusCode::NOT_FOUND, "Unknown file"),
             Self::NoSuchRange(_) => (StatusCode::RANGE_NOT_SATISFIABLE, "No such part"),
+            Self::CodeUnknown => (StatusCode::NOT_FOUND, "Unknown code"),
             Self::ForeignOrigin => (StatusCode::FORBIDDEN, "Not allowed"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "Server error"),
             Self::Invalid(_) | Self::NoBodyExpected => (StatusCode::UNPROCESSABLE_ENTITY, "Value not allowed"),
+            Self::Match(refusal) => refusal.kind(),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "Wrong method"),
             Self::LinkUnknown => (StatusCode::NOT_FOUND, "Unknown link"),
             Self::LinkForeign => (StatusCode::UNAUTHORIZED, "Foreign link"),
+            Self::NotAMember(_) => (StatusCode::NOT_FOUND, "Unknown member"),
+            Self::NotHost(_) => (StatusCode::FORBIDDEN, "Not the host"),
+            Self::NotInside(_) => (StatusCode::FORBIDDEN, "Not in the room"),
+            Self::PasswordNeeded(_) => (StatusCode::FORBIDDEN, "Password needed"),
+            Self::PasswordWrong(_) => (StatusCode::FORBIDDEN, "Wrong password"),
+            Self::RoomPermanent(_) => (StatusCode::CONFLICT, "Permanent room"),
+            Self::RoomReserved(_) => (StatusCode::FORBIDDEN, "Reserved room"),
+            Self::TooFewShips => (StatusCode::CONFLICT, "Too few ships"),
+            Self::MatchUnknown => (StatusCode::NOT_FOUND, "Unknown match"),
             Self::NotFound => (StatusCode::NOT_FOUND, "Not found"),
+            Self::PlayerUnknown => (StatusCode::NOT_FOUND, "Unknown player"),
             Self::NotJson => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Wrong content type"),
+            Self::OperatorOnly => (StatusCode::UNAUTHORIZED, "Operator only"),
             Self::RoomFull(_) => (StatusCode::CONFLICT, "Room full"),
             Self::RoomUnknown(_) => (StatusCode::NOT_FOUND, "Unknown room"),
-            Self::RoomsBusy | Self::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "Not available"),
+            Self::RoomsBusy | Self::Stopping | Self::NotStored => (StatusCode::SERVICE_UNAVAILABLE, "Not available"),
             Self::Timeout => (StatusCode::REQUEST_TIMEOUT, "Too slow"),
             Self::TooManyRooms => (StatusCode::SERVICE_UNAVAILABLE, "Too many rooms"),
             Self::Repeated => (StatusCode::CONFLICT, "Already under way"),
             Self::KeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "Key used before"),
+            Self::TooManyWebhooks(_) => (StatusCode::CONFLICT, "Too many webhooks"),
             Self::TooManyWatchers => (StatusCode::SERVICE_UNAVAILABLE, "Too many watchers"),
             Self::TooOften(_) => (StatusCode::TOO_MANY_REQUESTS, "Too many requests"),
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "Unknown player"),
+            Self::WebhookUnknown(_) => (StatusCode::NOT_FOUND, "Unknown webhook"),
             Self::UpgradeRequired => (StatusCode::UPGRADE_REQUIRED, "WebSocket expected"),
         }
     }
@@ -142,14 +214,33 @@ impl IntoResponse for Refusal {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         match self {
             Self::TooOften(wait) => drop(headers.insert(header::RETRY_AFTER, seconds(wait).into())),
-            Self::TooManyWatchers | Self::RoomsBusy => drop(headers.insert(header::RETRY_AFTER, BUSY_SECONDS.into())),
-            Self::Unauthorized | Self::LinkForeign => {
+            Self::Match(refusal) => {
+                drop(refusal.location().and_then(|at| at.parse().ok()).map(|at| headers.insert(header::LOCATION, at)));
+            }
+            Self::TooManyWatchers | Self::RoomsBusy | Self::NotStored => {
+                drop(headers.insert(header::RETRY_AFTER, BUSY_SECONDS.into()));
+            }
+            Self::Unauthorized | Self::LinkForeign | Self::OperatorOnly => {
                 drop(headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
             }
             Self::UpgradeRequired => drop(headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"))),
             _ => {}
         }
         response
+    }
+}
+
+impl Refusal {
+    /// Returns the refusal for an order about `room` that was not carried out.
+    pub(super) fn order(room: u32, error: OrderError) -> Self {
+        match error {
+            OrderError::Busy => Self::RoomsBusy,
+            OrderError::Stopping => Self::Stopping,
+            OrderError::UnknownRoom => Self::RoomUnknown(room),
+            OrderError::Permanent => Self::RoomPermanent(room),
+            OrderError::TooFew => Self::TooFewShips,
+            OrderError::UnknownMap(map) => OpenRoomError::UnknownMap(map).into(),
+        }
     }
 }
 
@@ -162,6 +253,30 @@ impl From<OpenRoomError> for Refusal {
             OpenRoomError::UnknownMap(map) => {
                 Self::Invalid(format!("This server has no map called `{map}`. Choose another map."))
             }
+        }
+    }
+}
+
+impl From<HookError> for Refusal {
+    fn from(error: HookError) -> Self {
+        match error {
+            HookError::Invalid(sentence) => Self::Invalid(sentence),
+            HookError::TooMany => Self::TooManyWebhooks(error.to_string()),
+            HookError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Busy => Self::RoomsBusy,
+            StoreError::Stopped => Self::Stopping,
+            StoreError::Refused(_) => {
+                tracing::error!("{error}");
+                Self::Internal
+            }
+            _ => Self::NotStored,
         }
     }
 }
@@ -182,6 +297,25 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
             Err(JsonRejection::JsonSyntaxError(error)) => Err(Refusal::Body(reason(&error))),
             Err(_) => Err(Refusal::Internal),
         }
+    }
+}
+
+/// The JSON body of a request, or what stands for none, or a [`Refusal`].
+#[derive(Debug)]
+pub(super) struct BodyOr<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for BodyOr<T> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
+        let (parts, body) = request.into_parts();
+        let bytes = Bytes::from_request(Request::from_parts(parts.clone(), body), state).await;
+        let bytes = bytes.map_err(|error| bytes_refusal(&error))?;
+        if bytes.is_empty() {
+            return Ok(Self(T::default()));
+        }
+        let Body(value) = Body::from_request(Request::from_parts(parts, bytes.into()), state).await?;
+        Ok(Self(value))
     }
 }
 
@@ -223,6 +357,34 @@ impl<S: Send + Sync, T: FromStr> FromRequestParts<S> for Number<T> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
         let Path(text) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| Refusal::NotFound)?;
         text.parse().map(Self).map_err(|_| Refusal::NotFound)
+    }
+}
+
+/// The text in a path, or a [`Refusal`].
+#[derive(Debug)]
+pub(super) struct Text(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Text {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let Path(text) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| Refusal::NotFound)?;
+        Ok(Self(text))
+    }
+}
+
+/// Two numbers in a path, or a [`Refusal`].
+#[derive(Debug)]
+pub(super) struct Numbers<A, B>(pub(super) A, pub(super) B);
+
+impl<S: Send + Sync, A: FromStr, B: FromStr> FromRequestParts<S> for Numbers<A, B> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let path = Path::<(String, String)>::from_request_parts(parts, state).await;
+        let Path((first, second)) = path.map_err(|_| Refusal::NotFound)?;
+        let (first, second) = (first.parse(), second.parse());
+        first.ok().zip(second.ok()).map(|(first, second)| Self(first, second)).ok_or(Refusal::NotFound)
     }
 }
 

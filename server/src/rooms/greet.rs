@@ -156,9 +156,13 @@ fn join(
     let (room_entity, mut room) =
         rooms.iter_mut().find(|(_, room)| room.plan.id == proof.room && !room.closing).ok_or(Refusal::NoRoom)?;
     room.door.check(proof.player)?;
-    let held = seats
-        .iter_mut()
-        .find(|(_, seat, of)| of.0 == room_entity && seat.session.player() == proof.player && seat.given_up.is_none());
+    let mine = |seat: &Seat, of: &SeatOf| of.0 == room_entity && seat.session.player() == proof.player;
+    let kept = |seat: &Seat| seat.given_up.is_none() && seat.session.seat().watches() == proof.spectate;
+    // Whoever flies and wants to watch, or the other way round, gives one place up for the other.
+    for (_, mut seat, _) in seats.iter_mut().filter(|(_, seat, of)| mine(seat, of) && !kept(seat)) {
+        seat.given_up.get_or_insert(CloseReason::Replaced);
+    }
+    let held = seats.iter_mut().find(|(_, seat, of)| mine(seat, of) && kept(seat));
     let begin = |seat, room: &Room| {
         let key = proof.resume_key.clone();
         let mut session = ServerSession::new(proof.session, proof.player, proof.name.clone(), seat, key, now);
@@ -177,8 +181,11 @@ fn join(
         info!("{} is back in room {} over {}", proof.name, room.plan.id.0, link.transport());
         return Ok(entity);
     }
-    let free = room.free_seat().ok_or(Refusal::RoomFull)?;
-    room.join(free, proof.player, &proof.name);
+    let free = if proof.spectate { room.free_place() } else { room.free_seat() }.ok_or(Refusal::RoomFull)?;
+    match proof.spectate {
+        true => room.watch(free, &proof.name),
+        false => room.join(free, proof.player, &proof.name),
+    }
     let (player, name, wire) = (proof.player, proof.name.clone(), link.transport());
     let joined = LobbyEvent::PlayerJoined { room: room.plan.id, player, name, wire };
     room.news_for_lobby.push(RoomNews::Event(joined));

@@ -6,8 +6,8 @@ use super::door::Door;
 use super::record::UnderWay;
 use crate::directory::RoomNews;
 use bevy::ecs::prelude::*;
-use game::{Arena, Bot, Commands, GameEvent, Map, Rewound, Rules, SeatId};
-use protocol::limits::REWOUND_SHIPS;
+use game::{Arena, Bot, Commands, GameEvent, MAX_SEATS, Map, Rewound, Rules, SeatId};
+use protocol::limits::{MAX_SPECTATORS, REWOUND_SHIPS};
 use protocol::session::server::RoomFacts;
 use protocol::wire::event::{Member, ServerEvent};
 use protocol::{PlayerId, RoomId};
@@ -142,10 +142,21 @@ impl Room {
         self.seat(seat, Member { name: name.to_owned(), bot: false, away: false });
     }
 
+    /// Returns a place for somebody who only watches. None if as many watch as may.
+    pub fn free_place(&self) -> Option<SeatId> {
+        let first = MAX_SEATS as u8;
+        let mut places = (first..first.saturating_add(MAX_SPECTATORS)).map(SeatId);
+        places.find(|place| !self.members.contains_key(place))
+    }
+
+    /// Lets a person watch from a place.
+    pub fn watch(&mut self, place: SeatId, name: &str) {
+        self.seat(place, Member { name: name.to_owned(), bot: false, away: false });
+    }
+
     /// Adds and removes bots until as many fly as are wished for and find room.
     pub fn fill_with_bots(&mut self) {
-        let people = self.members.len().saturating_sub(self.bots.len());
-        let wished = usize::from(self.plan.bots).min(usize::from(self.plan.seats).saturating_sub(people));
+        let wished = usize::from(self.plan.bots).min(usize::from(self.plan.seats).saturating_sub(self.people()));
         while self.bots.len() > wished {
             let Some(last) = self.bots.keys().next_back().copied() else { return };
             self.leave(last);
@@ -196,14 +207,14 @@ impl Room {
         ServerEvent::Roster(self.members.iter().map(|(seat, member)| (*seat, member.clone())).collect())
     }
 
-    /// Returns everybody who flies here, with their name and, unless a bot, who they are; by rising seat.
+    /// Returns everybody who is here, with their name and, if they are a person who flies, who they are; by rising seat.
     pub fn seated(&self) -> impl Iterator<Item = (SeatId, &str, Option<PlayerId>)> + '_ {
         self.members.iter().map(|(seat, member)| (*seat, member.name.as_str(), self.players.get(seat).copied()))
     }
 
     /// Returns how many people sit here, those included whose seat is kept.
     pub fn people(&self) -> usize {
-        self.members.len().saturating_sub(self.bots.len())
+        self.players.len()
     }
 
     /// Returns how many bots fly here.

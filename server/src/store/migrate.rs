@@ -7,7 +7,11 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 /// Every step, in order.
-const STEPS: &[&str] = &[include_str!("migrations/001_players.sql"), include_str!("migrations/002_matches.sql")];
+const STEPS: &[&str] = &[
+    include_str!("migrations/001_players.sql"),
+    include_str!("migrations/002_matches.sql"),
+    include_str!("migrations/003_webhooks.sql"),
+];
 
 /// What `user_version` says after all of them.
 const VERSION: i64 = STEPS.len() as i64;

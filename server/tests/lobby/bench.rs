@@ -8,9 +8,15 @@ use protocol::ids::RoomId;
 use protocol::invite::InviteCode;
 use protocol::lobby::{Guest, Health, Problem, RoomInfo};
 use serde::de::DeserializeOwned;
-use server::directory::{DirectoryHost, OpenRoomError, OrderError, Request, RoomEntry, RoomNews, directory};
+use server::clerk;
+use server::directory::{DirectoryHost, OpenRoomError, OrderError, Request, RoomEntry, directory};
 use server::events::Events;
+use server::hooks::HookSettings;
 use server::lobby::{Files, Keys, Limits, Lobby, Setup, Wires};
+use server::matchmaker::Rules;
+use server::operator::{Operator, Token};
+use server::store::Store;
+use server::vitals::Vitals;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
@@ -18,7 +24,6 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 use tokio::runtime::Runtime;
-use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use transport::{Listeners, ServerConfig, TransportsPlugin};
 
@@ -30,13 +35,15 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A running lobby. Stops when dropped.
 pub(crate) struct Server {
     pub(crate) addr: SocketAddr,
+    pub(crate) admin: Option<SocketAddr>,
     pub(crate) keys: Keys,
     pub(crate) listeners: Listeners,
     pub(crate) events: Events,
+    pub(crate) token: String,
+    pub(crate) vitals: Vitals,
+    pub(crate) store: Store,
     pub(crate) plugin: Option<TransportsPlugin>,
     pub(crate) rooms: Arc<Mutex<DirectoryHost>>,
-    /// Kept so that what the rooms tell has somewhere to go.
-    pub(crate) _news: UnboundedReceiver<RoomNews>,
     pub(crate) stop: watch::Sender<bool>,
     pub(crate) serving: tokio::task::JoinHandle<std::io::Result<()>>,
     pub(crate) runtime: Runtime,
@@ -74,6 +81,25 @@ impl Server {
     }
 
     pub(crate) fn with(keys: Keys, limits: Limits) -> Self {
+        Self::with_store(keys, limits, Store::open(None).unwrap())
+    }
+
+    /// With a listener of the operator's own.
+    pub(crate) fn with_admin() -> Self {
+        let lobby = Lobby::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let lobby = lobby.with_admin("127.0.0.1:0".parse().unwrap()).unwrap();
+        Self::with_lobby(lobby, Keys::temporary(), Limits::default(), Store::open(None).unwrap(), Rules::default())
+    }
+
+    pub(crate) fn with_store(keys: Keys, limits: Limits, store: Store) -> Self {
+        Self::by_rules(keys, limits, store, Rules::default())
+    }
+
+    pub(crate) fn by_rules(keys: Keys, limits: Limits, store: Store, matchmaking: Rules) -> Self {
+        Self::with_lobby(Lobby::bind("127.0.0.1:0".parse().unwrap()).unwrap(), keys, limits, store, matchmaking)
+    }
+
+    fn with_lobby(lobby: Lobby, keys: Keys, limits: Limits, store: Store, matchmaking: Rules) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let (directory, host, news) = directory();
         let rooms = Arc::new(Mutex::new(host));
@@ -87,8 +113,7 @@ impl Server {
                 thread::sleep(Duration::from_millis(2));
             }
         });
-        let lobby = Lobby::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let addr = lobby.local_addr();
+        let (addr, admin) = (lobby.local_addr(), lobby.admin_addr());
         let free = || "127.0.0.1:0".parse().unwrap();
         let config = ServerConfig { netcode_key: keys.netcode_key(), ..ServerConfig::new(free(), free(), free()) };
         let (listeners, plugin) = transport::server::bind(config, runtime.handle()).unwrap();
@@ -96,10 +121,44 @@ impl Server {
         let links = listeners.links.clone();
         let (stop, stopped) = watch::channel(false);
         let events = Events::default();
+        let (token, token_text) = Token::temporary();
+        let vitals = Vitals::default();
+        let operator = {
+            let _inside = runtime.enter();
+            let hooks = HookSettings { private_networks: true, ..HookSettings::default() };
+            Operator::start(token, vitals.clone(), store.clone(), events.clone(), directory.clone(), hooks).unwrap()
+        };
+        let (s, e) = (store.clone(), events.clone());
         let files = Files::index(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets"));
-        let setup = Setup { directory, keys: keys.clone(), links, wires, events: events.clone(), files, limits };
+        let setup = Setup {
+            directory,
+            keys: keys.clone(),
+            links,
+            wires,
+            store: s,
+            events: e,
+            operator,
+            files,
+            limits,
+            matchmaking,
+        };
         let serving = runtime.spawn(lobby.serve(setup, stopped));
-        Self { addr, keys, listeners, events, plugin: Some(plugin), rooms, _news: news, stop, serving, runtime }
+        runtime.spawn(clerk::run(news, store.clone(), events.clone()));
+        Self {
+            addr,
+            admin,
+            keys,
+            listeners,
+            events,
+            store,
+            token: token_text,
+            vitals,
+            plugin: Some(plugin),
+            rooms,
+            stop,
+            serving,
+            runtime,
+        }
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {
@@ -121,15 +180,17 @@ impl Server {
 
     /// Sends `text` as it is and returns what comes until the connection ends.
     pub(crate) fn raw(&self, text: &str) -> Answer {
-        let mut stream = self.connect();
+        self.raw_at(self.addr, text)
+    }
+
+    pub(crate) fn raw_at(&self, addr: SocketAddr, text: &str) -> Answer {
+        let mut stream = connect(addr);
         stream.write_all(text.as_bytes()).unwrap();
         read_answer(stream)
     }
 
     pub(crate) fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.addr).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream
+        connect(self.addr)
     }
 
     pub(crate) fn guest(&self, name: &str) -> Guest {
@@ -157,6 +218,12 @@ impl Answer {
         let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
         lines.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
+}
+
+fn connect(addr: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(addr).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
 }
 
 /// Reads until the end of the connection. A reset after the answer is not the answer's fault.
@@ -190,8 +257,8 @@ fn parse(text: &str) -> Answer {
 fn answer_requests(host: &mut DirectoryHost) {
     let mut open = vec![entry(room(1, 0)), entry(room(2, 8))];
     while let Some(request) = host.try_next_request() {
-        let (wish, reply) = match request {
-            Request::Open { room, reply } => (room.wish, reply),
+        let (wish, reserved, reply) = match request {
+            Request::Open { room, reply } => (room.wish, room.reserved, reply),
             Request::Order { reply, .. } => {
                 let _ = reply.send(Err(OrderError::UnknownRoom));
                 continue;
@@ -202,7 +269,8 @@ fn answer_requests(host: &mut DirectoryHost) {
             Some("crowd") => Err(OpenRoomError::TooMany),
             _ => {
                 let name = wish.name.unwrap_or_default();
-                Ok(entry(RoomInfo { name, seats: wish.seats.unwrap_or(16), ..room(3, 0) }))
+                let info = RoomInfo { name, seats: wish.seats.unwrap_or(16), private: wish.private, ..room(3, 0) };
+                Ok(RoomEntry { reserved, ..entry(info) })
             }
         };
         if let Ok(opened) = &answer {

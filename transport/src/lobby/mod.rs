@@ -144,6 +144,15 @@ impl LobbyClient {
         self.get("/healthz", None).await
     }
 
+    /// Asks whatever listens there how it is. Returns the time of day that it tells and what it says, if it speaks HTTP at all.
+    pub(crate) async fn health_as_told(&self) -> Option<(Option<String>, Vec<u8>)> {
+        let request = self.request(Call::to(Method::GET, "/healthz")).ok()?;
+        let answer = self.wire.fetch(request, CALL_DEADLINE).await.ok()?;
+        let date = answer.header("date").map(str::to_owned);
+        let body = answer.whole(MAX_ANSWER_BYTES, CALL_DEADLINE).await.ok()?;
+        Some((date, body))
+    }
+
     async fn get<T: DeserializeOwned>(&self, path: &str, guest: Option<&Guest>) -> Result<T, LobbyError> {
         self.json(self.fetch(Call { guest, ..Call::to(Method::GET, path) }).await?).await
     }

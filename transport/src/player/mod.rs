@@ -179,6 +179,14 @@ pub struct Player {
     events: VecDeque<PlayerEvent>,
 }
 
+/// Returns what to tell somebody whose host has ended their presence.
+fn sent_away(closed: &Closed) -> String {
+    match closed {
+        Closed::ByPeer(CloseReason::RoomClosed) => "The host has closed this room. Choose another one.".into(),
+        _ => "The host has sent you away from this room. Choose another one.".into(),
+    }
+}
+
 impl Player {
     /// Begins to take a seat.
     pub fn join(runtime: &Handle, entry: Entry, now: Instant) -> Self {
@@ -314,6 +322,10 @@ impl Player {
         while let Some(event) = self.session.poll_event() {
             self.take(event, now);
         }
+        if let Closed::ByPeer(CloseReason::Kicked | CloseReason::RoomClosed) = closed {
+            self.session.detach(link.id());
+            return self.end(sent_away(closed));
+        }
         let driving = self.status.driving.is_some() && self.session.driving().is_some_and(|(id, _)| id == link.id());
         if self.is_shadow(link.id()) {
             return self.session.detach(link.id());
@@ -368,11 +380,13 @@ impl Player {
 
     fn welcomed(&mut self, welcome: Welcome) {
         self.snapshot_every = welcome.snapshot_every.max(1);
-        if self.seat.replace(welcome.seat).is_some() {
-            return;
+        let seated = self.seat.replace(welcome.seat).is_some();
+        if self.map.as_ref().is_none_or(|map| map.hash != welcome.map_hash) {
+            self.play_on(&welcome.map, welcome.map_hash);
         }
-        self.play_on(&welcome.map, welcome.map_hash);
-        self.events.push_back(PlayerEvent::Seated { seat: welcome.seat });
+        if !seated {
+            self.events.push_back(PlayerEvent::Seated { seat: welcome.seat });
+        }
     }
 
     fn driven(&mut self, transport: Transport, now: Instant) {
@@ -462,8 +476,10 @@ impl Player {
         self.due
     }
 
-    /// Flies the command of the tick that [`Self::due`] returned last: at once here, and on the server when its tick comes.
+    /// Flies the command of the tick that [`Self::due`] returned last: at once here, and on the server when its tick comes. Whoever only
+    /// watches says with it what has arrived, and flies nothing.
     pub fn fly(&mut self, command: Command) {
+        let command = if self.watches() { Command::default() } else { command };
         if let Some((tick, map)) = self.due.take().zip(self.map.as_ref()) {
             self.predictor.fly(tick, command, map);
             self.session.fly(tick, command);
@@ -555,7 +571,12 @@ impl Player {
         self.seat
     }
 
-    /// Returns who sits where.
+    /// Returns whether this player only watches.
+    pub fn watches(&self) -> bool {
+        self.seat.is_some_and(SeatId::watches)
+    }
+
+    /// Returns who sits where. Those whose seat [`SeatId::watches`] have no ship.
     pub const fn roster(&self) -> &BTreeMap<SeatId, Member> {
         &self.roster
     }

@@ -3,18 +3,19 @@
 //! A player must never see a certificate. So the server makes one for itself at every start, the lobby hands out its
 //! SHA-256, and the client accepts exactly that certificate and nothing else: there is no authority to ask and no way to
 //! skip the check. The signature that proves possession of the key is still verified. The life of 13 days and the kind of
-//! key are what browsers demand of a certificate that is trusted by its hash.
+//! key are what browsers demand of a certificate that is trusted by its hash; a client refuses one that has expired, and a server
+//! makes a new one in good time. One that is not good *yet* is accepted: the hash already says whose it is, and only a clock is wrong.
 //!
 //! Flow: `server.rs` -> [`Certificate::generate`] -> `quic.rs` server; `Offer::Quic` -> [`Pinned`] -> `quic.rs` client.
 
+use super::dates::Validity;
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, PKCS_ECDSA_P256_SHA256};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, Error, PeerMisbehaved, SignatureScheme};
 use sha2::{Digest, Sha256};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The name in the certificate. Nothing depends on it.
@@ -23,6 +24,35 @@ pub(super) const SERVER_NAME: &str = "localhost";
 const LIFE: Duration = Duration::from_secs(13 * 24 * 3600);
 /// Clocks of friends differ.
 const LEEWAY: Duration = Duration::from_secs(3600);
+/// How often a server looks whether it needs a new certificate; more often if one does not live long.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+
+/// For how long a server's certificates are good. Usually the default; tests shorten it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CertificateTerm {
+    /// How long before it is made a certificate begins to be good, because clocks differ.
+    pub before: Duration,
+    /// From then on, how long it is good. If that is shorter than [`Self::before`], it has expired when it is made.
+    pub life: Duration,
+}
+
+impl Default for CertificateTerm {
+    fn default() -> Self {
+        Self { before: LEEWAY, life: LIFE }
+    }
+}
+
+impl CertificateTerm {
+    /// Returns how long a new certificate is used: half of the time that it is good, so that who was told of it can still use it.
+    pub(super) fn in_use(&self) -> Duration {
+        self.life.saturating_sub(self.before).checked_div(2).unwrap_or_default()
+    }
+
+    /// Returns how often to look whether that time has passed.
+    pub(super) fn look_every(&self) -> Duration {
+        self.in_use().checked_div(4).unwrap_or_default().clamp(Duration::from_millis(100), LOOK_EVERY)
+    }
+}
 
 /// A certificate, its key, and its hash.
 pub(crate) struct Certificate {
@@ -34,16 +64,16 @@ pub(crate) struct Certificate {
 
 impl Certificate {
     /// Makes a new one.
-    pub(crate) fn generate() -> Result<Self, rcgen::Error> {
+    pub(crate) fn generate(term: CertificateTerm) -> Result<Self, rcgen::Error> {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
         let mut params = CertificateParams::new([SERVER_NAME.to_owned()])?;
         params.distinguished_name = DistinguishedName::new();
         params.distinguished_name.push(DnType::CommonName, "Crosswire");
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let epoch = rcgen::date_time_ymd(1970, 1, 1);
-        let start = now.saturating_sub(LEEWAY);
+        let start = now.saturating_sub(term.before);
         params.not_before = epoch.checked_add(start.try_into().unwrap_or_default()).unwrap_or(epoch);
-        params.not_after = params.not_before.checked_add(LIFE.try_into().unwrap_or_default()).unwrap_or(epoch);
+        params.not_after = params.not_before.checked_add(term.life.try_into().unwrap_or_default()).unwrap_or(epoch);
         let chain = params.self_signed(&key)?.der().clone();
         let sha256 = Sha256::digest(&chain).into();
         Ok(Self { chain, key: PrivatePkcs8KeyDer::from(key.serialize_der()).into(), sha256 })
@@ -55,13 +85,36 @@ impl Certificate {
 pub(super) struct Pinned {
     sha256: [u8; 32],
     provider: Arc<CryptoProvider>,
-    /// Set when another certificate was shown, so that the player can be told so.
-    pub(super) another: Arc<AtomicBool>,
+    shown: Shown,
+}
+
+/// What was wrong with the certificate that was shown, so that the player can be told.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Shown(Arc<Mutex<Option<Wrong>>>);
+
+/// What is wrong with a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wrong {
+    /// It is not the one that was promised.
+    Another,
+    /// It has not been good for so long.
+    Expired(Duration),
+}
+
+impl Shown {
+    /// Returns what was wrong.
+    pub(super) fn wrong(&self) -> Option<Wrong> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, wrong: Wrong) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(wrong);
+    }
 }
 
 impl Pinned {
-    pub(super) fn new(sha256: [u8; 32], provider: Arc<CryptoProvider>) -> Self {
-        Self { sha256, provider, another: Arc::default() }
+    pub(super) fn new(sha256: [u8; 32], provider: Arc<CryptoProvider>, shown: Shown) -> Self {
+        Self { sha256, provider, shown }
     }
 }
 
@@ -72,14 +125,19 @@ impl ServerCertVerifier for Pinned {
         _intermediates: &[CertificateDer<'_>],
         _server_name: &ServerName<'_>,
         _ocsp_response: &[u8],
-        _now: UnixTime,
+        now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let shown: [u8; 32] = Sha256::digest(end_entity).into();
-        if shown == self.sha256 {
-            return Ok(ServerCertVerified::assertion());
+        if shown != self.sha256 {
+            self.shown.note(Wrong::Another);
+            return Err(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure));
         }
-        self.another.store(true, Ordering::Relaxed);
-        Err(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure))
+        let now = UNIX_EPOCH.checked_add(Duration::from_secs(now.as_secs())).unwrap_or(UNIX_EPOCH);
+        if let Some(since) = Validity::read(end_entity).and_then(|validity| validity.expired_since(now)) {
+            self.shown.note(Wrong::Expired(since));
+            return Err(Error::InvalidCertificate(CertificateError::Expired));
+        }
+        Ok(ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -110,29 +168,67 @@ impl ServerCertVerifier for Pinned {
 mod tests {
     use super::*;
 
-    fn judge(pinned: &Pinned, certificate: &Certificate) -> Result<ServerCertVerified, Error> {
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn generate() -> Certificate {
+        Certificate::generate(CertificateTerm::default()).unwrap()
+    }
+
+    fn pinned(sha256: [u8; 32]) -> Pinned {
+        Pinned::new(sha256, Arc::new(rustls::crypto::ring::default_provider()), Shown::default())
+    }
+
+    fn judge_at(pinned: &Pinned, certificate: &Certificate, now: UnixTime) -> Result<ServerCertVerified, Error> {
         let name = ServerName::try_from(SERVER_NAME).unwrap();
-        pinned.verify_server_cert(&certificate.chain, &[], &name, &[], UnixTime::now())
+        pinned.verify_server_cert(&certificate.chain, &[], &name, &[], now)
+    }
+
+    fn judge(pinned: &Pinned, certificate: &Certificate) -> Result<ServerCertVerified, Error> {
+        judge_at(pinned, certificate, UnixTime::now())
     }
 
     #[test]
     fn only_the_pinned_certificate_is_accepted() {
-        let (ours, other) = (Certificate::generate().unwrap(), Certificate::generate().unwrap());
-        let pinned = Pinned::new(ours.sha256, Arc::new(rustls::crypto::ring::default_provider()));
+        let (ours, other) = (generate(), generate());
+        let pinned = pinned(ours.sha256);
         assert!(judge(&pinned, &ours).is_ok());
-        assert!(!pinned.another.load(Ordering::Relaxed));
+        assert_eq!(pinned.shown.wrong(), None);
         assert!(judge(&pinned, &other).is_err());
-        assert!(pinned.another.load(Ordering::Relaxed));
+        assert_eq!(pinned.shown.wrong(), Some(Wrong::Another));
     }
 
     #[test]
     fn one_flipped_bit_is_another_certificate() {
-        let mut certificate = Certificate::generate().unwrap();
-        let pinned = Pinned::new(certificate.sha256, Arc::new(rustls::crypto::ring::default_provider()));
+        let mut certificate = generate();
+        let pinned = pinned(certificate.sha256);
         let mut der = certificate.chain.to_vec();
         let last = der.len() - 1;
         der[last] ^= 1;
         certificate.chain = der.into();
         assert!(judge(&pinned, &certificate).is_err());
+    }
+
+    #[test]
+    fn a_certificate_is_good_until_its_last_second() {
+        let certificate = generate();
+        let validity = Validity::read(&certificate.chain).unwrap();
+        assert_eq!(validity.until.duration_since(validity.from).unwrap(), LIFE);
+        let early = SystemTime::now().duration_since(validity.from).unwrap();
+        assert!((LEEWAY..LEEWAY + HOUR).contains(&early), "{early:?}");
+        let at = |time: SystemTime| UnixTime::since_unix_epoch(time.duration_since(UNIX_EPOCH).unwrap());
+        let pinned = pinned(certificate.sha256);
+        assert!(judge_at(&pinned, &certificate, at(validity.until)).is_ok());
+        assert!(judge_at(&pinned, &certificate, at(validity.from - HOUR)).is_ok(), "only a clock is wrong");
+        assert!(judge_at(&pinned, &certificate, at(validity.until + HOUR)).is_err());
+        assert_eq!(pinned.shown.wrong(), Some(Wrong::Expired(HOUR)));
+    }
+
+    #[test]
+    fn a_certificate_is_replaced_long_before_it_expires() {
+        let usual = CertificateTerm::default();
+        assert!(usual.in_use() + 6 * 24 * HOUR < usual.life);
+        assert_eq!(usual.look_every(), LOOK_EVERY);
+        let short = CertificateTerm { before: Duration::ZERO, life: Duration::from_secs(8) };
+        assert_eq!((short.in_use(), short.look_every()), (Duration::from_secs(4), Duration::from_secs(1)));
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Flow: `quic.rs` -> here -> quinn.
 
-use super::certificate::{Certificate, Pinned};
+use super::certificate::{Certificate, Pinned, Shown};
 use crate::Timing;
 use protocol::limits;
 use quinn::congestion::BbrConfig;
@@ -10,7 +10,6 @@ use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn::{ClientConfig, IdleTimeout, ServerConfig, TransportConfig, VarInt};
 use rustls::version::TLS13;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 /// Name and version of what runs on top of QUIC: other versions are refused in the handshake.
 const ALPN: &[u8] = b"crosswire/1";
@@ -46,11 +45,11 @@ pub(super) fn server(certificate: Certificate, timing: &Timing) -> Result<Server
     Ok(config)
 }
 
-/// Returns a client's configuration, and the flag that tells whether another certificate was shown.
-pub(super) fn client(sha256: [u8; 32], timing: &Timing) -> Result<(ClientConfig, Arc<AtomicBool>), Failure> {
+/// Returns a client's configuration, and where it is told what was wrong with the certificate that was shown.
+pub(super) fn client(sha256: [u8; 32], timing: &Timing) -> Result<(ClientConfig, Shown), Failure> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let pinned = Pinned::new(sha256, Arc::clone(&provider));
-    let another = Arc::clone(&pinned.another);
+    let shown = Shown::default();
+    let pinned = Pinned::new(sha256, Arc::clone(&provider), shown.clone());
     let mut tls = rustls::ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&TLS13])?
         .dangerous()
@@ -59,7 +58,7 @@ pub(super) fn client(sha256: [u8; 32], timing: &Timing) -> Result<(ClientConfig,
     tls.alpn_protocols = vec![ALPN.to_vec()];
     let mut config = ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls)?));
     config.transport_config(Arc::new(transport(timing)?));
-    Ok((config, another))
+    Ok((config, shown))
 }
 
 fn transport(timing: &Timing) -> Result<TransportConfig, Failure> {

@@ -114,7 +114,7 @@ impl Rig {
         match self.transport {
             Transport::Udp => Offer::Udp { token: self.token(), server: None },
             Transport::Quic => {
-                Offer::Quic { addr: self.listeners.quic_addr, certificate_sha256: self.listeners.certificate_sha256 }
+                Offer::Quic { addr: self.listeners.quic_addr, certificate_sha256: self.listeners.certificate_sha256() }
             }
             Transport::Websocket => Offer::Websocket { url: format!("ws://{}{}", self.http, websocket::PATH) },
             Transport::Tcp => Offer::Tcp { addr: self.listeners.tcp_addr, nagle: false },

@@ -6,13 +6,11 @@
 //! Flow: [`super`] → here → a developer's browser, code generators.
 
 use super::Shared;
-use crate::lobby::document::{Refusals, Unchanged, Versions};
+use crate::lobby::document::Refusals;
 use crate::lobby::problem::{Number, Refusal};
-use crate::lobby::watch::{ETag, Watcher, versioned_headers};
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use sha2::{Digest, Sha256};
 use std::sync::{Arc, LazyLock};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -37,17 +35,11 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
 }
 
 /// This document: OpenAPI 3.1 in JSON.
-#[utoipa::path(get, path = "/v1/openapi.json", tag = "server", params(Versions),
-    responses((status = OK, content_type = "application/json", body = Object), Unchanged, Refusals))]
-async fn document(State(shared): State<Arc<Shared>>, watcher: Watcher) -> Result<Response, Refusal> {
+#[utoipa::path(get, path = "/v1/openapi.json", tag = "server",
+    responses((status = OK, content_type = "application/json", body = Object), Refusals))]
+async fn document(State(shared): State<Arc<Shared>>) -> Result<Response, Refusal> {
     let document = shared.document.get().cloned().ok_or(Refusal::Internal)?;
-    let digest = Sha256::digest(&document);
-    let change = watcher.now(ETag::hash(&digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect::<String>()));
-    let headers = versioned_headers(&change.tag);
-    if !change.news {
-        return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
-    }
-    Ok((headers, [(header::CONTENT_TYPE, "application/json")], document).into_response())
+    Ok(([(header::CONTENT_TYPE, "application/json")], document).into_response())
 }
 
 /// Leads to the page that shows this document.

@@ -2,14 +2,50 @@
 //!
 //! ```text
 //! GET  /                                   -> a page that says what this is
-//! GET  /healthz                            -> Health
-//! GET  /v1/rooms                           -> RoomList
+//! GET  /healthz, /readyz                   -> Health
+//! GET  /join/{code}                        -> a page that tells a friend how to join
+//! GET  /v1/rooms                           -> RoomList        ?mode= ?map= ?free= ?locked= ?wait=
 //! POST /v1/guests                NewGuest  -> Guest      201
-//! POST /v1/rooms                 NewRoom   -> RoomInfo   201   bearer
-//! POST /v1/rooms/{room}/seats              -> Grant      201   bearer
+//! GET  /v1/players/me                      -> Profile          bearer
+//! PATCH /v1/players/me           Rename    -> Profile          bearer
+//! GET  /v1/players/{player}                -> Profile
+//! GET  /v1/players/{player}/matches        -> History
+//! GET  /v1/matches                         -> History
+//! GET  /v1/matches/{match}                 -> MatchResult
+//! GET  /v1/leaderboard                     -> Leaderboard
+//! POST /v1/rooms                 NewRoom   -> OpenedRoom 201   bearer
+//! GET  /v1/rooms/{room}                    -> RoomInfo         ?wait=; a private one: bearer of a member
+//! PATCH /v1/rooms/{room}       RoomChange  -> RoomInfo   200   bearer of the host
+//! DELETE /v1/rooms/{room}                  ->            204   bearer of the host
+//! POST /v1/rooms/{room}/start              ->            204   bearer of the host
+//! GET  /v1/rooms/{room}/members            -> MemberList 200   bearer of a member
+//! DELETE /v1/rooms/{room}/members/{player} ->            204   bearer of the host
+//! GET  /v1/rooms/{room}/invite             -> Invite     200   bearer of a member
+//! POST /v1/rooms/{room}/seats    SeatWish  -> Grant      201   bearer
+//! GET  /v1/invites/{code}                  -> RoomInfo
+//! POST /v1/invites/{code}/seats  SeatWish  -> Grant      201   bearer
+//! POST /v1/seats                 QuickJoin -> Grant      201   bearer
+//! POST /v1/tickets               NewTicket -> Ticket     201   bearer
+//! GET  /v1/tickets/{ticket}                -> Ticket           bearer of a member; ?wait=
+//! GET  /v1/tickets/{ticket}/events         -> server-sent events    bearer of a member
+//! POST /v1/tickets/{ticket}/accept         -> Ticket           bearer of a member
+//! POST /v1/tickets/{ticket}/decline        -> Ticket           bearer of a member
+//! DELETE /v1/tickets/{ticket}              ->            204   bearer of a member
+//! GET  /v1/queue                           -> Queue
+//! POST /v1/parties                         -> Party      201   bearer
+//! GET  /v1/parties/{code}                  -> Party            bearer of a member; ?wait=
+//! POST /v1/parties/{code}/members          -> Party      201   bearer
+//! DELETE /v1/parties/{code}/members/me     ->            204   bearer of a member
 //! POST /v1/sessions/{id}/endpoints         -> Endpoints  200   bearer
+//! GET  /v1/files                           -> FileList
+//! GET  /v1/files/{sha256}                  -> the file         Range, HEAD
+//! GET  /v1/openapi.json, /docs             -> what all this is
 //! GET  /v1/events                          -> server-sent events
 //! GET  /v1/link                            -> WebSocket
+//! GET  /console                            -> a page                the token is asked for there
+//! GET  /v1/console                         -> server-sent events    operator's token
+//! GET  /metrics                            -> Prometheus' text      operator's token
+//! GET  /v1/webhooks…                       -> see `webhooks`        operator's token
 //! POST /v1/link/http                       -> HttpLink   201
 //! POST /v1/link/http/{link}                -> what was seen         the link's bearer
 //! GET  /v1/link/http/{link}                -> what there is         the link's bearer
@@ -19,33 +55,46 @@
 //! first, because nobody else pays for those who play. Handlers do no more than that: what a
 //! room is, the rooms know.
 //!
+//! With `--admin`, what is the operator's is on a listener of its own ([`admin_router`]) and nowhere else.
+//!
 //! Flow: [`super::serve`] → here → [`super::auth`], [`crate::directory`], [`super::grants`], [`super::link`].
 
+mod console;
 mod docs;
 mod events;
 mod files;
-mod guests;
 mod health;
+mod invites;
+mod lead;
+mod parties;
+mod players;
+mod results;
 mod room_list;
 mod rooms;
 mod seats;
+mod tickets;
+mod webhooks;
 
+use super::auth::Guests;
 use super::document::{Document, complete};
 use super::files::Files;
 use super::gazette::Gazette;
 use super::grants::Granter;
 use super::idempotency::{self, Replays};
-use super::keys::Keys;
 use super::limits::{Limits, MAX_BODY_BYTES, READ_COST, WRITE_COST};
 use super::problem::Refusal;
+use super::promises::Promises;
 use super::rate::RateLimiter;
 use super::serve::Connection;
-use super::watch::Watchers;
+use super::watch::{self, Watchers};
 use super::{Setup, limits, link};
 use crate::directory::Directory;
+use crate::matchmaker::Matchmaker;
+use crate::operator::{Operator, gauges};
+use crate::store::Store;
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
@@ -67,7 +116,8 @@ const SECURITY_HEADERS: [(HeaderName, HeaderValue); 4] = [
 
 /// What all requests share.
 pub(super) struct Shared {
-    pub(super) keys: Keys,
+    pub(super) store: Store,
+    pub(super) guests: Guests,
     pub(super) links: LinkSender,
     pub(super) directory: Directory,
     pub(super) granter: Granter,
@@ -79,42 +129,78 @@ pub(super) struct Shared {
     /// The OpenAPI document.
     document: OnceLock<Bytes>,
     listed: room_list::Listed,
+    pub(super) operator: Operator,
+    pub(super) matchmaker: Matchmaker,
     pub(super) http: transport::http::Host,
     pub(super) requests: Mutex<RateLimiter>,
     rooms: Mutex<RateLimiter>,
+    /// Accounts for guesses at codes and passwords.
+    guesses: Mutex<RateLimiter>,
+    promises: tokio::sync::Mutex<Promises>,
+    newcomers: Mutex<RateLimiter>,
 }
 
 impl Shared {
     pub(super) fn new(setup: Setup) -> Self {
-        let Setup { directory, keys, links, wires, limits, files, events: _ } = setup;
+        let Setup { directory, keys, links, wires, store, events, operator, files, limits, matchmaking } = setup;
+        let matchmaker = Matchmaker::start(directory.clone(), events, matchmaking);
         let granter = Granter::new(&keys, wires);
         let requests = RateLimiter::new(limits.requests, limits.local_requests, limits::COUNTED_ADDRESSES);
         let rooms = RateLimiter::new(limits.rooms, limits.local_rooms, limits::COUNTED_ADDRESSES);
         let http = transport::http::Host::new(links.clone());
         let watchers = Watchers::new(limits.watchers, limits.watchers_per_address);
         let gazette = Gazette::default();
-        let (requests, rooms) = (requests.into(), rooms.into());
+        let guesses = RateLimiter::new(limits.guesses, limits.local_guesses, limits::COUNTED_ADDRESSES).into();
+        let newcomers = RateLimiter::new(limits.newcomers, limits.local_newcomers, limits::COUNTED_ADDRESSES).into();
+        let (requests, rooms, promises) = (requests.into(), rooms.into(), tokio::sync::Mutex::default());
+        let guests = Guests::new(store.clone());
         let (replays, document, listed) = Default::default();
-        #[rustfmt::skip]
-        let shared = Self {
-            keys, links, http, directory, granter, limits, watchers, gazette, files, replays, document, listed, requests, rooms,
-        };
-        shared
+        Self {
+            store,
+            guests,
+            links,
+            http,
+            directory,
+            granter,
+            limits,
+            watchers,
+            gazette,
+            files,
+            replays,
+            document,
+            listed,
+            operator,
+            matchmaker,
+            requests,
+            rooms,
+            guesses,
+            promises,
+            newcomers,
+        }
     }
 }
 
-/// Returns every route that is described where it is written: all of them, but for the calls of links.
-fn described() -> OpenApiRouter<Arc<Shared>> {
-    OpenApiRouter::with_openapi(Document::openapi())
+/// Returns every route of the public listener with its description; those of the operator only if they have no listener of their own.
+fn described(with_operator: bool) -> OpenApiRouter<Arc<Shared>> {
+    let routes = OpenApiRouter::with_openapi(Document::openapi())
         .merge(docs::routes())
         .merge(events::routes())
         .merge(files::routes())
-        .merge(health::routes())
-        .merge(guests::routes())
+        .merge(players::routes())
+        .merge(results::routes())
         .merge(room_list::routes())
         .merge(rooms::routes())
+        .merge(lead::routes())
+        .merge(invites::routes())
         .merge(seats::routes())
-        .merge(link::routes())
+        .merge(tickets::routes())
+        .merge(parties::routes())
+        .merge(link::routes());
+    if with_operator {
+        routes.merge(health::routes()).merge(operator_routes())
+    } else {
+        routes.merge(health::public_routes())
+    }
 }
 
 /// Returns the document as it is sent.
@@ -124,21 +210,48 @@ fn written(mut document: utoipa::openapi::OpenApi) -> String {
     document.to_pretty_json().unwrap_or_default()
 }
 
-/// Returns all routes with everything that is checked before them.
-pub(super) fn router(shared: &Arc<Shared>) -> Router {
-    let (described, document) = described().split_for_parts();
+/// Returns all routes with everything that is checked before them; those of the operator only if they have no listener of their own.
+pub(super) fn router(shared: &Arc<Shared>, with_operator: bool) -> Router {
+    let (routes, document) = described(with_operator).split_for_parts();
     let _ = shared.document.set(written(document).into());
-    described
+    // Behind the layers: calls of links have limits of their own.
+    checked(routes, shared).merge(link::calls()).with_state(shared.clone())
+}
+
+/// Returns the routes of the operator's own listener, with everything that is checked before them.
+pub(super) fn admin_router(shared: &Arc<Shared>) -> Router {
+    let (routes, _document) =
+        OpenApiRouter::new().merge(health::described()).merge(operator_routes()).split_for_parts();
+    checked(routes.route("/", get(console::page)), shared).with_state(shared.clone())
+}
+
+fn operator_routes() -> OpenApiRouter<Arc<Shared>> {
+    OpenApiRouter::new().merge(console::routes()).merge(webhooks::routes())
+}
+
+fn checked(routes: Router<Arc<Shared>>, shared: &Arc<Shared>) -> Router<Arc<Shared>> {
+    routes
         .fallback(|| async { Refusal::NotFound })
         .method_not_allowed_fallback(|| async { Refusal::MethodNotAllowed })
         .layer(from_fn_with_state(shared.clone(), idempotency::once))
+        .layer(from_fn(watch::print))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(from_fn_with_state(shared.clone(), deadline))
         .layer(from_fn_with_state(shared.clone(), account))
         .layer(from_fn(security_headers))
-        // Behind the layers: calls of links have limits of their own.
-        .merge(link::calls())
-        .with_state(shared.clone())
+        .layer(from_fn(count))
+}
+
+/// Counts the call by the path that it matched.
+async fn count(request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let method = request.method().clone();
+    let waits = request.uri().query().is_some_and(|query| query.contains("wait="));
+    let began = Instant::now();
+    let response = next.run(request).await;
+    let took = Some(began.elapsed()).filter(|_| !waits);
+    gauges::note_call(route.as_ref().map(MatchedPath::as_str), method.as_str(), response.status().as_u16(), took);
+    response
 }
 
 /// Takes the price of a request from the account of its address.

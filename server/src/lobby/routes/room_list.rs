@@ -44,7 +44,7 @@ impl Filter {
         !room.private
             && self.mode.is_none_or(|mode| mode == room.mode)
             && self.map.as_ref().is_none_or(|map| *map == room.map)
-            && self.free.is_none_or(|free| free == (room.players < room.seats))
+            && self.free.is_none_or(|free| free == entry.is_free())
             && self.locked.is_none_or(|locked| locked == room.locked)
     }
 
@@ -80,7 +80,7 @@ async fn rooms(
     watcher: Watcher,
     Query(filter): Query<Filter>,
 ) -> Result<Response, Refusal> {
-    let mut versions = shared.directory.version();
+    let mut versions = shared.directory.listed();
     let change = watcher.when_changed(&mut versions, |version| ETag::version(*version)).await?;
     if filter != Filter::default() {
         return Ok(change.answer(|| filter.list(&shared.directory.rooms())).into_response());

@@ -1,17 +1,23 @@
-//! Rooms: which there are, and one of one's own.
+//! Rooms: which there are, one of one's own, and who is in it.
 //!
-//! Flow: [`super`] → here → [`crate::directory`].
+//! A private room does not exist for those who are neither in it nor its host: every call about it answers as if it were closed.
+//!
+//! Flow: [`super`] → here → [`crate::directory`]; what a host may do is in [`super::lead`].
 
 use super::{Shared, pay};
 use crate::config::{BOTS, MATCH_SECONDS, MAX_ROOM_NAME_CHARS, SCORE_LIMIT, SEATS, valid_map_name};
 use crate::directory::{OpenRoom, RoomEntry};
-use crate::lobby::auth::Caller;
-use crate::lobby::problem::{Body, Refusal};
+use crate::lobby::auth::{Caller, Visitor};
+use crate::lobby::document::{Refusals, Unchanged, Waiting};
+use crate::lobby::problem::{Body, Number, Query, Refusal};
 use crate::lobby::serve::Connection;
+use crate::lobby::watch::{ETag, Versioned, Watcher};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Extension, Json};
-use protocol::lobby::{NewRoom, OpenedRoom};
+use protocol::ids::RoomId;
+use protocol::limits::MAX_PASSWORD_CHARS;
+use protocol::lobby::{Invite, MemberList, NewRoom, OpenedRoom, RoomChange, RoomInfo};
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -19,11 +25,12 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
-    OpenApiRouter::new().routes(routes!(new_room))
+    OpenApiRouter::new().routes(routes!(new_room)).routes(routes!(members)).routes(routes!(invite))
 }
 
-/// Opens a room.
-#[utoipa::path(post, path = "/v1/rooms", tag = "rooms", request_body = NewRoom, responses((status = CREATED, body = OpenedRoom)), security(("player" = [])))]
+/// Opens a room. Whoever asks leads it, and needs no password for it.
+#[utoipa::path(post, path = "/v1/rooms", tag = "rooms", security(("player" = [])), request_body = NewRoom,
+    responses((status = CREATED, body = OpenedRoom), Refusals))]
 async fn new_room(
     State(shared): State<Arc<Shared>>,
     Extension(connection): Extension<Connection>,
@@ -39,21 +46,116 @@ async fn new_room(
     Ok((StatusCode::CREATED, Json(OpenedRoom { room, invite })))
 }
 
+/// Tells of one room.
+#[utoipa::path(get, path = "/v1/rooms/{room}", tag = "rooms", security((), ("player" = [])), params(("room" = u32, Path), Waiting),
+    responses((status = OK, body = RoomInfo), Unchanged, Refusals))]
+pub(super) async fn room(
+    State(shared): State<Arc<Shared>>,
+    Number(id): Number<u32>,
+    Visitor(visitor): Visitor,
+    watcher: Watcher,
+) -> Result<Versioned<RoomInfo>, Refusal> {
+    visible(&shared, id, visitor.as_ref())?;
+    // Other rooms change as well, so the version is of what is shown.
+    let tag = |_: &u64| ETag::hash(&shared.directory.room(RoomId(id)).map_or_else(String::new, |room| print_of(&room)));
+    let change = watcher.when_changed(&mut shared.directory.version(), tag).await?;
+    let room = visible(&shared, id, visitor.as_ref())?;
+    Ok(change.answer(|| room.info))
+}
+
+/// Lists who is in a room, for those who are in it.
+#[utoipa::path(get, path = "/v1/rooms/{room}/members", tag = "rooms", security(("player" = [])), params(("room" = u32, Path)),
+    responses((status = OK, body = MemberList), Refusals))]
+async fn members(
+    State(shared): State<Arc<Shared>>,
+    Number(id): Number<u32>,
+    caller: Caller,
+) -> Result<Json<MemberList>, Refusal> {
+    let room = entered(&shared, id, &caller)?;
+    Ok(Json(MemberList { members: room.members }))
+}
+
+/// Tells how friends get into a room, for those who are in it.
+#[utoipa::path(get, path = "/v1/rooms/{room}/invite", tag = "rooms", security(("player" = [])), params(("room" = u32, Path)),
+    responses((status = OK, body = Invite), Refusals))]
+async fn invite(
+    State(shared): State<Arc<Shared>>,
+    Extension(connection): Extension<Connection>,
+    Number(id): Number<u32>,
+    caller: Caller,
+) -> Result<Json<Invite>, Refusal> {
+    let room = entered(&shared, id, &caller)?;
+    Ok(Json(shared.granter.invite(room.code, connection.local.ip())))
+}
+
+/// Returns a room that `visitor` may know of.
+pub(super) fn visible(shared: &Shared, id: u32, visitor: Option<&Caller>) -> Result<RoomEntry, Refusal> {
+    let room = shared.directory.room(RoomId(id)).ok_or(Refusal::RoomUnknown(id))?;
+    // For whom it is kept, they were told its number by the matchmaker.
+    let knows = |caller: &Caller| belongs(&room, caller) || room.reserved.contains(&caller.player);
+    if room.info.private && !visitor.is_some_and(knows) { Err(Refusal::RoomUnknown(id)) } else { Ok(room) }
+}
+
+/// Returns whether `caller` is in the room or leads it.
+pub(super) fn belongs(room: &RoomEntry, caller: &Caller) -> bool {
+    room.info.host == Some(caller.player) || room.has(caller.player)
+}
+
+fn entered(shared: &Shared, id: u32, caller: &Caller) -> Result<RoomEntry, Refusal> {
+    let room = visible(shared, id, Some(caller))?;
+    if belongs(&room, caller) { Ok(room) } else { Err(Refusal::NotInside(id)) }
+}
+
+/// Returns what tells one state of a room from another.
+fn print_of(room: &RoomEntry) -> String {
+    use sha2::{Digest, Sha256};
+    let shown = serde_json::to_vec(&room.info).unwrap_or_default();
+    Sha256::digest(shown).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Returns the sentence for the first value that is out of its limits.
 fn check_room(wish: &NewRoom) -> Result<(), String> {
-    let NewRoom { name, map, seats, bots, match_seconds, score_limit, .. } = wish;
-    if !name.as_deref().is_none_or(valid_room_name) {
-        return Err(format!(
-            "A room's name has 1 to {MAX_ROOM_NAME_CHARS} plain characters and begins and ends with something visible."
-        ));
-    }
-    if !map.as_deref().is_none_or(valid_map_name) {
-        return Err("A map's name has letters, digits, - and _ only.".to_owned());
-    }
+    let NewRoom { name, map, seats, bots, match_seconds, score_limit, password, .. } = wish;
+    check_name(name.as_deref())?;
+    check_map(map.as_deref())?;
+    check_password(password.as_deref(), 1)?;
     within("A room has", "seats", *seats, SEATS)?;
     within("A room has", "bots", *bots, BOTS)?;
     within("A match lasts", "seconds", *match_seconds, MATCH_SECONDS)?;
     within("A match ends after", "kills", *score_limit, SCORE_LIMIT)
+}
+
+/// As [`check_room`].
+pub(super) fn check_change(change: &RoomChange) -> Result<(), String> {
+    let RoomChange { name, map, bots, password, .. } = change;
+    check_name(name.as_deref())?;
+    check_map(map.as_deref())?;
+    check_password(password.as_deref(), 0)?;
+    within("A room has", "bots", *bots, BOTS)
+}
+
+fn check_name(name: Option<&str>) -> Result<(), String> {
+    if name.is_none_or(valid_room_name) {
+        return Ok(());
+    }
+    Err(format!(
+        "A room's name has 1 to {MAX_ROOM_NAME_CHARS} plain characters and begins and ends with something visible."
+    ))
+}
+
+fn check_map(map: Option<&str>) -> Result<(), String> {
+    if map.is_none_or(valid_map_name) {
+        return Ok(());
+    }
+    Err("A map's name has letters, digits, - and _ only.".to_owned())
+}
+
+fn check_password(password: Option<&str>, least: usize) -> Result<(), String> {
+    let fits = |text: &str| (least..=MAX_PASSWORD_CHARS).contains(&text.chars().count());
+    if password.is_none_or(fits) {
+        return Ok(());
+    }
+    Err(format!("A password has 1 to {MAX_PASSWORD_CHARS} characters."))
 }
 
 fn within<T: PartialOrd + Display>(
@@ -68,7 +170,7 @@ fn within<T: PartialOrd + Display>(
     Err(format!("{what} {} to {} {unit}.", allowed.start(), allowed.end()))
 }
 
-/// Visible ASCII and inner spaces, for the same reasons as [`valid_name`].
+/// Visible ASCII and inner spaces, for the same reasons as [`protocol::names::valid_name`].
 fn valid_room_name(name: &str) -> bool {
     (1..=MAX_ROOM_NAME_CHARS).contains(&name.len())
         && name.bytes().all(|b| b.is_ascii_graphic() || b == b' ')

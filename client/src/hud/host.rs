@@ -1,0 +1,260 @@
+//! The room, in the pause panel: how friends get in and who is there; and for its host to begin the match, change the map, and send
+//! somebody away.
+//!
+//! The panel asks the lobby while it is open, every two seconds, and never waits for it.
+//!
+//! Flow: [`SeatGranted`] → [`House`] → [`draw`] ↔ `transport::lobby`.
+
+use crate::{
+    assets::Maps,
+    lobby::{Lobby, SeatGranted},
+    palette, style,
+};
+use bevy::prelude::*;
+use bevy_egui::egui::{Button, RichText, ScrollArea, Ui, vec2};
+use protocol::{
+    PlayerId, RoomId,
+    lobby::{Guest, Invite, Member, RoomChange, RoomInfo},
+};
+use std::{
+    future::Future,
+    sync::{
+        Mutex, PoisonError,
+        mpsc::{Receiver, Sender, channel},
+    },
+    time::{Duration, Instant},
+};
+use tokio::runtime::Handle;
+use transport::lobby::{LobbyClient, LobbyError};
+
+/// The room that we are in, as the lobby told it last.
+#[derive(Resource)]
+pub(crate) struct House {
+    entered: Option<Entered>,
+    room: Option<RoomInfo>,
+    invite: Option<Invite>,
+    members: Vec<Member>,
+    asked: Option<Instant>,
+    /// What the last order came to: nothing, or why it was refused.
+    complaint: Option<String>,
+    sender: Sender<(RoomId, News)>,
+    inbox: Mutex<Receiver<(RoomId, News)>>,
+}
+
+#[derive(Clone)]
+struct Entered {
+    lobby: LobbyClient,
+    guest: Guest,
+    room: RoomId,
+}
+
+enum News {
+    Room(Result<RoomInfo, LobbyError>),
+    Invite(Result<Invite, LobbyError>),
+    Members(Result<Vec<Member>, LobbyError>),
+    Done(Result<(), LobbyError>),
+}
+
+impl Default for House {
+    fn default() -> Self {
+        let (sender, inbox) = channel();
+        Self {
+            entered: None,
+            room: None,
+            invite: None,
+            members: Vec::new(),
+            asked: None,
+            complaint: None,
+            sender,
+            inbox: Mutex::new(inbox),
+        }
+    }
+}
+
+/// Notes into which room we got.
+pub(super) fn enter(mut granted: MessageReader<SeatGranted>, mut house: ResMut<House>) {
+    if let Some(seat) = granted.read().last() {
+        let entered = Entered { lobby: seat.lobby.clone(), guest: seat.guest.clone(), room: seat.grant.room };
+        *house = House { entered: Some(entered), invite: seat.invite.clone(), ..House::default() };
+    }
+}
+
+/// What the host wants.
+enum Order {
+    Start,
+    Map(String),
+    Kick(PlayerId),
+}
+
+impl House {
+    /// Asks how things are, if it is time to.
+    fn keep_up(&mut self, runtime: &Handle) {
+        let heard: Vec<_> = self.inbox.lock().unwrap_or_else(PoisonError::into_inner).try_iter().collect();
+        for (room, news) in heard {
+            if self.entered.as_ref().is_some_and(|entered| entered.room == room) {
+                self.hear(news);
+            }
+        }
+        if self.asked.is_some_and(|asked| asked.elapsed() < ASK_EVERY) {
+            return;
+        }
+        let Some(Entered { lobby, guest, room }) = self.entered.clone() else { return };
+        self.asked = Some(Instant::now());
+        let (us, them, we) = (lobby.clone(), lobby.clone(), guest.clone());
+        let who = guest.clone();
+        self.call(runtime, async move { News::Room(us.room(Some(&who), room).await) });
+        self.call(runtime, async move { News::Members(them.members(&we, room).await.map(|list| list.members)) });
+        if self.invite.is_none() {
+            self.call(runtime, async move { News::Invite(lobby.invite(&guest, room).await) });
+        }
+    }
+
+    fn hear(&mut self, news: News) {
+        match news {
+            News::Room(Ok(room)) => self.room = Some(room),
+            News::Invite(Ok(invite)) => self.invite = Some(invite),
+            News::Members(Ok(members)) => self.members = members,
+            News::Done(Ok(())) => (self.complaint, self.asked) = (None, None),
+            News::Done(Err(error)) => self.complaint = Some(error.to_string()),
+            // It is asked again in a moment; a match does not depend on it.
+            News::Room(Err(error)) | News::Invite(Err(error)) | News::Members(Err(error)) => {
+                debug!("the room could not be asked about: {error}");
+            }
+        }
+    }
+
+    fn order(&self, runtime: &Handle, order: Order) {
+        let Some(Entered { lobby, guest, room }) = self.entered.clone() else { return };
+        self.call(runtime, async move {
+            News::Done(match order {
+                Order::Start => lobby.start(&guest, room).await,
+                Order::Kick(player) => lobby.kick(&guest, room, player).await,
+                Order::Map(map) => {
+                    let change = RoomChange { map: Some(map), ..RoomChange::default() };
+                    lobby.change_room(&guest, room, &change).await.map(drop)
+                }
+            })
+        });
+    }
+
+    fn call(&self, runtime: &Handle, call: impl Future<Output = News> + Send + 'static) {
+        let (sender, Some(room)) = (self.sender.clone(), self.entered.as_ref().map(|entered| entered.room)) else {
+            return;
+        };
+        runtime.spawn(async move {
+            // Nobody listens any more once another room was entered.
+            let _ = sender.send((room, call.await));
+        });
+    }
+}
+
+/// What the panel is made of.
+#[derive(bevy::ecs::system::SystemParam)]
+pub(super) struct Room<'w> {
+    house: ResMut<'w, House>,
+    lobby: Res<'w, Lobby>,
+    maps: Res<'w, Maps>,
+}
+
+impl Room<'_> {
+    /// Returns whether there is a room to tell of.
+    pub(super) const fn is_known(&self) -> bool {
+        self.house.entered.is_some()
+    }
+}
+
+/// Draws the part of the pause panel that is about the room.
+pub(super) fn draw(ui: &mut Ui, parts: &mut Room<'_>) {
+    let runtime = parts.lobby.runtime().clone();
+    parts.house.keep_up(&runtime);
+    let house = &*parts.house;
+    let own = house.entered.as_ref().map(|entered| entered.guest.player);
+    let hosts = own.is_some() && house.room.as_ref().is_some_and(|room| room.host == own);
+    ui.heading(house.room.as_ref().map_or("Room", |room| room.name.as_str()));
+    if let Some(invite) = &house.invite {
+        draw_invite(ui, invite);
+    }
+    let mut order = None;
+    if hosts {
+        ui.add_space(style::GRID);
+        if style::button(ui, "Start the match now").clicked() {
+            order = Some(Order::Start);
+        }
+        if let (Ok(maps), Some(room)) = (&parts.maps.0, &house.room) {
+            order = draw_maps(ui, maps.names(), &room.map).map(Order::Map).or(order);
+        }
+    }
+    ui.add_space(style::GRID);
+    order = draw_people(ui, house, own.filter(|_| hosts)).map(Order::Kick).or(order);
+    if let Some(complaint) = &house.complaint {
+        ui.colored_label(palette::ink(palette::ALARM), complaint);
+    }
+    if let Some(order) = order {
+        house.order(&runtime, order);
+    }
+}
+
+/// How friends get in: what to read out, and what to send.
+fn draw_invite(ui: &mut Ui, invite: &Invite) {
+    ui.label(style::quiet("Friends get in with this code"));
+    ui.label(RichText::new(&invite.code).font(style::numbers(style::CLOCK)).color(palette::ink(palette::TEXT)));
+    ui.label(style::quiet("or with this link"));
+    ui.horizontal(|ui| {
+        let copy = Button::new(RichText::new("Copy").font(style::words(style::SMALL)));
+        if ui.add(copy.min_size(vec2(0.0, ROW))).clicked() {
+            ui.ctx().copy_text(invite.link.clone());
+        }
+        ui.label(RichText::new(&invite.link).font(style::numbers(style::SMALL)).color(palette::ink(palette::TEXT)));
+    });
+}
+
+fn draw_maps<'a>(ui: &mut Ui, names: impl Iterator<Item = &'a str>, present: &str) -> Option<String> {
+    let mut chosen = None;
+    ui.label(style::quiet("Map of the next match"));
+    ui.horizontal_wrapped(|ui| {
+        for name in names {
+            let text = RichText::new(name).font(style::words(style::SMALL));
+            let button = Button::selectable(name == present, text).min_size(vec2(0.0, ROW)).frame_when_inactive(true);
+            if ui.add(button).clicked() {
+                chosen = Some(name.to_owned());
+            }
+        }
+    });
+    chosen
+}
+
+/// Lists who is there; `host` may send the others away.
+fn draw_people(ui: &mut Ui, house: &House, host: Option<PlayerId>) -> Option<PlayerId> {
+    let mut kicked = None;
+    ui.label(style::quiet("People"));
+    ScrollArea::vertical().max_height(PEOPLE_HEIGHT).show(ui, |ui| {
+        for member in &house.members {
+            ui.horizontal(|ui| {
+                ui.set_min_height(ROW);
+                let leads = house.room.as_ref().is_some_and(|room| room.host == Some(member.player));
+                let what = match (member.seat, member.wire) {
+                    (None, _) => "watches",
+                    (Some(_), None) => "away",
+                    (Some(_), Some(_)) if leads => "host",
+                    (Some(_), Some(wire)) => wire.name(),
+                };
+                ui.label(RichText::new(&member.name).font(style::words(style::SMALL)));
+                ui.label(style::quiet(what));
+                if host.is_some_and(|host| host != member.player) {
+                    let kick = Button::new(RichText::new("Kick").font(style::words(style::SMALL)));
+                    if ui.add(kick.min_size(vec2(0.0, ROW))).clicked() {
+                        kicked = Some(member.player);
+                    }
+                }
+            });
+        }
+    });
+    kicked
+}
+
+/// How often the lobby is asked while the panel is open.
+const ASK_EVERY: Duration = Duration::from_secs(2);
+/// Height of a row in the list of people.
+const ROW: f32 = 28.0;
+/// Seven people; more can be scrolled to.
+const PEOPLE_HEIGHT: f32 = 210.0;

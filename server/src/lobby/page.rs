@@ -1,0 +1,91 @@
+//! Web pages of this server: one file each, nothing from elsewhere, and nothing in them runs but what we wrote.
+//!
+//! The rule that says so (`Content-Security-Policy`) names the one script and the one style of a page by their hash, so that text which
+//! a player chose could not become a script even if a page forgot to treat it as text.
+//!
+//! Flow: `assets/web` → [`Page`] → `GET /`, `GET /console` → a browser.
+
+use axum::http::{HeaderValue, header};
+use axum::response::{Html, IntoResponse, Response};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use sha2::{Digest, Sha256};
+use std::sync::LazyLock;
+
+/// Marks what is only for a listener that also serves the operator.
+const OPERATOR_PART: (&str, &str) = ("<!--operator-->", "<!--/operator-->");
+
+/// What a friend sees who opens the address that they were given.
+pub(super) static LANDING: LazyLock<Page> =
+    LazyLock::new(|| Page::new(include_str!("../../../assets/web/landing.html")));
+/// The same where the operator has a listener of their own.
+pub(super) static PUBLIC_LANDING: LazyLock<Page> =
+    LazyLock::new(|| Page::new(&without_operator_part(LANDING.html.as_str())));
+/// The operator's console.
+pub(super) static CONSOLE: LazyLock<Page> =
+    LazyLock::new(|| Page::new(include_str!("../../../assets/web/console.html")));
+
+/// A page and the rule that it comes with.
+pub(super) struct Page {
+    html: String,
+    policy: HeaderValue,
+}
+
+impl Page {
+    fn new(html: &str) -> Self {
+        let source = |tag| inside(html, tag).map(hash).unwrap_or("'none'".to_owned());
+        let policy = format!(
+            "default-src 'none'; script-src {}; style-src {}; connect-src 'self'; img-src data:; base-uri 'none'; \
+             form-action 'none'; frame-ancestors 'none'",
+            source("script"),
+            source("style")
+        );
+        let policy = HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'"));
+        Self { html: html.to_owned(), policy }
+    }
+
+    /// Returns the page as an answer.
+    pub(super) fn answer(&self) -> Response {
+        ([(header::CONTENT_SECURITY_POLICY, self.policy.clone())], Html(self.html.clone())).into_response()
+    }
+}
+
+fn inside<'a>(html: &'a str, tag: &str) -> Option<&'a str> {
+    let (_, rest) = html.split_once(&format!("<{tag}>"))?;
+    rest.split_once(&format!("</{tag}>")).map(|(inside, _)| inside)
+}
+
+fn hash(text: &str) -> String {
+    format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text.as_bytes())))
+}
+
+fn without_operator_part(html: &str) -> String {
+    let parts =
+        html.split_once(OPERATOR_PART.0).and_then(|(before, rest)| Some((before, rest.split_once(OPERATOR_PART.1)?.1)));
+    parts.map_or_else(|| html.to_owned(), |(before, after)| format!("{before}{after}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_bring_everything_with_them() {
+        for page in [&*LANDING, &*CONSOLE] {
+            let policy = page.policy.to_str().expect("ASCII");
+            assert_eq!(policy.matches("'sha256-").count(), 2, "{policy}");
+            for tag in ["<script", "<style"] {
+                assert_eq!(page.html.matches(tag).count(), 1, "one {tag}");
+            }
+            for foreign in ["src=\"http", "href=\"http", "url(", "@import", " style=\"", " onclick=", "innerHTML"] {
+                assert!(!page.html.contains(foreign), "{foreign}");
+            }
+        }
+    }
+
+    #[test]
+    fn players_are_not_sent_to_a_console_that_is_elsewhere() {
+        assert!(LANDING.html.contains("/console"));
+        assert!(!PUBLIC_LANDING.html.contains("/console"));
+        assert_eq!(LANDING.policy, PUBLIC_LANDING.policy);
+    }
+}

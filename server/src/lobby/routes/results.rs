@@ -1,0 +1,103 @@
+//! What remains of matches: results, histories, the leaderboard.
+//!
+//! Flow: [`super`] → here → [`crate::store::matches`].
+
+use super::Shared;
+use crate::lobby::document::Refusals;
+use crate::lobby::problem::{Number, Query, Refusal};
+use crate::store::{matches, players};
+use axum::Json;
+use axum::extract::State;
+use protocol::ids::{MatchId, PlayerId};
+use protocol::lobby::{History, Leaderboard, MatchResult};
+use serde::Deserialize;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// Lines of one page.
+const LIMIT: RangeInclusive<u8> = 1..=50;
+/// Lines of a page if nobody says how many.
+const USUAL_LIMIT: u8 = 20;
+
+pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
+    OpenApiRouter::new()
+        .routes(routes!(latest))
+        .routes(routes!(one))
+        .routes(routes!(of_player))
+        .routes(routes!(leaderboard))
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Page {
+    /// What `next` of the page before says; the latest matches without it.
+    before: Option<u64>,
+    /// Most matches to tell; 20 without it.
+    #[param(minimum = 1, maximum = 50)]
+    limit: Option<u8>,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Rows {
+    /// Rows to leave out.
+    after: Option<u32>,
+    /// Most rows to tell; 20 without it.
+    #[param(minimum = 1, maximum = 50)]
+    limit: Option<u8>,
+}
+
+/// Tells the latest matches.
+#[utoipa::path(get, path = "/v1/matches", tag = "results", params(Page), responses((status = OK, body = History), Refusals))]
+async fn latest(State(shared): State<Arc<Shared>>, Query(page): Query<Page>) -> Result<Json<History>, Refusal> {
+    let limit = limit(page.limit)?;
+    let found = shared.store.read(move |connection| matches::history(connection, None, page.before, limit)).await?;
+    Ok(Json(found))
+}
+
+/// Tells how a match ended.
+#[utoipa::path(get, path = "/v1/matches/{match}", tag = "results", params(("match" = u64, Path)),
+    responses((status = OK, body = MatchResult), Refusals))]
+async fn one(State(shared): State<Arc<Shared>>, Number(id): Number<u64>) -> Result<Json<MatchResult>, Refusal> {
+    let found = shared.store.read(move |connection| matches::by_id(connection, MatchId(id))).await?;
+    found.map(Json).ok_or(Refusal::MatchUnknown)
+}
+
+/// Tells a player's latest matches.
+#[utoipa::path(get, path = "/v1/players/{player}/matches", tag = "results", params(("player" = u64, Path), Page),
+    responses((status = OK, body = History), Refusals))]
+async fn of_player(
+    State(shared): State<Arc<Shared>>,
+    Number(player): Number<u64>,
+    Query(page): Query<Page>,
+) -> Result<Json<History>, Refusal> {
+    let (limit, player) = (limit(page.limit)?, PlayerId(player));
+    let found = shared.store.read(move |connection| {
+        let known = players::rating(connection, player)?.is_some();
+        known.then(|| matches::history(connection, Some(player), page.before, limit)).transpose()
+    });
+    found.await?.map(Json).ok_or(Refusal::PlayerUnknown)
+}
+
+/// Tells who is best.
+#[utoipa::path(get, path = "/v1/leaderboard", tag = "results", params(Rows),
+    responses((status = OK, body = Leaderboard), Refusals))]
+async fn leaderboard(
+    State(shared): State<Arc<Shared>>,
+    Query(rows): Query<Rows>,
+) -> Result<Json<Leaderboard>, Refusal> {
+    let (limit, after) = (limit(rows.limit)?, rows.after.unwrap_or(0));
+    let found = shared.store.read(move |connection| matches::leaderboard(connection, after, limit)).await?;
+    Ok(Json(found))
+}
+
+fn limit(wished: Option<u8>) -> Result<u8, Refusal> {
+    let limit = wished.unwrap_or(USUAL_LIMIT);
+    if LIMIT.contains(&limit) {
+        return Ok(limit);
+    }
+    Err(Refusal::Invalid(format!("A page has {} to {} lines.", LIMIT.start(), LIMIT.end())))
+}

@@ -1,0 +1,142 @@
+//! The doctor: finds out why somebody cannot play on a server, and says in words what to do about it.
+//!
+//! It does what a client does, step by step, and looks closely at each: find the machine, reach the lobby, compare versions and clocks,
+//! get addresses, and then really dial every wire and say hello with a session that does not exist. The refusal proves that bytes go
+//! both ways. Whatever goes wrong becomes a [`Finding`]: a verdict, one sentence, one piece of advice.
+//!
+//! Flow: `lab doctor`, the client's F8 → [`examine`] → `lobby.rs` → `wires.rs`, `network.rs` → findings, one after the other.
+
+mod lobby;
+mod network;
+mod wires;
+
+use crate::lan::Browser;
+use protocol::lobby::Guest;
+use serde::Serialize;
+use std::fmt;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+
+/// How long servers on this network may take to be heard.
+const LISTEN: Duration = Duration::from_secs(3);
+/// More findings than an examination has.
+const MOST_FINDINGS: usize = 32;
+
+/// How bad something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// As it should be.
+    Good,
+    /// One can play, but it should be looked at.
+    Warn,
+    /// This keeps somebody from playing.
+    Bad,
+}
+
+impl Verdict {
+    /// Returns the word for tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Warn => "warn",
+            Self::Bad => "bad",
+        }
+    }
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What was looked at, in one or two words.
+    pub what: String,
+    /// How bad it is.
+    pub verdict: Verdict,
+    /// What was found, in one sentence.
+    pub sentence: String,
+    /// What to do about it, in one sentence; empty if there is nothing to do.
+    pub advice: String,
+}
+
+impl Finding {
+    fn good(what: &str, sentence: impl Into<String>) -> Self {
+        Self { what: what.to_owned(), verdict: Verdict::Good, sentence: sentence.into(), advice: String::new() }
+    }
+
+    fn warn(what: &str, sentence: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { what: what.to_owned(), verdict: Verdict::Warn, sentence: sentence.into(), advice: advice.into() }
+    }
+
+    fn bad(what: &str, sentence: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Bad, ..Self::warn(what, sentence, advice) }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:<4}  {:<14}  {}", self.verdict.name(), self.what, self.sentence)?;
+        if self.advice.is_empty() { Ok(()) } else { write!(f, "\n{:22}-> {}", "", self.advice) }
+    }
+}
+
+/// Examines `server` (as [`crate::lobby::LobbyClient::new`] reads it), and sends each finding when it is there. Ends when the channel is
+/// closed, from either end. Must be called inside a tokio runtime. Takes a few seconds.
+///
+/// `guest` is who asks for addresses; without one the lobby is asked for a new one.
+pub fn examine(server: &str, guest: Option<Guest>) -> mpsc::Receiver<Finding> {
+    let (findings, receiver) = mpsc::channel(MOST_FINDINGS);
+    let server = server.to_owned();
+    tokio::spawn(async move {
+        let report = Report(findings.clone());
+        tokio::select! {
+            () = all(&server, guest, &report) => {}
+            // Nobody reads the rest.
+            () = findings.closed() => {}
+        }
+    });
+    receiver
+}
+
+/// Where findings go.
+struct Report(mpsc::Sender<Finding>);
+
+impl Report {
+    async fn add(&self, finding: Finding) {
+        // If nobody listens any more, the examination ends anyhow.
+        let _ = self.0.send(finding).await;
+    }
+}
+
+async fn all(server: &str, guest: Option<Guest>, report: &Report) {
+    let (browser, heard) = (Browser::start(), Instant::now().checked_add(LISTEN));
+    let reached = lobby::reach(server, guest, report).await;
+    if let Some(reached) = &reached {
+        wires::dial_all(reached, report).await;
+    }
+    if let Some(addr) = reached.as_ref().map(|reached| reached.lobby) {
+        report.add(network::link(addr).await).await;
+        report.add(network::this_machine(addr).await).await;
+    }
+    if let Some(heard) = heard {
+        sleep_until(heard).await;
+    }
+    report.add(network::others(&browser.servers())).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finding_is_a_line_and_its_advice_another() {
+        let finding = Finding::good("version", "Both speak version 2.");
+        assert_eq!(finding.to_string(), "good  version         Both speak version 2.");
+        let finding = Finding::bad("udp", "UDP is blocked.", "Open port 5000.");
+        assert_eq!(
+            finding.to_string(),
+            "bad   udp             UDP is blocked.\n                      -> Open port 5000."
+        );
+        assert!(Verdict::Good < Verdict::Warn && Verdict::Warn < Verdict::Bad);
+    }
+}

@@ -1,0 +1,166 @@
+//! The way to the server and what is around: round trips, this machine's address, servers on the same network.
+//!
+//! Flow: [`super::examine`] → here → findings.
+
+use super::Finding;
+use crate::lan::LanServer;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::{Duration, Instant};
+use tokio::net::{TcpStream, UdpSocket};
+use tokio::time::{interval, timeout};
+
+/// Connections that are opened to measure the way.
+const PROBES: u32 = 20;
+/// Time between two.
+const PROBE_EVERY: Duration = Duration::from_millis(50);
+/// How long one may take. A lost packet is repeated after a second, so what takes longer was lost once.
+const PROBE_PATIENCE: Duration = Duration::from_millis(900);
+/// Round trip up to which nobody complains.
+const GOOD_ROUND_TRIP: Duration = Duration::from_millis(120);
+/// Jitter up to which nobody complains.
+const GOOD_JITTER: Duration = Duration::from_millis(30);
+
+/// From where an address can be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// From the machine itself only.
+    Machine,
+    /// From its own network.
+    Network,
+    /// From everywhere.
+    World,
+}
+
+pub(super) fn reach_of(ip: IpAddr) -> Reach {
+    let shared = |ip: Ipv4Addr| matches!(ip.octets(), [100, 64..=127, ..]);
+    match ip.to_canonical() {
+        ip if ip.is_loopback() => Reach::Machine,
+        IpAddr::V4(ip) if ip.is_private() || ip.is_link_local() || shared(ip) => Reach::Network,
+        IpAddr::V6(ip) if ip.is_unique_local() || ip.is_unicast_link_local() => Reach::Network,
+        _ => Reach::World,
+    }
+}
+
+/// Measures the way for a second, by opening connections: that takes one round trip each, and the server does nothing for it.
+pub(super) async fn link(lobby: SocketAddr) -> Finding {
+    let mut pace = interval(PROBE_EVERY);
+    let mut probes = tokio::task::JoinSet::new();
+    for _ in 0..PROBES {
+        pace.tick().await;
+        probes.spawn(async move {
+            let began = Instant::now();
+            timeout(PROBE_PATIENCE, TcpStream::connect(lobby))
+                .await
+                .is_ok_and(|done| done.is_ok())
+                .then(|| began.elapsed())
+        });
+    }
+    let mut times: Vec<_> = probes.join_all().await.into_iter().flatten().collect();
+    times.sort_unstable();
+    weather(&times, PROBES)
+}
+
+/// Judges sorted round trips of so many probes.
+fn weather(times: &[Duration], probes: u32) -> Finding {
+    let at = |share: usize| times.get(times.len().saturating_mul(share).checked_div(100).unwrap_or_default()).copied();
+    let lost = probes.saturating_sub(u32::try_from(times.len()).unwrap_or(u32::MAX));
+    let (Some(middle), Some(late)) = (at(50), at(95).or(times.last().copied())) else {
+        return Finding::bad(
+            "link",
+            format!("None of {probes} probes came back."),
+            "Check this machine's network, then run this again.",
+        );
+    };
+    let jitter = late.saturating_sub(middle);
+    let lost_words = if lost == 0 { "nothing" } else { &format!("{lost}") };
+    let ms = |time: Duration| format!("{:.1} ms", time.as_secs_f64() * 1e3);
+    let sentence = format!("Round trip {}, jitter {}, {lost_words} of {probes} probes lost.", ms(middle), ms(jitter));
+    if lost > 0 || jitter > GOOD_JITTER {
+        Finding::warn("link", sentence, "Use a cable instead of Wi-Fi, and stop downloads on this network.")
+    } else if middle > GOOD_ROUND_TRIP {
+        Finding::warn("link", sentence, "Play on a server that is nearer.")
+    } else {
+        Finding::good("link", sentence)
+    }
+}
+
+/// Tells this machine's address on the way to the server, and what that means for whoever wants to host.
+pub(super) async fn this_machine(lobby: SocketAddr) -> Finding {
+    match local_address(lobby).await {
+        Some(ip) => describe(ip, reach_of(lobby.ip())),
+        None => Finding::warn("this machine", "This machine has no address on the way there.", "Check its network."),
+    }
+}
+
+fn describe(ip: IpAddr, server: Reach) -> Finding {
+    let sentence = match (reach_of(ip), server) {
+        (Reach::Machine, _) => "The server runs on this very machine.".to_owned(),
+        (Reach::Network, Reach::World) => {
+            format!("This machine is {ip}, behind a router: it can play, and needs --upnp to host for the internet.")
+        }
+        (Reach::Network, _) => format!("This machine is {ip}: friends on the same network reach it by that."),
+        (Reach::World, _) => {
+            format!("This machine is {ip}, which the whole internet can reach if its firewall allows.")
+        }
+    };
+    Finding::good("this machine", sentence)
+}
+
+/// Returns the address with which this machine would send to `to`. Nothing is sent.
+async fn local_address(to: SocketAddr) -> Option<IpAddr> {
+    let any: IpAddr = if to.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let socket = UdpSocket::bind((any, 0)).await.ok()?;
+    socket.connect(to).await.ok()?;
+    socket.local_addr().ok().map(|addr| addr.ip())
+}
+
+/// Tells which servers are on the same network.
+pub(super) fn others(servers: &[LanServer]) -> Finding {
+    let names: Vec<_> = servers.iter().map(|server| format!("{} at {}", server.name, server.addr)).collect();
+    let sentence = match names.len() {
+        0 => "No server shows up on this network.".to_owned(),
+        1 => format!("One server shows up on this network: {}.", names.concat()),
+        count => format!("{count} servers show up on this network: {}.", names.join(", ")),
+    };
+    Finding::good("local network", sentence)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::Verdict;
+
+    #[test]
+    fn addresses_have_a_reach() {
+        for (ip, reach) in [
+            ("127.0.0.1", Reach::Machine),
+            ("::1", Reach::Machine),
+            ("::ffff:192.168.1.2", Reach::Network),
+            ("10.9.0.1", Reach::Network),
+            ("100.64.0.1", Reach::Network),
+            ("100.63.0.1", Reach::World),
+            ("fd00::1", Reach::Network),
+            ("203.0.113.9", Reach::World),
+            ("2001:db8::1", Reach::World),
+        ] {
+            assert_eq!(reach_of(ip.parse().unwrap()), reach, "{ip}");
+        }
+    }
+
+    #[test]
+    fn the_way_is_told_in_figures() {
+        let ms = |ms| Duration::from_millis(ms);
+        let judged = |times: &[u64]| weather(&times.iter().map(|time| ms(*time)).collect::<Vec<_>>(), 20);
+        let fine = judged(&[12; 20]);
+        assert_eq!(fine.sentence, "Round trip 12.0 ms, jitter 0.0 ms, nothing of 20 probes lost.");
+        assert_eq!(fine.verdict, Verdict::Good);
+        let lossy = judged(&[12; 17]);
+        assert_eq!(
+            (lossy.sentence.as_str(), lossy.verdict),
+            ("Round trip 12.0 ms, jitter 0.0 ms, 3 of 20 probes lost.", Verdict::Warn)
+        );
+        assert_eq!(judged(&[180; 20]).advice, "Play on a server that is nearer.");
+        assert_eq!(judged(&[&[10; 18][..], &[90, 90]].concat()).verdict, Verdict::Warn);
+        assert_eq!(judged(&[]).verdict, Verdict::Bad);
+    }
+}
