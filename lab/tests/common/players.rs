@@ -111,7 +111,8 @@ impl Crew {
         wire: Option<Transport>,
         weather: Option<&WeatherStation>,
     ) -> usize {
-        let join = self.field(weather).join_as(guest.clone(), FIRST_ROOM, wire, self.people.len() as u64);
+        let field = self.field(weather);
+        let join = field.join_as(guest.clone(), FIRST_ROOM, wire, self.people.len() as u64);
         let pilot = self.runtime.block_on(join).unwrap_or_else(|error| panic!("{error}"));
         self.settle(pilot)
     }

@@ -56,7 +56,7 @@ impl<'a> Der<'a> {
         let (first, rest) = rest.split_first()?;
         let (length, rest) = match first {
             0..=0x7F => (usize::from(*first), rest),
-            0x81 | 0x82 | 0x83 => {
+            0x81..=0x83 => {
                 let (bytes, rest) = rest.split_at_checked(usize::from(first & 0x7F))?;
                 (bytes.iter().fold(0, |length: usize, byte| length << 8 | usize::from(*byte)), rest)
             }

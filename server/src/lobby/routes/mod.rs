@@ -98,6 +98,7 @@ use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
+use axum::routing::get;
 use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};

@@ -9,7 +9,7 @@ use crate::config::{BOTS, MATCH_SECONDS, MAX_ROOM_NAME_CHARS, SCORE_LIMIT, SEATS
 use crate::directory::{OpenRoom, RoomEntry};
 use crate::lobby::auth::{Caller, Visitor};
 use crate::lobby::document::{Refusals, Unchanged, Waiting};
-use crate::lobby::problem::{Body, Number, Query, Refusal};
+use crate::lobby::problem::{Body, Number, Refusal};
 use crate::lobby::serve::Connection;
 use crate::lobby::watch::{ETag, Versioned, Watcher};
 use axum::extract::State;
