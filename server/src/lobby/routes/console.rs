@@ -38,7 +38,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
 }
 
 /// The page itself is for everybody: it shows nothing until it has the token.
-#[utoipa::path(get, path = "/console", tag = "console", operation_id = "console_page",
+#[utoipa::path(get, path = "/console", tag = "operator", operation_id = "console_page",
     responses((status = OK, content_type = "text/html", body = String), Refusals))]
 pub(super) async fn page() -> Response {
     page::CONSOLE.answer()
