@@ -6,7 +6,7 @@ BOTS ?= 6
 MAP ?= crossfire
 
 .DEFAULT_GOAL := help
-.PHONY: help play server race race-real test lint packages
+.PHONY: help play server race race-real test lint api-fuzz packages
 
 help: ## Lists what can be made.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,10 @@ lint: packages ## Checks format, clippy and documentation, warnings denied.
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
+
+api-fuzz: ## Asks the lobby's API things nobody thought of (schemathesis); fails on faults and undocumented answers.
+	$(CARGO) build --workspace --bins
+	@scripts/api-fuzz
 
 packages: ## Installs the few system libraries that building and the client need, if they are missing.
 	@scripts/packages

@@ -1,9 +1,9 @@
 //! `lab`: the bench. Every tool here flies with the very sessions and transports that the client uses.
 //!
-//! Flow: command line → [`swarm`], [`switch`], [`unplug`], [`rail`], [`race`], [`storm`], [`kill`], [`tun`], [`doctor`] → [`report`].
+//! Flow: command line → [`swarm`], [`switch`], [`unplug`], [`rail`], [`race`], [`storm`], [`crowd`], [`kill`], [`tun`], [`doctor`] → [`report`].
 
 use clap::{Parser, Subcommand};
-use lab::{doctor, kill, race, rail, storm, swarm, switch, tun, unplug};
+use lab::{crowd, doctor, kill, race, rail, storm, swarm, switch, tun, unplug};
 use std::process::ExitCode;
 
 /// Crosswire's bench: measures and tortures a running server.
@@ -28,6 +28,8 @@ enum Tool {
     Rail(rail::Options),
     /// Throws random and mutated bytes at every port while honest players play, and checks that nobody notices.
     Storm(storm::Options),
+    /// Waits for news at the lobby, thousands at once, while a match is flown, and measures how late they come.
+    Crowd(crowd::Options),
     /// Kills a server of its own over and over while players join and matches end, and checks that nothing promised is lost.
     Kill(kill::Options),
     /// Opens a real link with weather on it, for the kernel's own TCP (Linux, root).
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         Tool::Unplug(options) => unplug::run(&options),
         Tool::Rail(options) => rail::run(&options),
         Tool::Storm(options) => storm::run(&options),
+        Tool::Crowd(options) => crowd::run(&options),
         Tool::Kill(options) => kill::run(&options),
         Tool::Tun(options) => tun::run(&options),
         Tool::Doctor(options) => doctor::run(&options),

@@ -2,6 +2,7 @@
 
 pub mod clerk;
 pub mod config;
+pub mod descriptors;
 pub mod directory;
 pub mod dry_run;
 pub mod events;

@@ -8,11 +8,12 @@ use bevy::app::App;
 use clap::Parser;
 use server::clerk;
 use server::config::{Config, PublicHost, Task};
+use server::descriptors;
 use server::directory::directory;
 use server::events::Events;
 use server::hooks::HookSettings;
 use server::lan;
-use server::lobby::{Keys, Limits, Lobby, Setup, Wires};
+use server::lobby::{Files, Keys, Limits, Lobby, Setup, Wires};
 use server::matchmaker::Rules;
 use server::operator::{Operator, Token};
 use server::ops::start_log;
@@ -44,7 +45,9 @@ fn main() -> ExitCode {
 }
 
 fn serve(config: &Config) -> Result<(), String> {
-    let maps = MapShelf::open(&assets_dir(config.assets.as_deref())?)?;
+    let assets = assets_dir(config.assets.as_deref())?;
+    let (maps, files) = (MapShelf::open(&assets)?, Files::index(&assets));
+    descriptors::raise();
     let public_host = config.resolve_public_host()?;
     let keys = match &config.data {
         Some(folder) => Keys::open(folder).map_err(|error| error.to_string())?,
@@ -119,6 +122,7 @@ fn serve(config: &Config) -> Result<(), String> {
         store,
         events,
         operator,
+        files,
         limits: Limits::default(),
         matchmaking: Rules::default(),
     };

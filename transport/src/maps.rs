@@ -1,4 +1,5 @@
-//! The maps on this machine: where they lie, and every `*.map` there, read and checked once at start.
+//! The maps on this machine: where they lie, and every `*.map` there, read and checked once at start; and those that were fetched from
+//! servers, kept in the user's cache folder by their hash.
 //!
 //! People start programs from the repository, from a build folder or from an unpacked archive. Each has an `assets` folder nearby, and
 //! none should need an argument to find it.
@@ -11,12 +12,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Largest map file that is read, bytes: a map of 128 by 128 tiles with generous comments.
-const MAX_MAP_BYTES: u64 = 64 * 1024;
+pub(crate) const MAX_MAP_BYTES: u64 = 64 * 1024;
 
 /// Maps by file name without the ending.
 #[derive(Clone, Debug, Default)]
 pub struct MapShelf {
     maps: Arc<BTreeMap<String, Arc<Map>>>,
+    /// Where maps from servers are kept; none if there is no such place.
+    cache: Option<PathBuf>,
 }
 
 impl MapShelf {
@@ -49,7 +52,38 @@ impl MapShelf {
                 folder.display()
             ));
         }
-        Ok(Self { maps: Arc::new(maps) })
+        Ok(Self { maps: Arc::new(maps), cache: cache_dir() })
+    }
+
+    /// Returns a shelf without any map, for which those of servers are kept in the folder `cache`.
+    pub fn empty(cache: PathBuf) -> Self {
+        Self { maps: Arc::default(), cache: Some(cache) }
+    }
+
+    /// Returns the map with this hash if one was kept; it gets the name `name`.
+    pub(crate) fn kept(&self, name: &str, hash: u64) -> Option<Arc<Map>> {
+        let path = self.place(hash)?;
+        let small = path.metadata().ok()?.len() <= MAX_MAP_BYTES;
+        let text = small.then(|| std::fs::read_to_string(path).ok())??;
+        // Somebody may have changed the file: it is believed no more than a server.
+        Map::parse(name, &text).ok().filter(|map| map.hash == hash).map(Arc::new)
+    }
+
+    /// Keeps the `text` of a map. If that fails it is fetched again the next time.
+    pub(crate) fn keep(&self, hash: u64, text: &str) {
+        let Some(path) = self.place(hash) else { return };
+        let half = path.with_extension(format!("part-{}", std::process::id()));
+        let made = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+        // Renamed when it is whole, so that nobody reads half a map.
+        let kept = made.and_then(|()| std::fs::write(&half, text)).and_then(|()| std::fs::rename(&half, &path));
+        if let Err(error) = kept {
+            tracing::debug!("a map is not kept in {}: {error}", path.display());
+            let _ = std::fs::remove_file(half);
+        }
+    }
+
+    fn place(&self, hash: u64) -> Option<PathBuf> {
+        Some(self.cache.as_ref()?.join(format!("{hash:016x}.map")))
     }
 
     /// Returns the map called `name`.
@@ -61,6 +95,20 @@ impl MapShelf {
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.maps.keys().map(String::as_str)
     }
+}
+
+/// Returns the user's folder for what can be had again, with a place for maps in it.
+fn cache_dir() -> Option<PathBuf> {
+    let folder = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let home = || folder("HOME");
+    let cache = if cfg!(target_os = "windows") {
+        folder("LOCALAPPDATA")
+    } else if cfg!(target_os = "macos") {
+        home().map(|home| home.join("Library/Caches"))
+    } else {
+        folder("XDG_CACHE_HOME").or_else(|| home().map(|home| home.join(".cache")))
+    };
+    cache.map(|cache| cache.join("crosswire/maps"))
 }
 
 /// Returns the folder with maps and fonts: the one `given`, else `assets` here, else the nearest one above the program.
@@ -92,6 +140,21 @@ fn find_assets(given: Option<&Path>, here: &Path, program: &Path) -> Result<Path
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_map_from_a_server_is_kept_and_believed_only_if_it_is_the_same() {
+        let cache = std::env::temp_dir().join(format!("crosswire-cache-{}", std::process::id()));
+        let shelf = MapShelf::empty(cache.clone());
+        let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../assets/maps/foundry.map"));
+        let text = text.expect("it is in the repository");
+        let hash = Map::parse("foundry", &text).expect("it is in order").hash;
+        assert!(shelf.kept("foundry", hash).is_none());
+        shelf.keep(hash, &text);
+        assert_eq!(shelf.kept("foundry", hash).map(|map| map.hash), Some(hash));
+        std::fs::write(cache.join(format!("{hash:016x}.map")), text.replace('#', ".")).expect("it is ours");
+        assert!(shelf.kept("foundry", hash).is_none(), "somebody has changed it");
+        std::fs::remove_dir_all(&cache).expect("it was just made");
+    }
 
     #[test]
     fn assets_are_found_here_or_above_the_program() {

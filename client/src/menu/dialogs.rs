@@ -18,6 +18,7 @@ use bevy_egui::{EguiContexts, egui};
 use egui::{Align2, Area, Context, Id, Key, RichText, Ui};
 use protocol::lobby::SeatWish;
 use std::time::Instant;
+use transport::player::Fetching;
 
 /// Shows what is being waited for.
 pub(super) fn connecting(
@@ -34,6 +35,9 @@ pub(super) fn connecting(
         Some(the_match) => {
             let status = the_match.player.status(Instant::now());
             match (status.driving, status.switching_to) {
+                (Some(_), _) if the_match.player.fetching().is_some() => {
+                    ("Fetching the map", the_match.player.fetching().map_or_else(String::new, |map| fetched(&map)))
+                }
                 (Some(wire), _) => ("Taking the seat", format!("over {wire}")),
                 (None, Some(wire)) => ("Connecting", format!("over {wire}")),
                 (None, None) => ("Connecting", "with the server".to_owned()),
@@ -58,6 +62,14 @@ pub(super) fn connecting(
         next.set(Screen::Menu);
     }
     Ok(())
+}
+
+/// Says how far the transfer of a map has come, such as “Foundry, 34 of 52 KiB”.
+fn fetched(map: &Fetching) -> String {
+    let kib = |bytes: u64| bytes.div_ceil(1_024);
+    let mut letters = map.map.chars();
+    let name: String = letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect();
+    if map.of == 0 { name } else { format!("{name}, {} of {} KiB", kib(map.bytes), kib(map.of)) }
 }
 
 /// Shows what happened and what to do.

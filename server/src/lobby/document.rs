@@ -1,18 +1,169 @@
-//! What the OpenAPI document says about every route alike: how it says no, and that it may have nothing new.
+//! What the OpenAPI document says about the lobby as a whole, and about every route alike: how it says no, that it may have nothing new,
+//! that it can be retried.
 //!
-//! A route declares them in one line: `responses((status = OK, body = RoomList), Unchanged, Refusals)`.
+//! A route declares refusals in one line: `responses((status = OK, body = RoomList), Unchanged, Refusals)`. Nobody can forget them:
+//! [`complete`] adds what is missing.
 //!
 //! Flow: [`super::routes`] → here → `GET /v1/openapi.json`.
 
-#![allow(dead_code, reason = "the first versioned routes are being written")]
-
+use super::idempotency;
 use super::limits::MAX_WAIT_SECONDS;
-use protocol::lobby::Problem;
+use super::link::CALLS;
+use protocol::lobby::{Problem, StampedEvent};
 use std::collections::BTreeMap;
-use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::path::{
+    HttpMethod, Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn, PathItem,
+};
+use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, HeaderBuilder, Ref, RefOr, Required, Response, ResponseBuilder};
-use utoipa::{IntoParams, IntoResponses, PartialSchema, ToSchema};
+use utoipa::{IntoParams, IntoResponses, Modify, OpenApi, PartialSchema, ToSchema};
+
+/// The document before the routes are added to it.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Crosswire lobby",
+        description = "Everything around a match: who somebody is, rooms, seats, matchmaking, results, files. The match itself travels \
+            over the links that a seat's grant describes.\n\nEvery refusal is a problem (RFC 9457) whose `detail` is a sentence for the \
+            player. What has a version says so by its `ETag`; with `If-None-Match` and `?wait=25` an answer comes when there is another.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
+    ),
+    servers((url = "/", description = "This server.")),
+    tags(
+        (name = "server", description = "How the server is, and this document."),
+        (name = "players", description = "Who somebody is, and what is known about them."),
+        (name = "rooms", description = "Where matches are played."),
+        (name = "seats", description = "Places in a room, and the ways to them."),
+        (name = "matchmaking", description = "Tickets, parties and the queue."),
+        (name = "results", description = "What remains of matches."),
+        (name = "events", description = "What happens, as it happens."),
+        (name = "files", description = "Maps and whatever else a client may lack."),
+        (name = "links", description = "Connections of a match that share the lobby's port. For the game, not for the browser."),
+        (name = "operator", description = "Console, metrics, webhooks. Needs the operator's token."),
+    ),
+    components(schemas(Problem, StampedEvent)),
+    modifiers(&Bearers),
+)]
+pub(super) struct Document;
+
+/// The three kinds of bearers.
+struct Bearers;
+
+impl Modify for Bearers {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let components = openapi.components.get_or_insert_default();
+        for (name, whose) in [
+            ("player", "The `secret` of `POST /v1/guests`."),
+            ("operator", "The token in the operator's data folder, or in the log."),
+            ("link", "The `bearer` of `POST /v1/link/http`."),
+        ] {
+            let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(whose)).build();
+            components.add_security_scheme(name, SecurityScheme::Http(scheme));
+        }
+    }
+}
+
+/// Describes the calls of an `http` link: one handler serves every method, because a wrong one counts against the link.
+fn link_calls() -> PathItem {
+    let number = ParameterBuilder::new()
+        .name("link")
+        .parameter_in(ParameterIn::Path)
+        .required(Required::True)
+        .description(Some("Number of the link."))
+        .schema(Some(u64::schema()))
+        .build();
+    let bytes = || ContentBuilder::new().schema(Some(Vec::<u8>::schema())).build();
+    let call = |id: &str, summary: &str| {
+        let seen = ResponseBuilder::new().description("What the other side has to say.");
+        let gone = ResponseBuilder::new().description("The link is over; the body says why.");
+        OperationBuilder::new()
+            .tag("links")
+            .operation_id(Some(id))
+            .summary(Some(summary))
+            .parameter(number.clone())
+            .security(SecurityRequirement::new("link", Vec::<String>::new()))
+            .response("200", seen.content("application/octet-stream", bytes()))
+            .response("410", gone.content("application/octet-stream", bytes()))
+    };
+    let body = RequestBodyBuilder::new().content("application/octet-stream", bytes()).build();
+    let say = call("say", "Says something over a link").request_body(Some(body)).build();
+    let mut item = PathItem::new(HttpMethod::Get, call("ask", "Asks what there is on a link").build());
+    item.merge_operations(PathItem::new(HttpMethod::Post, say));
+    item
+}
+
+/// Adds to every operation what holds for all: every refusal, and that some can be retried without doing a thing twice.
+pub(super) fn complete(openapi: &mut utoipa::openapi::OpenApi) {
+    openapi.paths.paths.insert(CALLS.to_owned(), link_calls());
+    for (path, item) in &mut openapi.paths.paths {
+        let post = item.post.as_mut();
+        if let Some(post) = post.filter(|_| idempotency::covers(path)) {
+            post.parameters.get_or_insert_default().push(RefOr::T(retry_key()));
+        }
+        let operations = [
+            ("get", &mut item.get),
+            ("put", &mut item.put),
+            ("post", &mut item.post),
+            ("delete", &mut item.delete),
+            ("patch", &mut item.patch),
+        ];
+        for (method, operation) in operations {
+            let Some(operation) = operation else { continue };
+            // The names of functions repeat from file to file.
+            operation.operation_id = Some(name_of(method, path));
+            if method == "get" && path.starts_with("/v1/") {
+                offer_version(operation);
+            }
+            let declared = &mut operation.responses.responses;
+            Refusals::responses().into_iter().for_each(|(status, response)| {
+                declared.entry(status).or_insert(response);
+            });
+        }
+    }
+}
+
+/// Returns a name such as `get_v1_rooms_room`.
+fn name_of(method: &str, path: &str) -> String {
+    let words = path.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let page = if path.ends_with('/') { Some("page") } else { None };
+    std::iter::once(method).chain(words).chain(page).collect::<Vec<_>>().join("_")
+}
+
+/// Declares what [`super::watch::print`] adds to every answer in JSON.
+fn offer_version(operation: &mut Operation) {
+    let Some(RefOr::T(answer)) = operation.responses.responses.get_mut("200") else { return };
+    if !answer.content.contains_key("application/json") {
+        return;
+    }
+    let tag = HeaderBuilder::new().schema(Some(String::schema())).description(Some("The version.")).build();
+    answer.headers.entry("ETag".to_owned()).or_insert(tag.into());
+    for (status, response) in Unchanged::responses() {
+        operation.responses.responses.entry(status).or_insert(response);
+    }
+    let parameters = operation.parameters.get_or_insert_default();
+    let known = Versions::parameter();
+    let declared = |parameter: &RefOr<Parameter>| matches!(parameter, RefOr::T(other) if other.name == known.name);
+    if !parameters.iter().any(declared) {
+        parameters.push(RefOr::T(known));
+    }
+}
+
+fn retry_key() -> Parameter {
+    let key = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .pattern(Some("^[!-~]+$"))
+        .min_length(Some(1))
+        .max_length(Some(idempotency::MAX_KEY_BYTES));
+    ParameterBuilder::new()
+        .name(idempotency::KEY)
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some("The same key, caller and body again give the same answer, and nothing is done twice."))
+        .schema(Some(key))
+        .build()
+}
 
 /// Every status with which a request can be refused, and when. The text of the refusal itself says more.
 const REFUSALS: [(&str, &str); 14] = [

@@ -5,6 +5,7 @@
 //!
 //! Flow: [`super::routes`] → here → [`super::serve`] (after the answer) → `transport::websocket`; or → `transport::http`.
 
+use super::document::Refusals;
 use super::limits::WRITE_COST;
 use super::problem::{Number, Refusal};
 use super::routes::{Shared, pay};
@@ -13,14 +14,36 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::{Extension, Json};
-use protocol::lobby::HttpLink;
+use axum::routing::any;
+use axum::{Extension, Json, Router};
+use protocol::lobby::{HttpLink, Problem};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use transport::websocket::upgrade_response;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
+/// Where a link over `http` is called.
+pub(super) const CALLS: &str = "/v1/link/http/{link}";
+
+/// What begins a link.
+pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
+    OpenApiRouter::new().routes(routes!(upgrade)).routes(routes!(open_http))
+}
+
+/// The calls of a link, which have limits of their own.
+pub(super) fn calls() -> Router<Arc<Shared>> {
+    Router::new().route(CALLS, any(http))
+}
+
+/// Turns the connection into a WebSocket link.
+///
 /// Answers `101 Switching Protocols` and leaves the bytes that follow to the connection's own task.
-pub(super) async fn upgrade(
+#[utoipa::path(get, path = "/v1/link", tag = "links", responses(
+    (status = SWITCHING_PROTOCOLS, description = "A WebSocket from here on."),
+    (status = UPGRADE_REQUIRED, description = "Not the headers of a WebSocket.", content_type = "application/problem+json", body = Problem),
+    Refusals))]
+async fn upgrade(
     State(shared): State<Arc<Shared>>,
     Extension(connection): Extension<Connection>,
     mut request: Request,
@@ -37,8 +60,9 @@ pub(super) async fn upgrade(
     Ok(response.map(|()| Body::empty()))
 }
 
-/// `POST /v1/link/http`: opens a link whose bytes travel in calls.
-pub(super) async fn open_http(
+/// Opens a link whose bytes travel in calls.
+#[utoipa::path(post, path = "/v1/link/http", tag = "links", responses((status = CREATED, body = HttpLink), Refusals))]
+async fn open_http(
     State(shared): State<Arc<Shared>>,
     Extension(connection): Extension<Connection>,
     request: Request,
@@ -51,7 +75,7 @@ pub(super) async fn open_http(
 }
 
 /// `/v1/link/http/{link}`: a call of such a link. One that shows the link's bearer is limited by the link, all others pay.
-pub(super) async fn http(
+async fn http(
     State(shared): State<Arc<Shared>>,
     Extension(connection): Extension<Connection>,
     link: Result<Number<u64>, Refusal>,

@@ -7,8 +7,10 @@
 
 mod auth;
 mod document;
+mod files;
 mod gazette;
 mod grants;
+mod idempotency;
 mod keys;
 mod limits;
 mod link;
@@ -22,6 +24,7 @@ mod routes;
 mod serve;
 mod watch;
 
+pub use files::Files;
 pub use grants::Wires;
 pub use keys::{KeyError, Keys};
 pub use limits::Limits;
@@ -54,6 +57,8 @@ pub struct Setup {
     pub store: Store,
     /// What happens, for everybody who wants to hear of it.
     pub events: Events,
+    /// What can be fetched.
+    pub files: Files,
     /// What only the operator sees.
     pub operator: Operator,
     /// Usually the default.

@@ -37,6 +37,12 @@ pub(super) enum Refusal {
     /// The body is too large. The sender's mistake.
     #[error("The request is too large.")]
     BodyTooLarge,
+    /// There is no file with this hash.
+    #[error("This server does not offer that file. Join again to learn which ones it does.")]
+    FileUnknown,
+    /// A part of a file that is not there.
+    #[error("The file has {0} bytes, and none there. Fetch it from the beginning.")]
+    NoSuchRange(u64),
     /// The code leads nowhere.
     #[error("This invite code leads to no open room. Check it for typing mistakes, or ask for a new one.")]
     CodeUnknown,
@@ -123,6 +129,12 @@ pub(super) enum Refusal {
     /// As many rooms are open as the operator allows.
     #[error("No more rooms can be opened here. Join one of those that are open.")]
     TooManyRooms,
+    /// The first of two equal requests is not finished yet.
+    #[error("This was asked for already and is being done. Wait for the answer.")]
+    Repeated,
+    /// The key of another request.
+    #[error("This key was used for another request. Is your game up to date?")]
+    KeyReused,
     /// As many webhooks are registered as may be; the sentence says how many.
     #[error("{0}")]
     TooManyWebhooks(String),
@@ -153,6 +165,8 @@ impl Refusal {
             Self::Banned(_) => (StatusCode::FORBIDDEN, "Sent away"),
             Self::Body(_) => (StatusCode::BAD_REQUEST, "Unreadable request"),
             Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "Request too large"),
+            Self::FileUnknown => (StatusCode::NOT_FOUND, "Unknown file"),
+            Self::NoSuchRange(_) => (StatusCode::RANGE_NOT_SATISFIABLE, "No such part"),
             Self::CodeUnknown => (StatusCode::NOT_FOUND, "Unknown code"),
             Self::ForeignOrigin => (StatusCode::FORBIDDEN, "Not allowed"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "Server error"),
@@ -179,6 +193,8 @@ impl Refusal {
             Self::RoomsBusy | Self::Stopping | Self::NotStored => (StatusCode::SERVICE_UNAVAILABLE, "Not available"),
             Self::Timeout => (StatusCode::REQUEST_TIMEOUT, "Too slow"),
             Self::TooManyRooms => (StatusCode::SERVICE_UNAVAILABLE, "Too many rooms"),
+            Self::Repeated => (StatusCode::CONFLICT, "Already under way"),
+            Self::KeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "Key used before"),
             Self::TooManyWebhooks(_) => (StatusCode::CONFLICT, "Too many webhooks"),
             Self::TooManyWatchers => (StatusCode::SERVICE_UNAVAILABLE, "Too many watchers"),
             Self::TooOften(_) => (StatusCode::TOO_MANY_REQUESTS, "Too many requests"),

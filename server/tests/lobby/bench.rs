@@ -12,13 +12,14 @@ use server::clerk;
 use server::directory::{DirectoryHost, OpenRoomError, OrderError, Request, RoomEntry, directory};
 use server::events::Events;
 use server::hooks::HookSettings;
-use server::lobby::{Keys, Limits, Lobby, Setup, Wires};
+use server::lobby::{Files, Keys, Limits, Lobby, Setup, Wires};
 use server::matchmaker::Rules;
 use server::operator::{Operator, Token};
 use server::store::Store;
 use server::vitals::Vitals;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -128,8 +129,19 @@ impl Server {
             Operator::start(token, vitals.clone(), store.clone(), events.clone(), directory.clone(), hooks).unwrap()
         };
         let (s, e) = (store.clone(), events.clone());
-        let setup =
-            Setup { directory, keys: keys.clone(), links, wires, store: s, events: e, operator, limits, matchmaking };
+        let files = Files::index(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../assets"));
+        let setup = Setup {
+            directory,
+            keys: keys.clone(),
+            links,
+            wires,
+            store: s,
+            events: e,
+            operator,
+            files,
+            limits,
+            matchmaking,
+        };
         let serving = runtime.spawn(lobby.serve(setup, stopped));
         runtime.spawn(clerk::run(news, store.clone(), events.clone()));
         Self {

@@ -74,6 +74,10 @@ impl Dialing {
         }
     }
 
+    pub(super) const fn runtime_and_lobby(&self) -> (&Handle, &LobbyClient) {
+        (&self.runtime, &self.lobby)
+    }
+
     /// Lets links that are dialled from now on pass through `station`. Returns whether earlier ones went straight to the server.
     pub(super) fn enter_weather(&mut self, station: &WeatherStation) -> bool {
         self.weather.replace(station.clone()).is_none()

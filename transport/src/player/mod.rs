@@ -16,6 +16,7 @@
 )]
 
 mod auto;
+mod chart;
 mod dialing;
 mod netcode;
 mod rewind;
@@ -24,6 +25,7 @@ mod status;
 mod strands;
 mod wires;
 
+pub use chart::Fetching;
 pub use netcode::Netcode;
 pub use status::Status;
 pub use wires::{Role, Truth, WireReport};
@@ -32,6 +34,7 @@ use crate::lobby::LobbyClient;
 use crate::maps::MapShelf;
 use crate::{Closed, Link, WeatherStation, WireOptions};
 use auto::Auto;
+use chart::Chart;
 use dialing::Dialing;
 use game::tick::TICK_SECONDS;
 use game::{Command, Map, SeatId, Tick, View};
@@ -151,6 +154,8 @@ pub struct Player {
     /// The wire that drove last.
     worked: Option<Transport>,
     map: Option<Arc<Map>>,
+    /// The map while it is on its way.
+    chart: Option<Chart>,
     seat: Option<SeatId>,
     snapshot_every: u8,
     roster: BTreeMap<SeatId, Member>,
@@ -212,6 +217,7 @@ impl Player {
             auto: Auto::new(wire.is_none()),
             worked: None,
             map: None,
+            chart: None,
             seat: None,
             snapshot_every: 2,
             roster: BTreeMap::new(),
@@ -238,6 +244,7 @@ impl Player {
             return;
         }
         self.take_dialled(now);
+        self.take_chart();
         self.read_links(now);
         self.session.handle_timeout(now);
         while let Some(event) = self.session.poll_event() {
@@ -375,19 +382,10 @@ impl Player {
         self.snapshot_every = welcome.snapshot_every.max(1);
         let seated = self.seat.replace(welcome.seat).is_some();
         if self.map.as_ref().is_none_or(|map| map.hash != welcome.map_hash) {
-            self.unfold(&welcome.map, welcome.map_hash);
+            self.play_on(&welcome.map, welcome.map_hash);
         }
         if !seated {
             self.events.push_back(PlayerEvent::Seated { seat: welcome.seat });
-        }
-    }
-
-    /// Takes the map that the room plays on from the shelf.
-    fn unfold(&mut self, name: &str, hash: u64) {
-        match self.maps.find(name) {
-            Some(map) if map.hash == hash => self.map = Some(Arc::clone(map)),
-            Some(_) => self.end(format!("The map `{name}` differs from the server's. Update the older of the two.")),
-            None => self.end(format!("The map `{name}` is not on this machine. Update Crosswire.")),
         }
     }
 
@@ -445,8 +443,8 @@ impl Player {
                     member.away = matches!(event, ServerEvent::Away { .. });
                 }
             }
+            ServerEvent::Map { map, map_hash } => self.play_on(map, *map_hash),
             ServerEvent::Stopping => self.stopping = true,
-            ServerEvent::Map { map, map_hash } => self.unfold(map, *map_hash),
             _ => {}
         }
         self.events.push_back(PlayerEvent::Game(event));

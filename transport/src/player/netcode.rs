@@ -137,6 +137,8 @@ impl Player {
 
     /// Returns what to draw at `now`.
     pub fn scene(&mut self, now: Instant) -> Option<Scene> {
+        // Nothing can be drawn while the map is on its way.
+        self.map.as_ref()?;
         let seconds = self.drawn.replace(now).map_or(0.0, |then| now.saturating_duration_since(then).as_secs_f32());
         let smooth = self.interpolator.advance(&self.clock, self.snapshot_every, now);
         let own_tick = self.pacer.phase().unwrap_or(smooth);

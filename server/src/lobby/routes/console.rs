@@ -29,10 +29,17 @@ use utoipa_axum::routes;
 const SNAPSHOT_AT_LEAST_EVERY: Duration = Duration::from_secs(2);
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
-    OpenApiRouter::new().routes(routes!(console)).routes(routes!(metrics)).routes(routes!(close)).routes(routes!(kick))
+    OpenApiRouter::new()
+        .routes(routes!(page))
+        .routes(routes!(console))
+        .routes(routes!(metrics))
+        .routes(routes!(close))
+        .routes(routes!(kick))
 }
 
 /// The page itself is for everybody: it shows nothing until it has the token.
+#[utoipa::path(get, path = "/console", tag = "operator", operation_id = "console_page",
+    responses((status = OK, content_type = "text/html", body = String), Refusals))]
 pub(super) async fn page() -> Response {
     page::CONSOLE.answer()
 }
@@ -40,14 +47,14 @@ pub(super) async fn page() -> Response {
 /// Tells how everything is, once a second, and what happens, private rooms included, as server-sent events (operator's token).
 ///
 /// First comes `history` (a list of `ConsolePoint`), then `now` (a `Console`) every second and `happened` (a `StampedEvent`) at once.
-#[utoipa::path(get, path = "/v1/console", tag = "operator",
+#[utoipa::path(get, path = "/v1/console", tag = "operator", security(("operator" = [])),
     responses((status = OK, description = "A stream that does not end.", content_type = "text/event-stream", body = String), Refusals))]
 async fn console(State(shared): State<Arc<Shared>>, _: Operator, watcher: Watcher) -> Result<Response, Refusal> {
     watcher.stream(frames(shared))
 }
 
 /// Tells what is counted, in Prometheus' text format (operator's token).
-#[utoipa::path(get, path = "/metrics", tag = "operator",
+#[utoipa::path(get, path = "/metrics", tag = "operator", security(("operator" = [])),
     responses((status = OK, content_type = "text/plain", body = String), Refusals))]
 async fn metrics(State(shared): State<Arc<Shared>>, _: Operator) -> Response {
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
@@ -55,7 +62,7 @@ async fn metrics(State(shared): State<Arc<Shared>>, _: Operator) -> Response {
 }
 
 /// Sends everybody away and closes the room (operator's token).
-#[utoipa::path(delete, path = "/v1/console/rooms/{room}", tag = "operator", params(("room" = u32, Path)),
+#[utoipa::path(delete, path = "/v1/console/rooms/{room}", tag = "operator", security(("operator" = [])), params(("room" = u32, Path)),
     responses((status = NO_CONTENT), Refusals))]
 async fn close(
     State(shared): State<Arc<Shared>>,
@@ -68,7 +75,7 @@ async fn close(
 }
 
 /// Removes a player from a room and keeps them out until it closes (operator's token).
-#[utoipa::path(delete, path = "/v1/console/rooms/{room}/members/{player}", tag = "operator",
+#[utoipa::path(delete, path = "/v1/console/rooms/{room}/members/{player}", tag = "operator", security(("operator" = [])),
     params(("room" = u32, Path), ("player" = u64, Path)), responses((status = NO_CONTENT), Refusals))]
 async fn kick(
     State(shared): State<Arc<Shared>>,

@@ -45,7 +45,7 @@ async fn room(
 }
 
 /// Takes a seat, or a place to watch, in the room that a code leads to.
-#[utoipa::path(post, path = "/v1/invites/{code}/seats", tag = "seats", params(("code" = String, Path)),
+#[utoipa::path(post, path = "/v1/invites/{code}/seats", tag = "seats", security(("player" = [])), params(("code" = String, Path)),
     request_body = Option<SeatWish>, responses((status = CREATED, body = Grant), Refusals))]
 async fn new_seat(
     State(shared): State<Arc<Shared>>,

@@ -23,7 +23,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
 }
 
 /// Changes a room. Another map begins with the next match.
-#[utoipa::path(patch, path = "/v1/rooms/{room}", tag = "rooms", params(("room" = u32, Path)), request_body = RoomChange,
+#[utoipa::path(patch, path = "/v1/rooms/{room}", tag = "rooms", security(("player" = [])), params(("room" = u32, Path)), request_body = RoomChange,
     responses((status = OK, body = RoomInfo), Refusals))]
 async fn change(
     State(shared): State<Arc<Shared>>,
@@ -38,7 +38,7 @@ async fn change(
 }
 
 /// Sends everybody away and closes a room.
-#[utoipa::path(delete, path = "/v1/rooms/{room}", tag = "rooms", params(("room" = u32, Path)),
+#[utoipa::path(delete, path = "/v1/rooms/{room}", tag = "rooms", security(("player" = [])), params(("room" = u32, Path)),
     responses((status = NO_CONTENT), Refusals))]
 async fn close(
     State(shared): State<Arc<Shared>>,
@@ -51,7 +51,7 @@ async fn close(
 }
 
 /// Begins the match now: ends the countdown, or the match under way.
-#[utoipa::path(post, path = "/v1/rooms/{room}/start", tag = "rooms", params(("room" = u32, Path)),
+#[utoipa::path(post, path = "/v1/rooms/{room}/start", tag = "rooms", security(("player" = [])), params(("room" = u32, Path)),
     responses((status = NO_CONTENT), Refusals))]
 async fn start(
     State(shared): State<Arc<Shared>>,
@@ -64,7 +64,7 @@ async fn start(
 }
 
 /// Sends somebody away, until the room closes.
-#[utoipa::path(delete, path = "/v1/rooms/{room}/members/{player}", tag = "rooms",
+#[utoipa::path(delete, path = "/v1/rooms/{room}/members/{player}", tag = "rooms", security(("player" = [])),
     params(("room" = u32, Path), ("player" = u64, Path)), responses((status = NO_CONTENT), Refusals))]
 async fn kick(
     State(shared): State<Arc<Shared>>,

@@ -37,6 +37,9 @@
 //! POST /v1/parties/{code}/members          -> Party      201   bearer
 //! DELETE /v1/parties/{code}/members/me     ->            204   bearer of a member
 //! POST /v1/sessions/{id}/endpoints         -> Endpoints  200   bearer
+//! GET  /v1/files                           -> FileList
+//! GET  /v1/files/{sha256}                  -> the file         Range, HEAD
+//! GET  /v1/openapi.json, /docs             -> what all this is
 //! GET  /v1/events                          -> server-sent events
 //! GET  /v1/link                            -> WebSocket
 //! GET  /console                            -> a page                the token is asked for there
@@ -57,47 +60,53 @@
 //! Flow: [`super::serve`] → here → [`super::auth`], [`crate::directory`], [`super::grants`], [`super::link`].
 
 mod console;
+mod docs;
 mod events;
+mod files;
 mod health;
 mod invites;
 mod lead;
 mod parties;
 mod players;
 mod results;
+mod room_list;
 mod rooms;
 mod seats;
 mod tickets;
 mod webhooks;
 
 use super::auth::Guests;
+use super::document::{Document, complete};
+use super::files::Files;
 use super::gazette::Gazette;
 use super::grants::Granter;
+use super::idempotency::{self, Replays};
 use super::limits::{Limits, MAX_BODY_BYTES, READ_COST, WRITE_COST};
 use super::problem::Refusal;
 use super::promises::Promises;
 use super::rate::RateLimiter;
 use super::serve::Connection;
-use super::watch::Watchers;
+use super::watch::{self, Watchers};
 use super::{Setup, limits, link};
 use crate::directory::Directory;
 use crate::matchmaker::Matchmaker;
 use crate::operator::{Operator, gauges};
 use crate::store::Store;
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
-use axum::routing::{any, get, post};
+use axum::routing::get;
 use std::net::IpAddr;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 use transport::LinkSender;
+use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
-/// Where a link over `http` is called.
-const LINK_CALLS: &str = "/v1/link/http/{link}";
 /// Sent with every answer but those of links (OWASP REST security): nothing here is to be cached, framed, sniffed or run.
 const SECURITY_HEADERS: [(HeaderName, HeaderValue); 4] = [
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
@@ -116,6 +125,11 @@ pub(super) struct Shared {
     pub(super) limits: Limits,
     pub(super) watchers: Watchers,
     pub(super) gazette: Gazette,
+    pub(super) files: Files,
+    pub(super) replays: Replays,
+    /// The OpenAPI document.
+    document: OnceLock<Bytes>,
+    listed: room_list::Listed,
     pub(super) operator: Operator,
     pub(super) matchmaker: Matchmaker,
     pub(super) http: transport::http::Host,
@@ -129,7 +143,7 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(setup: Setup) -> Self {
-        let Setup { directory, keys, links, wires, store, events, operator, limits, matchmaking } = setup;
+        let Setup { directory, keys, links, wires, store, events, operator, files, limits, matchmaking } = setup;
         let matchmaker = Matchmaker::start(directory.clone(), events, matchmaking);
         let granter = Granter::new(&keys, wires);
         let requests = RateLimiter::new(limits.requests, limits.local_requests, limits::COUNTED_ADDRESSES);
@@ -141,6 +155,7 @@ impl Shared {
         let newcomers = RateLimiter::new(limits.newcomers, limits.local_newcomers, limits::COUNTED_ADDRESSES).into();
         let (requests, rooms, promises) = (requests.into(), rooms.into(), tokio::sync::Mutex::default());
         let guests = Guests::new(store.clone());
+        let (replays, document, listed) = Default::default();
         Self {
             store,
             guests,
@@ -151,6 +166,10 @@ impl Shared {
             limits,
             watchers,
             gazette,
+            files,
+            replays,
+            document,
+            listed,
             operator,
             matchmaker,
             requests,
@@ -162,38 +181,49 @@ impl Shared {
     }
 }
 
-/// Returns all routes with everything that is checked before them; those of the operator only if they have no listener of their own.
-pub(super) fn router(shared: &Arc<Shared>, with_operator: bool) -> Router {
-    let operator = if with_operator { operator_routes() } else { OpenApiRouter::new() };
-    let (described, _document) = OpenApiRouter::new()
+/// Returns every route of the public listener with its description; those of the operator only if they have no listener of their own.
+fn described(with_operator: bool) -> OpenApiRouter<Arc<Shared>> {
+    let routes = OpenApiRouter::with_openapi(Document::openapi())
+        .merge(docs::routes())
         .merge(events::routes())
-        .merge(health::routes())
+        .merge(files::routes())
         .merge(players::routes())
         .merge(results::routes())
+        .merge(room_list::routes())
         .merge(rooms::routes())
         .merge(lead::routes())
         .merge(invites::routes())
         .merge(seats::routes())
-        .merge(operator)
         .merge(tickets::routes())
         .merge(parties::routes())
-        .split_for_parts();
-    let pages = if with_operator {
-        described.route("/", get(health::page)).route("/console", get(console::page))
+        .merge(link::routes());
+    if with_operator {
+        routes.merge(health::routes()).merge(operator_routes())
     } else {
-        described.route("/", get(health::public_page))
-    };
-    let open = pages.route("/v1/link", get(link::upgrade)).route(transport::http::PATH, post(link::open_http));
+        routes.merge(health::public_routes())
+    }
+}
+
+/// Returns the document as it is sent.
+fn written(mut document: utoipa::openapi::OpenApi) -> String {
+    complete(&mut document);
+    // Fails for no document; an empty one would be noticed by the tests.
+    document.to_pretty_json().unwrap_or_default()
+}
+
+/// Returns all routes with everything that is checked before them; those of the operator only if they have no listener of their own.
+pub(super) fn router(shared: &Arc<Shared>, with_operator: bool) -> Router {
+    let (routes, document) = described(with_operator).split_for_parts();
+    let _ = shared.document.set(written(document).into());
     // Behind the layers: calls of links have limits of their own.
-    checked(open, shared).route(LINK_CALLS, any(link::http)).with_state(shared.clone())
+    checked(routes, shared).merge(link::calls()).with_state(shared.clone())
 }
 
 /// Returns the routes of the operator's own listener, with everything that is checked before them.
 pub(super) fn admin_router(shared: &Arc<Shared>) -> Router {
-    let (described, _document) =
-        OpenApiRouter::new().merge(health::routes()).merge(operator_routes()).split_for_parts();
-    let pages = described.route("/", get(console::page)).route("/console", get(console::page));
-    checked(pages, shared).with_state(shared.clone())
+    let (routes, _document) =
+        OpenApiRouter::new().merge(health::described()).merge(operator_routes()).split_for_parts();
+    checked(routes.route("/", get(console::page)), shared).with_state(shared.clone())
 }
 
 fn operator_routes() -> OpenApiRouter<Arc<Shared>> {
@@ -204,6 +234,8 @@ fn checked(routes: Router<Arc<Shared>>, shared: &Arc<Shared>) -> Router<Arc<Shar
     routes
         .fallback(|| async { Refusal::NotFound })
         .method_not_allowed_fallback(|| async { Refusal::MethodNotAllowed })
+        .layer(from_fn_with_state(shared.clone(), idempotency::once))
+        .layer(from_fn(watch::print))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(from_fn_with_state(shared.clone(), deadline))
         .layer(from_fn_with_state(shared.clone(), account))
@@ -258,3 +290,6 @@ pub(super) fn pay(accounts: &Mutex<RateLimiter>, peer: IpAddr, cost: f64) -> Res
     let mut accounts = accounts.lock().unwrap_or_else(PoisonError::into_inner);
     accounts.pay(peer, cost, Instant::now()).map_err(Refusal::TooOften)
 }
+
+#[cfg(test)]
+mod tests;

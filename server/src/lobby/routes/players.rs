@@ -39,13 +39,13 @@ async fn new_guest(
 }
 
 /// Tells the caller's own profile.
-#[utoipa::path(get, path = "/v1/players/me", tag = "players", responses((status = OK, body = Profile), Refusals))]
+#[utoipa::path(get, path = "/v1/players/me", tag = "players", security(("player" = [])), responses((status = OK, body = Profile), Refusals))]
 async fn me(State(shared): State<Arc<Shared>>, caller: Caller) -> Result<Json<Profile>, Refusal> {
     profile(&shared, caller.player).await
 }
 
 /// Gives the caller another name. Others see it from the caller's next seat on.
-#[utoipa::path(patch, path = "/v1/players/me", tag = "players", request_body = Rename,
+#[utoipa::path(patch, path = "/v1/players/me", tag = "players", security(("player" = [])), request_body = Rename,
     responses((status = OK, body = Profile), Refusals))]
 async fn rename(
     State(shared): State<Arc<Shared>>,

@@ -9,7 +9,7 @@ use crate::config::{BOTS, MATCH_SECONDS, MAX_ROOM_NAME_CHARS, SCORE_LIMIT, SEATS
 use crate::directory::{OpenRoom, RoomEntry};
 use crate::lobby::auth::{Caller, Visitor};
 use crate::lobby::document::{Refusals, Unchanged, Waiting};
-use crate::lobby::problem::{Body, Number, Query, Refusal};
+use crate::lobby::problem::{Body, Number, Refusal};
 use crate::lobby::serve::Connection;
 use crate::lobby::watch::{ETag, Versioned, Watcher};
 use axum::extract::State;
@@ -17,8 +17,7 @@ use axum::http::StatusCode;
 use axum::{Extension, Json};
 use protocol::ids::RoomId;
 use protocol::limits::MAX_PASSWORD_CHARS;
-use protocol::lobby::{Invite, MemberList, Mode, NewRoom, OpenedRoom, RoomChange, RoomInfo, RoomList};
-use serde::Deserialize;
+use protocol::lobby::{Invite, MemberList, NewRoom, OpenedRoom, RoomChange, RoomInfo};
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -26,53 +25,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
-    OpenApiRouter::new().routes(routes!(rooms, new_room)).routes(routes!(members)).routes(routes!(invite))
-}
-
-/// Which rooms are wanted.
-#[derive(Debug, Deserialize)]
-struct Filter {
-    mode: Option<Mode>,
-    map: Option<String>,
-    free: Option<bool>,
-    locked: Option<bool>,
-}
-
-impl Filter {
-    fn passes(&self, room: &RoomEntry) -> bool {
-        let info = &room.info;
-        self.mode.is_none_or(|mode| info.mode == mode)
-            && self.map.as_deref().is_none_or(|map| info.map == map)
-            && self.free.is_none_or(|free| room.is_free() == free)
-            && self.locked.is_none_or(|locked| info.locked == locked)
-    }
-}
-
-/// Lists the public rooms.
-#[utoipa::path(get, path = "/v1/rooms", tag = "rooms",
-    params(
-        ("mode" = Option<Mode>, Query, description = "Only rooms where this is played."),
-        ("map" = Option<String>, Query, description = "Only rooms on this map."),
-        ("free" = Option<bool>, Query, description = "Only rooms with a free seat, or only full ones."),
-        ("locked" = Option<bool>, Query, description = "Only rooms with a password, or only those without."),
-        Waiting,
-    ),
-    responses((status = OK, body = RoomList), Unchanged, Refusals))]
-async fn rooms(
-    State(shared): State<Arc<Shared>>,
-    Query(filter): Query<Filter>,
-    watcher: Watcher,
-) -> Result<Versioned<RoomList>, Refusal> {
-    let change = watcher.when_changed(&mut shared.directory.listed(), |version| ETag::version(*version)).await?;
-    Ok(change.answer(|| {
-        let all = shared.directory.rooms();
-        let shown = all.iter().filter(|room| !room.info.private && filter.passes(room));
-        RoomList { rooms: shown.map(|room| room.info.clone()).collect() }
-    }))
+    OpenApiRouter::new().routes(routes!(new_room)).routes(routes!(members)).routes(routes!(invite))
 }
 
 /// Opens a room. Whoever asks leads it, and needs no password for it.
-#[utoipa::path(post, path = "/v1/rooms", tag = "rooms", request_body = NewRoom,
+#[utoipa::path(post, path = "/v1/rooms", tag = "rooms", security(("player" = [])), request_body = NewRoom,
     responses((status = CREATED, body = OpenedRoom), Refusals))]
 async fn new_room(
     State(shared): State<Arc<Shared>>,
@@ -90,7 +47,7 @@ async fn new_room(
 }
 
 /// Tells of one room.
-#[utoipa::path(get, path = "/v1/rooms/{room}", tag = "rooms", params(("room" = u32, Path), Waiting),
+#[utoipa::path(get, path = "/v1/rooms/{room}", tag = "rooms", security((), ("player" = [])), params(("room" = u32, Path), Waiting),
     responses((status = OK, body = RoomInfo), Unchanged, Refusals))]
 pub(super) async fn room(
     State(shared): State<Arc<Shared>>,
@@ -107,7 +64,7 @@ pub(super) async fn room(
 }
 
 /// Lists who is in a room, for those who are in it.
-#[utoipa::path(get, path = "/v1/rooms/{room}/members", tag = "rooms", params(("room" = u32, Path)),
+#[utoipa::path(get, path = "/v1/rooms/{room}/members", tag = "rooms", security(("player" = [])), params(("room" = u32, Path)),
     responses((status = OK, body = MemberList), Refusals))]
 async fn members(
     State(shared): State<Arc<Shared>>,
@@ -119,7 +76,7 @@ async fn members(
 }
 
 /// Tells how friends get into a room, for those who are in it.
-#[utoipa::path(get, path = "/v1/rooms/{room}/invite", tag = "rooms", params(("room" = u32, Path)),
+#[utoipa::path(get, path = "/v1/rooms/{room}/invite", tag = "rooms", security(("player" = [])), params(("room" = u32, Path)),
     responses((status = OK, body = Invite), Refusals))]
 async fn invite(
     State(shared): State<Arc<Shared>>,

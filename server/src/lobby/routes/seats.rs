@@ -28,7 +28,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
 }
 
 /// Takes a seat in a room, or a place to watch it.
-#[utoipa::path(post, path = "/v1/rooms/{room}/seats", tag = "seats", params(("room" = u32, Path)),
+#[utoipa::path(post, path = "/v1/rooms/{room}/seats", tag = "seats", security(("player" = [])), params(("room" = u32, Path)),
     request_body = Option<SeatWish>, responses((status = CREATED, body = Grant), Refusals))]
 async fn new_seat(
     State(shared): State<Arc<Shared>>,
@@ -81,7 +81,7 @@ fn check_password(shared: &Shared, connection: &Connection, room: &RoomEntry, wi
 }
 
 /// Takes a seat anywhere: the room that is preferred if it can be had, else the fullest public one, else a new one.
-#[utoipa::path(post, path = "/v1/seats", tag = "seats", request_body = QuickJoin,
+#[utoipa::path(post, path = "/v1/seats", tag = "seats", security(("player" = [])), request_body = QuickJoin,
     responses((status = CREATED, body = Grant), Refusals))]
 async fn quick_join(
     State(shared): State<Arc<Shared>>,
@@ -110,7 +110,7 @@ async fn quick_join(
 }
 
 /// Mints fresh connect tokens for another link of a session.
-#[utoipa::path(post, path = "/v1/sessions/{session}/endpoints", tag = "seats", params(("session" = u64, Path)),
+#[utoipa::path(post, path = "/v1/sessions/{session}/endpoints", tag = "seats", security(("player" = [])), params(("session" = u64, Path)),
     responses((status = OK, body = Endpoints), Refusals))]
 async fn new_endpoints(
     State(shared): State<Arc<Shared>>,

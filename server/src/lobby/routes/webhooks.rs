@@ -23,7 +23,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
 }
 
 /// Registers a webhook (operator's token). The answer holds the key of its signatures, which is never told again.
-#[utoipa::path(post, path = "/v1/webhooks", tag = "operator", request_body = NewWebhook,
+#[utoipa::path(post, path = "/v1/webhooks", tag = "operator", security(("operator" = [])), request_body = NewWebhook,
     responses((status = CREATED, body = WebhookCreated), Refusals))]
 async fn register(
     State(shared): State<Arc<Shared>>,
@@ -35,13 +35,13 @@ async fn register(
 }
 
 /// Lists the webhooks (operator's token).
-#[utoipa::path(get, path = "/v1/webhooks", tag = "operator", responses((status = OK, body = WebhookList), Refusals))]
+#[utoipa::path(get, path = "/v1/webhooks", tag = "operator", security(("operator" = [])), responses((status = OK, body = WebhookList), Refusals))]
 async fn list(State(shared): State<Arc<Shared>>, _: Operator) -> Result<Json<WebhookList>, Refusal> {
     Ok(Json(WebhookList { webhooks: shared.operator.hooks.list().await? }))
 }
 
 /// Shows a webhook (operator's token).
-#[utoipa::path(get, path = "/v1/webhooks/{webhook}", tag = "operator", params(("webhook" = u64, Path)),
+#[utoipa::path(get, path = "/v1/webhooks/{webhook}", tag = "operator", security(("operator" = [])), params(("webhook" = u64, Path)),
     responses((status = OK, body = Webhook), Refusals))]
 async fn find(
     State(shared): State<Arc<Shared>>,
@@ -53,7 +53,7 @@ async fn find(
 }
 
 /// Removes a webhook and what it has not been told yet (operator's token).
-#[utoipa::path(delete, path = "/v1/webhooks/{webhook}", tag = "operator", params(("webhook" = u64, Path)),
+#[utoipa::path(delete, path = "/v1/webhooks/{webhook}", tag = "operator", security(("operator" = [])), params(("webhook" = u64, Path)),
     responses((status = NO_CONTENT), Refusals))]
 async fn remove(
     State(shared): State<Arc<Shared>>,
@@ -65,7 +65,7 @@ async fn remove(
 }
 
 /// Shows the latest deliveries of a webhook (operator's token).
-#[utoipa::path(get, path = "/v1/webhooks/{webhook}/deliveries", tag = "operator", params(("webhook" = u64, Path)),
+#[utoipa::path(get, path = "/v1/webhooks/{webhook}/deliveries", tag = "operator", security(("operator" = [])), params(("webhook" = u64, Path)),
     responses((status = OK, body = DeliveryList), Refusals))]
 async fn deliveries(
     State(shared): State<Arc<Shared>>,
@@ -77,7 +77,7 @@ async fn deliveries(
 }
 
 /// Sends an event that never happened (`room.closed` for room 0), so that you see whether it arrives (operator's token).
-#[utoipa::path(post, path = "/v1/webhooks/{webhook}/test", tag = "operator", params(("webhook" = u64, Path)),
+#[utoipa::path(post, path = "/v1/webhooks/{webhook}/test", tag = "operator", security(("operator" = [])), params(("webhook" = u64, Path)),
     responses((status = ACCEPTED), Refusals))]
 async fn test(
     State(shared): State<Arc<Shared>>,
