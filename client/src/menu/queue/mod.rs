@@ -177,10 +177,11 @@ fn time_line(ui: &mut Ui, board: &Board, now: Instant) {
     let number = style::numbers(style::LARGE);
     let clock = painter.text(pos2(rect.left(), top), Align2::LEFT_CENTER, words::clock(waited), number, text);
     let small = style::words(style::SMALL);
-    let people = match board.ticket().waiting {
-        0 | 1 => "waited, nobody else in the queue".to_owned(),
-        2 => "waited, 1 other in the queue".to_owned(),
-        all => format!("waited, {} others in the queue", all - 1),
+    let ours = board.ticket().players.len() as u32;
+    let people = match board.ticket().waiting.saturating_sub(ours) {
+        0 => "waited, nobody else in the queue".to_owned(),
+        1 => "waited, 1 other in the queue".to_owned(),
+        others => format!("waited, {others} others in the queue"),
     };
     let at = pos2(clock.right() + style::GRID, top + 2.0);
     painter.text(at, Align2::LEFT_CENTER, people, small.clone(), quiet);
