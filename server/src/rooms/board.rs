@@ -155,6 +155,7 @@ pub fn serve_requests(
     mut commands: Commands,
 ) {
     let mut fresh: Vec<RoomEntry> = Vec::new();
+    let mut answers = Vec::new();
     while let Some(request) = board.host.try_next_request() {
         match request {
             Request::Open { room, reply } => {
@@ -174,8 +175,7 @@ pub fn serve_requests(
                     board.opened(&entry, open);
                     entry
                 });
-                // Whoever asked may have gone; the room closes again when nobody comes.
-                let _ = reply.send(answer);
+                answers.push((reply, answer));
             }
             Request::Order { order, reply } => {
                 let found = rooms.iter_mut().find(|(_, room, _)| room.plan.id == order.room() && !room.closing);
@@ -192,6 +192,11 @@ pub fn serve_requests(
                 let _ = reply.send(done);
             }
         }
+    }
+    // Only now, so that nobody orders anything of a room that is there from the next tick on. Whoever asked may have gone; the room closes
+    // again when nobody comes.
+    for (reply, answer) in answers {
+        let _ = reply.send(answer);
     }
 }
 
