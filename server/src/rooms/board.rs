@@ -280,10 +280,13 @@ pub fn publish(
     stopping: Res<Stopping>,
 ) {
     board.ticks = board.ticks.wrapping_add(1);
+    // Who has come or gone is known at once: a host may want to act on it.
+    let mut news = false;
     for (_, mut room, _) in rooms.iter_mut().filter(|(_, room, _)| !room.news_for_lobby.is_empty()) {
+        news = true;
         room.news_for_lobby.drain(..).for_each(|news| board.host.tell(news));
     }
-    if board.ticks % LIST_EVERY == 1 {
+    if news || board.ticks % LIST_EVERY == 1 {
         board.host.publish_rooms(entries(rooms.iter(), &seats));
     }
     if board.ticks % REPORT_EVERY == 1 || stopping.is_changed() {
