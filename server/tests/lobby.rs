@@ -3,6 +3,7 @@
 //! Flow: `lobby/bench.rs` starts a lobby → these tests → `server::lobby`.
 
 #[path = "lobby/bench.rs"]
+#[allow(dead_code, reason = "shared with other tests, which need more of it")]
 mod bench;
 
 use bench::{Answer, Server, read_answer, read_one};
