@@ -47,8 +47,7 @@ const KEYS: [(&str, &[(&str, &str)]); 4] = [
             ("PROICXYUE", "one each, J open"),
             ("L", "guided tour"),
             (", · .", "tour: back · next"),
-            ("F8", "doctor: what is wrong"),
-            ("H", "this help"),
+            ("H · F8", "this help · doctor"),
         ],
     ),
 ];
