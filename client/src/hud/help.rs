@@ -46,8 +46,7 @@ const KEYS: [(&str, &[(&str, &str)]); 4] = [
             ("PROICXYUE", "one each, J open"),
             ("L · , · .", "tour: open, back, next"),
             ("V", "invite friends"),
-            ("F8", "doctor: what is wrong"),
-            ("H", "this help"),
+            ("H · F8", "this help · doctor"),
         ],
     ),
 ];
