@@ -15,6 +15,7 @@ use server::directory::{Directory, OpenRoom, Order, OrderError, RoomNews, direct
 use server::events::Events;
 use server::lobby::{Keys, Limits, Lobby, Rate, Setup, Wires};
 use server::rooms::{Defaults, RoomsPlugin, board, runner};
+use server::store::Store;
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
@@ -80,7 +81,8 @@ impl House {
         });
         waiting.recv().unwrap();
         let (stop_lobby, stopped) = watch::channel(false);
-        let setup = Setup { directory: directory.clone(), keys, links, wires, events: Events::default(), limits };
+        let (store, events) = (Store::open(None).unwrap(), Events::default());
+        let setup = Setup { directory: directory.clone(), keys, links, wires, store, events, limits };
         runtime.spawn(lobby.serve(setup, stopped));
         Self { addr, directory, news, stop, rooms: Some(rooms), runtime, _stop_lobby: stop_lobby }
     }
