@@ -116,7 +116,8 @@ fn whoever_is_kicked_hears_why_and_stays_out() {
         });
         let again = evening.server.lobby();
         assert_eq!(evening.refused(again.take_seat(&guest, opened.room.id)), Some(403), "{wire}");
-        let by_code = again.take_seat_by_code(&guest, &opened.invite.code, &SeatWish::default());
+        let wish = SeatWish::default();
+        let by_code = again.take_seat_by_code(&guest, &opened.invite.code, &wish);
         assert_eq!(evening.refused(by_code), Some(403), "{wire}");
     }
     evening.crew.people[flies].assert_unharmed();
