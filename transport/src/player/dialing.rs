@@ -8,6 +8,7 @@
 //! Flow: [`super::Player`] → [`Dialing::begin`] → lobby (a fresh connect token for `udp`) → the weather, if any → [`crate::dial`] →
 //! [`Dialing::poll`].
 
+use super::Player;
 use crate::lobby::LobbyClient;
 use crate::{Link, Offer, Timing, WeatherStation, WireOptions, dial};
 use protocol::limits::HANDSHAKE_DEADLINE;
@@ -209,5 +210,24 @@ impl Dialing {
     /// Returns the wire that was started last.
     pub(super) fn wire(&self) -> Option<Transport> {
         self.running.last().map(|(wire, _)| *wire)
+    }
+}
+
+impl Player {
+    /// Lets every link pass through `station` from now on. A driving link that went straight to the server is dialled again on the same
+    /// wire, make before break.
+    pub fn enter_weather(&mut self, station: &WeatherStation, now: Instant) {
+        if !self.dialing.enter_weather(station) {
+            return;
+        }
+        self.shadows.forget_dials();
+        self.strands.forget_dials();
+        let strands = self.session.strands().map(|(link, _)| link);
+        let outside: Vec<_> = self.session.shadow_links().map(|(link, _)| link).chain(strands).collect();
+        outside.into_iter().for_each(|link| self.end_shadow(link, now));
+        match self.status.driving {
+            Some(wire) => self.dialing.begin(&[wire], now),
+            None => self.dialing.begin_again(now),
+        }
     }
 }

@@ -450,23 +450,6 @@ impl Player {
         self.events.push_back(PlayerEvent::Game(event));
     }
 
-    /// Lets every link pass through `station` from now on. A driving link that went straight to the server is dialled again on the same
-    /// wire, make before break.
-    pub fn enter_weather(&mut self, station: &WeatherStation, now: Instant) {
-        if !self.dialing.enter_weather(station) {
-            return;
-        }
-        self.shadows.forget_dials();
-        self.strands.forget_dials();
-        let strands = self.session.strands().map(|(link, _)| link);
-        let outside: Vec<_> = self.session.shadow_links().map(|(link, _)| link).chain(strands).collect();
-        outside.into_iter().for_each(|link| self.end_shadow(link, now));
-        match self.status.driving {
-            Some(wire) => self.dialing.begin(&[wire], now),
-            None => self.dialing.begin_again(now),
-        }
-    }
-
     /// Returns the tick for which a command is wanted at `now`. Answer with [`Self::fly`], then ask again until none is.
     pub fn due(&mut self, now: Instant) -> Option<Tick> {
         if self.map.is_none() || self.status.driving.is_none() {
