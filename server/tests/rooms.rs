@@ -13,10 +13,13 @@ use bevy::app::App;
 use protocol::lobby::{EventKind, Grant, Guest, Invite, LobbyEvent, Member, OpenedRoom, RoomInfo, RoomList};
 use server::directory::{Directory, OpenRoom, Order, OrderError, RoomNews, directory};
 use server::events::Events;
-use server::lobby::{Keys, Limits, Lobby, Rate, Setup, Wires};
+use server::hooks::HookSettings;
+use server::lobby::{Files, Keys, Limits, Lobby, Rate, Setup, Wires};
 use server::matchmaker::Rules;
+use server::operator::{Operator, Token};
 use server::rooms::{Defaults, RoomsPlugin, board, runner};
 use server::store::Store;
+use server::vitals::Vitals;
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
@@ -82,13 +85,21 @@ impl House {
         });
         waiting.recv().unwrap();
         let (stop_lobby, stopped) = watch::channel(false);
+        let (store, events) = (Store::open(None).unwrap(), Events::default());
+        let operator = {
+            let _inside = runtime.enter();
+            let (token, hooks) = (Token::temporary().0, HookSettings::default());
+            Operator::start(token, Vitals::default(), store.clone(), events.clone(), directory.clone(), hooks).unwrap()
+        };
         let setup = Setup {
             directory: directory.clone(),
             keys,
             links,
             wires,
-            store: Store::open(None).unwrap(),
-            events: Events::default(),
+            store,
+            events,
+            operator,
+            files: Files::index(&assets),
             limits,
             matchmaking: Rules::default(),
         };
