@@ -130,7 +130,7 @@ fn draw_others(painter: &Painter, axis: &Axis, rect: Rect, line: f32, others: &[
 fn draw_own(painter: &Painter, x: f32, line: f32, points: i32) {
     let own: Color32 = palette::ink(palette::OWN);
     let tip = Pos2::new(x, line - 14.0);
-    let hull = vec![tip, tip + vec2(6.0, 12.0), tip + vec2(0.0, 9.0), tip + vec2(-6.0, 12.0)];
+    let hull = [tip, tip + vec2(6.0, 12.0), tip + vec2(0.0, 9.0), tip + vec2(-6.0, 12.0)];
     painter.add(Shape::convex_polygon(vec![hull[0], hull[1], hull[2]], own, Stroke::NONE));
     painter.add(Shape::convex_polygon(vec![hull[0], hull[2], hull[3]], own, Stroke::NONE));
     let text = format!("you {points}");
