@@ -158,7 +158,7 @@ pub(super) struct Room<'w> {
 
 impl Room<'_> {
     /// Returns whether there is a room to tell of.
-    pub(super) const fn is_known(&self) -> bool {
+    pub(super) fn is_known(&self) -> bool {
         self.house.entered.is_some()
     }
 }
