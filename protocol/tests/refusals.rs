@@ -116,7 +116,7 @@ fn a_hello_of_another_version_is_told_so_and_anything_else_is_no_hello() {
     assert_eq!(decode_hello(b"XWIQ\x01\x00"), Err(Refusal::NotHello));
     // A refusal can be read by every version.
     assert_eq!(decode_refusal(&[0, 99, 0]), Ok(Refusal::Version));
-    assert_eq!(decode_refusal(&[12, 1, 0]), Err(DecodeError::Range("refusal")));
+    assert_eq!(decode_refusal(&[Refusal::ALL.len() as u8, 1, 0]), Err(DecodeError::Range("refusal")));
     assert_eq!(decode_refusal(&[0, 1]), Err(DecodeError::Malformed));
 }
 

@@ -11,7 +11,7 @@ use bevy::prelude::*;
 use game::SeatId;
 
 /// Whom somebody who only watches looks at.
-#[derive(Resource, Default)]
+#[derive(Resource, Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Watched {
     /// The ship in the middle of the picture; none for whoever flies, or while there is nobody to look at.
     pub(crate) seat: Option<SeatId>,
@@ -42,15 +42,9 @@ pub(super) fn choose(
     watched.set_if_neq(now);
 }
 
-impl PartialEq for Watched {
-    fn eq(&self, other: &Self) -> bool {
-        (self.seat, self.by_hand) == (other.seat, other.by_hand)
-    }
-}
-
 impl Watched {
     /// Returns whom to look at among `pilots` after `step` ships to the right, or `back` at the leader.
-    fn next(&self, pilots: &[Pilot], step: i32, back: bool) -> Self {
+    fn next(self, pilots: &[Pilot], step: i32, back: bool) -> Self {
         let mut seats: Vec<SeatId> = pilots.iter().map(|pilot| pilot.seat).collect();
         seats.sort_unstable();
         let at = self.seat.and_then(|seat| seats.binary_search(&seat).ok());
@@ -59,7 +53,7 @@ impl Watched {
                 let next = (at as i32 + step).rem_euclid(seats.len() as i32);
                 Self { seat: seats.get(next as usize).copied(), by_hand: true }
             }
-            Some(_) if self.by_hand && !back => Self { ..*self },
+            Some(_) if self.by_hand && !back => self,
             _ => Self { seat: leader(pilots, self.seat), by_hand: false },
         }
     }
@@ -106,11 +100,11 @@ mod tests {
     fn whoever_was_chosen_stays_until_they_go_or_the_leader_is_wished_for() {
         let pilots = [pilot(5, 9), pilot(1, 0), pilot(3, 0)];
         let chosen = at(1, false).next(&pilots, 1, false);
-        assert!(chosen == at(3, true));
-        assert!(chosen.next(&pilots, 0, false) == at(3, true));
-        assert!(at(5, true).next(&pilots, 1, false) == at(1, true), "around the end");
-        assert!(at(1, true).next(&pilots, -1, false) == at(5, true), "and the beginning");
-        assert!(chosen.next(&pilots[..2], 0, false) == at(5, false), "gone");
-        assert!(chosen.next(&pilots, 0, true) == at(5, false));
+        assert_eq!(chosen, at(3, true));
+        assert_eq!(chosen.next(&pilots, 0, false), at(3, true));
+        assert_eq!(at(5, true).next(&pilots, 1, false), at(1, true), "around the end");
+        assert_eq!(at(1, true).next(&pilots, -1, false), at(5, true), "and the beginning");
+        assert_eq!(chosen.next(&pilots[..2], 0, false), at(5, false), "gone");
+        assert_eq!(chosen.next(&pilots, 0, true), at(5, false));
     }
 }

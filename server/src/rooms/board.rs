@@ -155,6 +155,7 @@ pub fn serve_requests(
     mut commands: Commands,
 ) {
     let mut fresh: Vec<RoomEntry> = Vec::new();
+    let mut answers = Vec::new();
     while let Some(request) = board.host.try_next_request() {
         match request {
             Request::Open { room, reply } => {
@@ -174,8 +175,7 @@ pub fn serve_requests(
                     board.opened(&entry, open);
                     entry
                 });
-                // Whoever asked may have gone; the room closes again when nobody comes.
-                let _ = reply.send(answer);
+                answers.push((reply, answer));
             }
             Request::Order { order, reply } => {
                 let found = rooms.iter_mut().find(|(_, room, _)| room.plan.id == order.room() && !room.closing);
@@ -192,6 +192,11 @@ pub fn serve_requests(
                 let _ = reply.send(done);
             }
         }
+    }
+    // Only now, so that nobody orders anything of a room that is there from the next tick on. Whoever asked may have gone; the room closes
+    // again when nobody comes.
+    for (reply, answer) in answers {
+        let _ = reply.send(answer);
     }
 }
 
@@ -275,10 +280,13 @@ pub fn publish(
     stopping: Res<Stopping>,
 ) {
     board.ticks = board.ticks.wrapping_add(1);
+    // Who has come or gone is known at once: a host may want to act on it.
+    let mut news = false;
     for (_, mut room, _) in rooms.iter_mut().filter(|(_, room, _)| !room.news_for_lobby.is_empty()) {
+        news = true;
         room.news_for_lobby.drain(..).for_each(|news| board.host.tell(news));
     }
-    if board.ticks % LIST_EVERY == 1 {
+    if news || board.ticks % LIST_EVERY == 1 {
         board.host.publish_rooms(entries(rooms.iter(), &seats));
     }
     if board.ticks % REPORT_EVERY == 1 || stopping.is_changed() {

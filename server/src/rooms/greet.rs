@@ -159,9 +159,9 @@ fn join(
     let mine = |seat: &Seat, of: &SeatOf| of.0 == room_entity && seat.session.player() == proof.player;
     let kept = |seat: &Seat| seat.given_up.is_none() && seat.session.seat().watches() == proof.spectate;
     // Whoever flies and wants to watch, or the other way round, gives one place up for the other.
-    seats.iter_mut().filter(|(_, seat, of)| mine(seat, of) && !kept(seat)).for_each(|(_, mut seat, _)| {
+    for (_, mut seat, _) in seats.iter_mut().filter(|(_, seat, of)| mine(seat, of) && !kept(seat)) {
         seat.given_up.get_or_insert(CloseReason::Replaced);
-    });
+    }
     let held = seats.iter_mut().find(|(_, seat, of)| mine(seat, of) && kept(seat));
     let begin = |seat, room: &Room| {
         let key = proof.resume_key.clone();

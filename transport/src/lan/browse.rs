@@ -141,12 +141,9 @@ impl Seen {
         }
     }
 
-    /// Returns whom to ask, and where: where it answered last, then elsewhere.
+    /// Returns whom to ask, and where, the best way first.
     fn to_ask(&self) -> Vec<(String, Vec<SocketAddr>)> {
-        let addresses = |known: &Known| {
-            let others = known.addresses.iter().copied().filter(|addr| *addr != known.server.addr);
-            std::iter::once(known.server.addr).chain(others).take(MAX_ADDRESSES).collect()
-        };
+        let addresses = |known: &Known| known.addresses.iter().copied().take(MAX_ADDRESSES).collect();
         self.servers.iter().map(|(label, known)| (label.clone(), addresses(known))).collect()
     }
 
@@ -262,7 +259,7 @@ mod tests {
 
         seen.asked("a", Some((addr("127.0.0.1:8080"), Duration::from_millis(2))));
         assert_eq!(seen.list()[0].addr, addr("127.0.0.1:8080"), "where it answers");
-        assert_eq!(seen.to_ask()[0].1, [addr("127.0.0.1:8080"), addr("10.0.0.7:8080")]);
+        assert_eq!(seen.to_ask()[0].1, [addr("10.0.0.7:8080"), addr("127.0.0.1:8080")], "the better way may come back");
         seen.asked("a", None);
         assert_eq!(seen.list().len(), 1, "one lost packet is no goodbye");
         seen.asked("a", None);

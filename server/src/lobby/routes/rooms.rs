@@ -134,7 +134,8 @@ async fn invite(
 /// Returns a room that `visitor` may know of.
 pub(super) fn visible(shared: &Shared, id: u32, visitor: Option<&Caller>) -> Result<RoomEntry, Refusal> {
     let room = shared.directory.room(RoomId(id)).ok_or(Refusal::RoomUnknown(id))?;
-    let knows = |caller: &Caller| belongs(&room, caller);
+    // For whom it is kept, they were told its number by the matchmaker.
+    let knows = |caller: &Caller| belongs(&room, caller) || room.reserved.contains(&caller.player);
     if room.info.private && !visitor.is_some_and(knows) { Err(Refusal::RoomUnknown(id)) } else { Ok(room) }
 }
 
