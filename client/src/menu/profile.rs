@@ -314,6 +314,7 @@ mod tests {
             started_ms: 0,
             ended_ms: 0,
             rated: points.is_some(),
+            private: false,
             standings: vec![standing(None, None), standing(Some(PlayerId(7)), points)],
         }
     }
