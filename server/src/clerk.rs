@@ -11,7 +11,7 @@ use protocol::lobby::{LobbyEvent, MatchResult};
 use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::time::timeout;
+use tokio::time::interval;
 use tracing::{error, warn};
 
 /// Results that may wait for the store: what 32 rooms finish in some hours.
@@ -32,16 +32,18 @@ struct Clerk {
 
 impl Clerk {
     async fn work(mut self, mut news: UnboundedReceiver<RoomNews>, retry: Duration) {
+        let mut again = interval(retry);
         loop {
-            let next = if self.waiting.is_empty() { Ok(news.recv().await) } else { timeout(retry, news.recv()).await };
-            match next {
-                Ok(Some(RoomNews::Event(event))) => self.events.tell(event),
-                Ok(Some(RoomNews::Finished(result))) => {
-                    self.keep(result);
-                    self.store_waiting().await;
-                }
-                Ok(None) => break,
-                Err(_) => self.store_waiting().await,
+            tokio::select! {
+                next = news.recv() => match next {
+                    Some(RoomNews::Event(event)) => self.events.tell(event),
+                    Some(RoomNews::Finished(result)) => {
+                        self.keep(result);
+                        self.store_waiting().await;
+                    }
+                    None => break,
+                },
+                _ = again.tick(), if !self.waiting.is_empty() => self.store_waiting().await,
             }
         }
         self.store_waiting().await;

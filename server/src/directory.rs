@@ -166,6 +166,11 @@ impl RoomEntry {
         self.members.iter().any(|member| member.player == player)
     }
 
+    /// Returns whether `player` has a seat here, rather than only watches.
+    pub fn seats(&self, player: PlayerId) -> bool {
+        self.members.iter().any(|member| member.player == player && member.seat.is_some())
+    }
+
     /// Returns whether a person can get a seat.
     pub const fn is_free(&self) -> bool {
         self.info.players < self.info.seats

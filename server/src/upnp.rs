@@ -77,7 +77,9 @@ pub async fn open(ports: Ports, router: Option<SocketAddr>) -> Result<Forwarded,
     let failed = |what: &str| format!("{what} {}", ports.by_hand());
     let mut search = SearchOptions::default();
     search.timeout = Some(SEARCH);
-    search.broadcast_address = router.unwrap_or(search.broadcast_address);
+    if let Some(router) = router {
+        (search.broadcast_address, search.allowed_gateway_ips) = (router, vec![router.ip()]);
+    }
     let gateway = search_gateway(search).await;
     let gateway =
         gateway.map_err(|_| failed("No router on this network opens ports when asked (UPnP is off or missing)."))?;

@@ -32,6 +32,7 @@ fn finished(id: u64, people: &[&Guest]) -> MatchResult {
         started_ms: 1_000,
         ended_ms: 61_000,
         rated: false,
+        private: false,
         standings: standings.collect(),
     }
 }

@@ -128,8 +128,14 @@ pub(crate) fn listen(
     let runtime = std::sync::Arc::new(quinn::TokioRuntime);
     let endpoint = Endpoint::new(quinn::EndpointConfig::default(), Some(config), socket, runtime)?;
     let (hash, hashes) = watch::channel(sha256);
-    tokio::spawn(accept(endpoint.clone(), links, timing));
-    tokio::spawn(renew(endpoint.clone(), term, timing, hash));
+    let (accepting, renewing) = (accept(endpoint.clone(), links, timing), renew(endpoint.clone(), term, timing, hash));
+    tokio::spawn(async move {
+        // Whoever renews must not keep the port of an endpoint that was closed.
+        tokio::select! {
+            () = accepting => {}
+            () = renewing => {}
+        }
+    });
     Ok((endpoint, hashes))
 }
 
@@ -139,10 +145,10 @@ fn with_new_certificate(term: CertificateTerm, timing: &Timing) -> io::Result<(q
     config::server(certificate, timing).map(|config| (config, sha256)).map_err(io::Error::other)
 }
 
-/// Replaces the certificate in good time, until nobody wants to know its hash any more. Links that are open are not touched.
+/// Replaces the certificate in good time. Links that are open are not touched.
 async fn renew(endpoint: Endpoint, term: CertificateTerm, timing: Timing, hash: watch::Sender<[u8; 32]>) {
     let mut made = SystemTime::now();
-    while !hash.is_closed() {
+    loop {
         sleep(term.look_every()).await;
         // By the time of day, because a machine that sleeps does not count.
         if made.elapsed().is_ok_and(|age| age < term.in_use()) {

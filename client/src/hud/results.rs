@@ -162,6 +162,7 @@ mod tests {
             started_ms: 0,
             ended_ms: 0,
             rated: true,
+            private: false,
             standings: vec![standing(0, Some(PlayerId(7)), Some((1_000, 1_012))), standing(1, None, None)],
         }
     }

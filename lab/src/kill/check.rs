@@ -111,8 +111,8 @@ fn read_matches(connection: &Connection) -> rusqlite::Result<Vec<MatchResult>> {
             points_after: row.get(8)?,
         });
     }
-    let mut select =
-        connection.prepare("SELECT number, id, room, map, started_ms, ended_ms, rated FROM matches ORDER BY number")?;
+    let mut select = connection
+        .prepare("SELECT number, id, room, map, started_ms, ended_ms, rated, private FROM matches ORDER BY number")?;
     let matches = select.query_map([], |row| {
         Ok(MatchResult {
             id: MatchId(row.get::<_, i64>(1)?.unsigned_abs()),
@@ -122,6 +122,7 @@ fn read_matches(connection: &Connection) -> rusqlite::Result<Vec<MatchResult>> {
             started_ms: row.get::<_, i64>(4)?.unsigned_abs(),
             ended_ms: row.get::<_, i64>(5)?.unsigned_abs(),
             rated: row.get(6)?,
+            private: row.get(7)?,
             standings: standings.remove(&row.get(0)?).unwrap_or_default(),
         })
     })?;

@@ -13,7 +13,7 @@ use transport::lobby::{LobbyClient, LobbyError};
 /// Guests that come at the same time.
 const AT_ONCE: usize = 6;
 /// Of so many guests, one opens a room.
-const OPENS_A_ROOM: u64 = 24;
+const OPENS_A_ROOM: u64 = 400;
 /// Grants that are kept to be shown to the next server.
 const KEPT_GRANTS: usize = 4;
 /// Pause after a refusal, so that a server in trouble is not drowned.

@@ -43,8 +43,10 @@ pub struct MatchResult {
     pub started_ms: u64,
     /// When it ended.
     pub ended_ms: u64,
-    /// It counts for ratings: two or more people played it to the end.
+    /// It counts for ratings: two or more people played it to the end, and not in a private room of their own.
     pub rated: bool,
+    /// It was played in a private room: only those who played it are told of it.
+    pub private: bool,
     /// Everybody who was there at the end, best first.
     pub standings: Vec<Standing>,
 }

@@ -102,7 +102,8 @@ impl Hooks {
         let url = wish.url;
         let added = self.store.write(move |tx| outbox::add(tx, &url, &events, &key, unix_ms())).await?;
         let webhook = added.ok_or(HookError::TooMany)?;
-        tracing::info!(webhook = webhook.id, url = webhook.url, "webhook registered");
+        // Not its address: that of a chat service is a secret.
+        tracing::info!(webhook = webhook.id, "webhook registered");
         Ok(WebhookCreated { webhook, secret: sign::told(&key) })
     }
 

@@ -123,7 +123,8 @@ impl Judge {
             LobbyEvent::PlayerJoined { room, .. }
             | LobbyEvent::PlayerLeft { room, .. }
             | LobbyEvent::MatchStarted { room, .. } => self.is_open_to_all(*room),
-            LobbyEvent::MatchFinished { .. } | LobbyEvent::TicketMatched { .. } => true,
+            LobbyEvent::MatchFinished { result } => !result.private,
+            LobbyEvent::TicketMatched { .. } => true,
         }
     }
 

@@ -32,7 +32,8 @@ impl Promises {
         player: PlayerId,
         now: Instant,
     ) -> Option<RoomEntry> {
-        let open = |room: &&RoomEntry| admits(room, player) && (room.has(player) || self.has_place(room, player, now));
+        let open =
+            |room: &&RoomEntry| admits(room, player) && (room.seats(player) || self.has_place(room, player, now));
         let fits = |room: &&RoomEntry| {
             wish.mode.is_none_or(|mode| room.info.mode == mode)
                 && wish.map.as_deref().is_none_or(|map| room.info.map == map)

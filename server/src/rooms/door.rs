@@ -27,6 +27,8 @@ pub struct Door {
     /// Who leads. Always none in a room that nobody opened to lead it.
     pub host: Option<PlayerId>,
     opened: Instant,
+    /// Somebody may lead here.
+    led: bool,
     /// The host has been here.
     seen: bool,
 }
@@ -42,6 +44,7 @@ impl Door {
             banned: Vec::new(),
             host,
             opened: now,
+            led: host.is_some(),
             seen: false,
         }
     }
@@ -60,22 +63,32 @@ impl Door {
         Ok(())
     }
 
-    /// Keeps `player` out from now on.
-    pub fn ban(&mut self, player: PlayerId) {
+    /// Keeps `player` out from now on. They know the present code, and could come back under another name: `code` replaces it.
+    pub fn ban(&mut self, player: PlayerId, code: InviteCode) {
         if !self.banned.contains(&player) {
             self.banned.push(player);
         }
+        self.host = self.host.filter(|host| *host != player);
+        self.code = code;
+    }
+
+    /// Returns how long ago the room was opened.
+    pub fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.opened)
     }
 
     /// Chooses the next host if the present one has left for good or never came: who has been seated longest. `seated` are those who
     /// have a seat, with the time since when; `watching` are the others who are here.
     pub fn settle(&mut self, seated: &[(PlayerId, Instant)], watching: &[PlayerId], now: Instant) {
-        let Some(host) = self.host else { return };
-        if watching.contains(&host) || seated.iter().any(|(player, _)| *player == host) {
+        if !self.led {
+            return;
+        }
+        let is_host = |player: &PlayerId| self.host == Some(*player);
+        if watching.iter().any(is_host) || seated.iter().any(|(player, _)| is_host(player)) {
             self.seen = true;
             return;
         }
-        let awaited = !self.seen && now.saturating_duration_since(self.opened) < HOST_AWAITED;
+        let awaited = self.host.is_some() && !self.seen && now.saturating_duration_since(self.opened) < HOST_AWAITED;
         if !awaited && let Some((next, _)) = seated.iter().min_by_key(|(_, since)| *since) {
             self.host = Some(*next);
             self.seen = true;
@@ -99,10 +112,17 @@ mod tests {
     fn whoever_was_sent_away_stays_out() {
         let mut door = door(Instant::now());
         assert_eq!(door.check(BEN), Ok(()));
-        door.ban(BEN);
-        door.ban(BEN);
+        let (first, second) = (door.code, InviteCode::from_random(8));
+        door.ban(BEN, second);
+        door.ban(BEN, second);
         assert_eq!((door.check(BEN), door.banned.len()), (Err(Refusal::Kicked), 1));
         assert_eq!(door.check(CLEO), Ok(()));
+        assert!(first != second && door.code == second, "the code that they know leads nowhere");
+        door.ban(ADA, second);
+        assert_eq!(door.host, None, "who was sent away leads no more");
+        let now = Instant::now();
+        door.settle(&[(CLEO, now)], &[], now);
+        assert_eq!(door.host, Some(CLEO));
     }
 
     #[test]

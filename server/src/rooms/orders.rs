@@ -9,6 +9,7 @@ use crate::directory::{Order, OrderError};
 use crate::password::Password;
 use bevy::ecs::prelude::*;
 use protocol::CloseReason;
+use protocol::invite::InviteCode;
 use protocol::lobby::RoomChange;
 use tracing::info;
 
@@ -25,7 +26,7 @@ pub(super) fn obey(
 ) -> Result<(), OrderError> {
     match order {
         Order::Kick { player, .. } => {
-            room.door.ban(*player);
+            room.door.ban(*player, InviteCode::from_random(rand::random()));
             send_away(seats, inside, CloseReason::Kicked, |seat| seat.session.player() == *player);
             info!("player {} was sent away from room {}", player.0, room.plan.id.0);
         }

@@ -8,9 +8,6 @@ use game::{GameEvent, PhaseKind, SeatId};
 use protocol::ids::{MatchId, PlayerId};
 use protocol::lobby::{LobbyEvent, MatchResult, Mode, Standing};
 
-/// People who must play a match to the end for it to count.
-const RATED_FROM: usize = 2;
-
 /// A match that is being played.
 #[derive(Clone, Copy, Debug)]
 pub struct UnderWay {
@@ -57,7 +54,9 @@ fn end(room: &mut Room, now_ms: u64) -> Option<RoomNews> {
         map: room.plan.map_name.clone(),
         started_ms,
         ended_ms: now_ms,
-        rated: people >= RATED_FROM,
+        // The store knows how many must have played for it to count.
+        rated: false,
+        private: room.door.private && room.door.reserved.is_empty(),
         standings,
     };
     (people > 0).then_some(RoomNews::Finished(result))

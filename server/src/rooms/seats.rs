@@ -14,9 +14,14 @@ use protocol::names::clean_chat;
 use protocol::session::bucket::TokenBucket;
 use protocol::session::server::{ServerSession, SessionEvent};
 use protocol::wire::event::{ClientEvent, ServerEvent};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tracing::{debug, info};
 use transport::Link;
+
+/// How long those who accepted a match may take to come: the life of a grant.
+const OTHERS_AWAITED: Duration = Duration::from_secs(30);
+/// Bots that fly where nobody else came.
+const COMPANY: u8 = 3;
 
 /// The room that a seat belongs to.
 #[derive(Component)]
@@ -131,7 +136,15 @@ fn obey(seat: &mut Seat, room: &mut Room, event: SessionEvent, now: Instant) {
     }
 }
 
-/// Keeps as many bots as are wished for and find room.
+/// Keeps as many bots as are wished for and find room. Who waits in vain for those whom the matchmaker found gets company, too.
 pub fn seat_bots(mut rooms: Query<&mut Room>) {
-    rooms.iter_mut().for_each(|mut room| room.fill_with_bots());
+    let now = Instant::now();
+    for mut room in &mut rooms {
+        let alone = (1..game::MIN_SHIPS).contains(&room.people());
+        if alone && room.plan.bots == 0 && !room.door.reserved.is_empty() && room.door.age(now) > OTHERS_AWAITED {
+            info!("nobody else came to room {}; bots do", room.plan.id.0);
+            room.plan.bots = COMPANY;
+        }
+        room.fill_with_bots();
+    }
 }

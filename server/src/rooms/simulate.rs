@@ -21,9 +21,13 @@ pub fn collect(mut seats: Query<(&mut Seat, &SeatOf)>, mut rooms: Query<&mut Roo
     }
 }
 
-/// Lets bots choose and steps every room, on all cores.
-pub fn fly(mut rooms: Query<&mut Room>) {
-    rooms.par_iter_mut().for_each(|mut room| room.step());
+/// Lets bots choose and steps every room, on all cores. Rooms with nobody inside rest: they would cost as much as others.
+pub fn fly(mut rooms: Query<(&mut Room, Has<Seats>)>) {
+    rooms.par_iter_mut().for_each(|(mut room, visited)| {
+        if visited {
+            room.step();
+        }
+    });
 }
 
 /// Tells every session what happened in its room.

@@ -13,7 +13,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 /// People who must have played to the end for a match to be rated.
 const RATED_FROM: usize = 2;
 /// What a match is read from, see [`read_match`].
-const MATCH_COLUMNS: &str = "number, id, room, mode, map, started_ms, ended_ms, rated";
+const MATCH_COLUMNS: &str = "number, id, room, mode, map, started_ms, ended_ms, rated, private";
 
 /// Rates and stores a finished match. Returns it as it is stored: with points, if it is rated. One that is stored already is
 /// returned as it is there, and changes nothing.
@@ -27,10 +27,19 @@ pub fn record(connection: &Connection, mut result: MatchResult) -> rusqlite::Res
     result.standings.sort_by_key(|standing| (standing.place, standing.seat));
     let ratings = rate_people(connection, &mut result)?;
     let mut insert = connection.prepare_cached(
-        "INSERT INTO matches (id, room, mode, map, started_ms, ended_ms, rated) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO matches (id, room, mode, map, started_ms, ended_ms, rated, private) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     )?;
-    let MatchResult { id, room, mode, map, started_ms, ended_ms, rated, .. } = &result;
-    insert.execute(params![id_in(id.0), room, mode.name(), map, id_in(*started_ms), id_in(*ended_ms), rated])?;
+    let MatchResult { id, room, mode, map, started_ms, ended_ms, rated, private, .. } = &result;
+    insert.execute(params![
+        id_in(id.0),
+        room,
+        mode.name(),
+        map,
+        id_in(*started_ms),
+        id_in(*ended_ms),
+        rated,
+        private
+    ])?;
     let number = connection.last_insert_rowid();
     for standing in &result.standings {
         insert_standing(connection, number, standing)?;
@@ -54,7 +63,7 @@ fn rate_people(connection: &Connection, result: &mut MatchResult) -> rusqlite::R
             people.push((standing, player, before));
         }
     }
-    result.rated = people.len() >= RATED_FROM;
+    result.rated = !result.private && people.len() >= RATED_FROM;
     if !result.rated {
         return Ok(Vec::new());
     }
@@ -102,6 +111,7 @@ pub fn by_id(connection: &Connection, id: MatchId) -> rusqlite::Result<Option<Ma
 }
 
 /// Returns at most `limit` matches, latest first: those of `player`, or everybody's. `before` is what the page before said comes next.
+/// Those of private rooms are left out unless `private`.
 ///
 /// # Errors
 /// Those of the database.
@@ -110,6 +120,7 @@ pub fn history(
     player: Option<PlayerId>,
     before: Option<u64>,
     limit: u8,
+    private: bool,
 ) -> rusqlite::Result<History> {
     let before = before.map_or(i64::MAX, id_in);
     let player = player.map(|player| id_in(player.0));
@@ -117,10 +128,10 @@ pub fn history(
         Some(_) => "standings CROSS JOIN matches ON number = match WHERE player = ?3 AND match < ?1",
         None => "matches WHERE ?3 IS NULL AND number < ?1",
     };
-    let sql = format!("SELECT {MATCH_COLUMNS} FROM {source} ORDER BY number DESC LIMIT ?2");
+    let sql = format!("SELECT {MATCH_COLUMNS} FROM {source} AND private <= ?4 ORDER BY number DESC LIMIT ?2");
     let mut select = connection.prepare_cached(&sql)?;
     // One more than asked for tells whether there is another page.
-    let rows = select.query_map(params![before, i64::from(limit) + 1, player], read_match)?;
+    let rows = select.query_map(params![before, i64::from(limit) + 1, player, private], read_match)?;
     let mut found = rows.collect::<rusqlite::Result<Vec<_>>>()?;
     let more = found.len() > usize::from(limit);
     found.truncate(usize::from(limit));
@@ -178,6 +189,7 @@ fn read_match(row: &Row<'_>) -> rusqlite::Result<(i64, MatchResult)> {
         started_ms: id_out(row, 5)?,
         ended_ms: id_out(row, 6)?,
         rated: row.get(7)?,
+        private: row.get(8)?,
         standings: Vec::new(),
     };
     Ok((row.get(0)?, result))

@@ -37,6 +37,7 @@ pub(crate) fn result(id: u64, people: &[(PlayerId, u8)]) -> MatchResult {
         started_ms: 1_000,
         ended_ms: 61_000,
         rated: false,
+        private: false,
         standings: people.chain([bot]).collect(),
     }
 }

@@ -183,7 +183,7 @@ async fn a_history_is_read_page_by_page() {
     }
     record(&store, result(6, &[(dallas, 1)])).await.expect("room for it");
     let page =
-        |player, before, limit| store.read(move |connection| matches::history(connection, player, before, limit));
+        |player, before, limit| store.read(move |connection| matches::history(connection, player, before, limit, true));
     let ids = |page: &protocol::lobby::History| page.matches.iter().map(|found| found.id.0).collect::<Vec<_>>();
     let first = page(Some(ripley), None, 3).await.expect("readable");
     assert_eq!((ids(&first), first.next.is_some()), (vec![5, 4, 3], true));

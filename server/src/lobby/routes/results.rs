@@ -3,6 +3,7 @@
 //! Flow: [`super`] → here → [`crate::store::matches`].
 
 use super::Shared;
+use crate::lobby::auth::Visitor;
 use crate::lobby::document::Refusals;
 use crate::lobby::problem::{Number, Query, Refusal};
 use crate::store::{matches, players};
@@ -54,30 +55,40 @@ struct Rows {
 #[utoipa::path(get, path = "/v1/matches", tag = "results", params(Page), responses((status = OK, body = History), Refusals))]
 async fn latest(State(shared): State<Arc<Shared>>, Query(page): Query<Page>) -> Result<Json<History>, Refusal> {
     let limit = limit(page.limit)?;
-    let found = shared.store.read(move |connection| matches::history(connection, None, page.before, limit)).await?;
+    let found =
+        shared.store.read(move |connection| matches::history(connection, None, page.before, limit, false)).await?;
     Ok(Json(found))
 }
 
 /// Tells how a match ended.
-#[utoipa::path(get, path = "/v1/matches/{match}", tag = "results", params(("match" = u64, Path)),
+#[utoipa::path(get, path = "/v1/matches/{match}", tag = "results", security((), ("player" = [])), params(("match" = u64, Path)),
     responses((status = OK, body = MatchResult), Refusals))]
-async fn one(State(shared): State<Arc<Shared>>, Number(id): Number<u64>) -> Result<Json<MatchResult>, Refusal> {
+async fn one(
+    State(shared): State<Arc<Shared>>,
+    Number(id): Number<u64>,
+    Visitor(visitor): Visitor,
+) -> Result<Json<MatchResult>, Refusal> {
     let found = shared.store.read(move |connection| matches::by_id(connection, MatchId(id))).await?;
-    found.map(Json).ok_or(Refusal::MatchUnknown)
+    let played = |result: &MatchResult| {
+        visitor.is_some_and(|who| result.standings.iter().any(|standing| standing.player == Some(who.player)))
+    };
+    found.filter(|result| !result.private || played(result)).map(Json).ok_or(Refusal::MatchUnknown)
 }
 
 /// Tells a player's latest matches.
-#[utoipa::path(get, path = "/v1/players/{player}/matches", tag = "results", params(("player" = u64, Path), Page),
+#[utoipa::path(get, path = "/v1/players/{player}/matches", tag = "results", security((), ("player" = [])), params(("player" = u64, Path), Page),
     responses((status = OK, body = History), Refusals))]
 async fn of_player(
     State(shared): State<Arc<Shared>>,
     Number(player): Number<u64>,
+    Visitor(visitor): Visitor,
     Query(page): Query<Page>,
 ) -> Result<Json<History>, Refusal> {
     let (limit, player) = (limit(page.limit)?, PlayerId(player));
+    let own = visitor.is_some_and(|visitor| visitor.player == player);
     let found = shared.store.read(move |connection| {
         let known = players::rating(connection, player)?.is_some();
-        known.then(|| matches::history(connection, Some(player), page.before, limit)).transpose()
+        known.then(|| matches::history(connection, Some(player), page.before, limit, own)).transpose()
     });
     found.await?.map(Json).ok_or(Refusal::PlayerUnknown)
 }

@@ -7,7 +7,9 @@ CREATE TABLE matches (
     map        TEXT    NOT NULL,
     started_ms INTEGER NOT NULL,
     ended_ms   INTEGER NOT NULL,
-    rated      INTEGER NOT NULL CHECK (rated IN (0, 1))
+    rated      INTEGER NOT NULL CHECK (rated IN (0, 1)),
+    -- Only those who played it are told of it.
+    private    INTEGER NOT NULL CHECK (private IN (0, 1))
 ) STRICT;
 
 -- Who was there at the end. No seat and no person twice in one match; bots have no player.
