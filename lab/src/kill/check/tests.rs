@@ -47,6 +47,7 @@ fn result() -> MatchResult {
         started_ms: 1_000,
         ended_ms: 2_000,
         rated: true,
+        private: false,
         standings: vec![standing(0, first, points(won)), standing(1, first, points(lost))],
     }
 }
@@ -83,7 +84,7 @@ fn store(path: &Path) -> rusqlite::Result<()> {
         )?;
     }
     connection.execute(
-        "INSERT INTO matches (number, id, room, mode, map, started_ms, ended_ms, rated) VALUES (1, ?1, ?2, 'skirmish', ?3, 1000, 2000, 1)",
+        "INSERT INTO matches (number, id, room, mode, map, started_ms, ended_ms, rated, private) VALUES (1, ?1, ?2, 'skirmish', ?3, 1000, 2000, 1, 0)",
         params![told.id.0.cast_signed(), told.room, told.map],
     )?;
     for s in &told.standings {

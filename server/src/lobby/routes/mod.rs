@@ -241,7 +241,12 @@ fn checked(routes: Router<Arc<Shared>>, shared: &Arc<Shared>) -> Router<Arc<Shar
 /// What is done around every answer. One layer for everything: each is a handful of allocations per request.
 async fn around(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     let call = Call::of(&request);
+    let personal = request.headers().contains_key(header::AUTHORIZATION);
     let mut response = checked_answer(shared, request, next).await.into_response();
+    if personal {
+        // What was told to somebody in particular is kept by nobody else.
+        response.headers_mut().remove(header::CACHE_CONTROL);
+    }
     for (name, value) in SECURITY_HEADERS {
         // Where the route has not said otherwise.
         response.headers_mut().entry(name).or_insert(value);
