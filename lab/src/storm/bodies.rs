@@ -50,8 +50,8 @@ pub(super) async fn throw(storm: Arc<Storm>, pass: Pass, count: u32) {
         if let Some(status) = answered {
             storm.tally.status(Port::Http, KIND, status);
             if status < 400 {
-                let body = String::from_utf8_lossy(&body);
-                storm.note(&format!("{method} {path} answered {status} to {:.80}", body.escape_debug().to_string()));
+                let start: String = String::from_utf8_lossy(&body).escape_debug().take(80).collect();
+                storm.note(&format!("{method} {path} answered {status} to {start}"));
             }
         }
         next += Duration::from_secs(1) / PER_SECOND;

@@ -10,9 +10,6 @@ const SCHEMA: [&str; 2] = [
     include_str!("../../../../server/src/store/migrations/001_players.sql"),
     include_str!("../../../../server/src/store/migrations/002_matches.sql"),
 ];
-/// The secret of both guests, and its 32 bytes.
-const SECRET: (&str, [u8; 32]) = ("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", [0; 32]);
-
 /// A folder of its own per test, gone in the end.
 struct Place(PathBuf);
 
@@ -22,8 +19,17 @@ impl Drop for Place {
     }
 }
 
-fn guest(number: u64) -> Guest {
-    Guest { player: PlayerId(number), name: format!("Guest {number}"), secret: SECRET.0.to_owned() }
+fn guest(number: u8) -> Guest {
+    // A letter carries six bits, so this one stands for the upper ones of the first byte.
+    let secret = format!("{}{}", char::from(b'A' + number), "A".repeat(42));
+    Guest { player: PlayerId(u64::from(number)), name: format!("Guest {number}"), secret }
+}
+
+/// What the secret of [`guest`] stands for.
+fn secret(number: u8) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    bytes[0] = number << 2;
+    bytes
 }
 
 fn result() -> MatchResult {
@@ -75,7 +81,7 @@ fn store(path: &Path) -> rusqlite::Result<()> {
             params![
                 player,
                 standing.name,
-                Sha256::digest(SECRET.1).as_slice(),
+                Sha256::digest(secret(standing.seat + 1)).as_slice(),
                 rating.rating,
                 rating.uncertainty,
                 points(rating),
