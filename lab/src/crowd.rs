@@ -6,6 +6,7 @@
 //! Flow: command line → [`run`] → watchers on bare sockets ↔ `GET /v1/rooms?wait=25`, `GET /v1/events` → table.
 
 use crate::report::{Percentiles, Times};
+use crate::{descriptors, plain};
 use clap::Args;
 use protocol::lobby::{Guest, Health, NewRoom};
 use std::io;
@@ -13,10 +14,10 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use transport::lobby::LobbyClient;
 
 /// The server tells tick times of the last minute, so each half lasts a minute at least.
@@ -82,7 +83,7 @@ impl Watch {
 /// # Errors
 /// A sentence: the server cannot be reached, or somebody was not told.
 pub fn run(options: &Options) -> Result<(), String> {
-    raise_descriptors();
+    descriptors::raise();
     let runtime =
         transport::runtime::runtime().map_err(|error| format!("Cannot start the network threads: {error}."))?;
     runtime.block_on(measure(options))
@@ -162,17 +163,16 @@ async fn poll(address: &str, watch: &Watch, gate: &tokio::sync::Semaphore) -> io
         if std::mem::take(&mut first) {
             watch.ready.fetch_add(1, Ordering::Relaxed);
         }
-        let (status, length) = head(&mut stream, Some(&mut tag)).await?;
-        let mut body = vec![0; length];
-        stream.read_exact(&mut body).await?;
-        match status {
+        let (head, body) = plain::answer(&mut stream).await?;
+        tag = head.tag.unwrap_or_default();
+        match head.status {
             200 => {
                 if let Some(number) = newest(&String::from_utf8_lossy(&body)) {
                     watch.hear(&watch.polls, number, &mut last);
                 }
             }
             304 => {}
-            _ => return Err(io::Error::other(format!("status {status}"))),
+            status => return Err(io::Error::other(format!("status {status}"))),
         }
     }
 }
@@ -182,7 +182,7 @@ async fn listen(address: &str, watch: &Watch, gate: &tokio::sync::Semaphore) -> 
     let mut stream = enter(address, gate).await?;
     let ask = format!("GET /v1/events?kinds=room.opened HTTP/1.1\r\nHost: {address}\r\n\r\n");
     stream.get_mut().write_all(ask.as_bytes()).await?;
-    let (status, _) = head(&mut stream, None).await?;
+    let status = plain::head(&mut stream).await?.status;
     if status != 200 {
         return Err(io::Error::other(format!("status {status}")));
     }
@@ -201,35 +201,7 @@ async fn listen(address: &str, watch: &Watch, gate: &tokio::sync::Semaphore) -> 
 
 async fn enter(address: &str, gate: &tokio::sync::Semaphore) -> io::Result<BufReader<TcpStream>> {
     let _turn = gate.acquire().await.map_err(io::Error::other)?;
-    let stream = timeout(Duration::from_secs(10), TcpStream::connect(address)).await??;
-    // Small: what is measured is the server's memory, but both live on one machine.
-    Ok(BufReader::with_capacity(2_048, stream))
-}
-
-/// Reads the head of an answer: its status, the length of its body, its version.
-async fn head(stream: &mut BufReader<TcpStream>, mut tag: Option<&mut String>) -> io::Result<(u16, usize)> {
-    let (mut status, mut length, mut line) = (0, 0, String::new());
-    loop {
-        line.clear();
-        if stream.read_line(&mut line).await? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        let text = line.trim_end();
-        if text.is_empty() {
-            return Ok((status, length));
-        }
-        if let Some(rest) = text.strip_prefix("HTTP/1.1 ") {
-            status = rest.get(..3).and_then(|digits| digits.parse().ok()).unwrap_or(0);
-        }
-        let Some((name, value)) = text.split_once(": ") else { continue };
-        if name.eq_ignore_ascii_case("content-length") {
-            length = value.parse().map_err(io::Error::other)?;
-        } else if name.eq_ignore_ascii_case("etag")
-            && let Some(tag) = &mut tag
-        {
-            value.clone_into(tag);
-        }
-    }
+    plain::enter(address).await
 }
 
 /// Returns the highest number of a room of ours in `text`.
@@ -296,18 +268,6 @@ fn print(options: &Options, alone: &Health, crowded: &Health, watch: &Watch, rea
     println!("  told by streams  {}", percentiles(&watch.streams).line());
     println!("  watchers {ready}, failed {}, not told {missed}", watch.errors.load(Ordering::Relaxed));
 }
-
-#[cfg(unix)]
-fn raise_descriptors() {
-    use rustix::process::{Resource, getrlimit, setrlimit};
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    // Where it is not allowed, fewer get in, and the table says so.
-    let _ = setrlimit(Resource::Nofile, limit);
-}
-
-#[cfg(not(unix))]
-fn raise_descriptors() {}
 
 #[cfg(test)]
 mod tests {

@@ -7,10 +7,12 @@
 
 pub mod changing;
 pub mod crowd;
+mod descriptors;
 pub mod doctor;
 pub mod host;
 pub mod kill;
 pub mod pilot;
+mod plain;
 pub mod race;
 pub mod rail;
 pub mod report;

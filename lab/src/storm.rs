@@ -1,30 +1,41 @@
 //! `lab storm`: nonsense at every port of a live server, while honest players play and must not notice.
 //!
 //! Strangers send random and misshapen datagrams, some in the names of the players; others open real links and misbehave on them; the
-//! lobby gets what is not HTTP. Everything is bounded in rate, in number and in time, so that a server of the same strength has
+//! lobby gets what is not HTTP, heads and bodies that never end, bad JSON, and what it has handed out, altered or for a second time.
+//! Everything is bounded in rate, in number and in time, so that a server of the same strength has
 //! enough left to play: this looks for bytes that hurt, not for the amount that drowns. It only aims at this machine.
 //!
-//! Flow: command line → [`run`] → [`honest`] beside [`datagrams`], [`spoof`], [`sealed`], [`links`], [`web`] → [`tally`] → table, JSON.
+//! Flow: command line → [`run`] → [`honest`], [`callers`] beside [`datagrams`], [`spoof`], [`sealed`], [`links`], [`web`], [`slow`], [`bodies`],
+//! [`forged`] → [`tally`] → [`outcome`].
 
+mod bodies;
+mod callers;
 mod datagrams;
+mod forged;
 mod honest;
 mod links;
 mod nonsense;
+mod outcome;
 mod sealed;
+mod slow;
 mod spoof;
 mod tally;
 mod web;
 
+pub use callers::Called;
+pub use forged::Forged;
 pub use honest::Seen;
+pub use outcome::{Outcome, verdict};
 pub use tally::{Port, Thrown};
 
 use crate::pilot::places;
 use clap::Args;
+use forged::{Forgeries, Forgery};
 use honest::Honest;
 use protocol::Transport;
 use protocol::ids::RoomId;
 use protocol::lobby::{Endpoints, Grant, Guest, Health};
-use serde::Serialize;
+use slow::Slow;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -50,6 +61,12 @@ const ATTACKERS: [&str; 3 + Transport::WIRES.len()] = [
     "Storm tcp",
     "Storm http",
 ];
+/// Who forges comes after them.
+const FORGERS: usize = ATTACKERS.len();
+/// Then who throws bad bodies.
+const BODIES: usize = FORGERS + Forgery::ALL.len();
+/// Who comes last: the latter, and somebody honest.
+const OTHERS: [&str; 2] = ["Storm bodies", "Caller"];
 /// Time for the throwers to end after the storm.
 const LAST_THROWS: Duration = Duration::from_secs(5);
 
@@ -65,43 +82,21 @@ pub struct Options {
     /// Honest players.
     #[arg(long, value_name = "N", default_value = "8", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub players: u16,
+    /// Connections to the lobby that say a letter now and then.
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = clap::value_parser!(u16).range(0..=4_000))]
+    pub slow: u16,
+    /// Bad JSON bodies, over all routes that take one: 700 per second.
+    #[arg(long, value_name = "N", default_value = "10000")]
+    pub bodies: u32,
+    /// Longest time that 99 of 100 honest requests to the lobby may take.
+    #[arg(long, value_name = "MS", default_value = "250")]
+    pub within: u32,
     /// What the nonsense is made from; the same number gives the same nonsense.
     #[arg(long, value_name = "N", default_value = "1")]
     pub seed: u64,
     /// Print one JSON object instead of a table.
     #[arg(long)]
     pub json: bool,
-}
-
-/// What a storm did.
-#[derive(Clone, Debug, Serialize)]
-pub struct Outcome {
-    /// Seconds that it lasted.
-    pub seconds: u32,
-    /// What it was made from.
-    pub seed: u64,
-    /// Honest players asked for.
-    pub players: usize,
-    /// What they saw.
-    pub honest: Seen,
-    /// The server answered afterwards.
-    pub server_answers: bool,
-    /// Its resident memory before, bytes.
-    pub memory_before: u64,
-    /// Its resident memory afterwards.
-    pub memory_after: u64,
-    /// The most that was seen.
-    pub memory_max: u64,
-    /// Messages that it refused and counted.
-    pub violations: u64,
-    /// Faults that it had to catch. Anything but 0 is a bug.
-    pub caught_panics: u64,
-    /// Ticks that were late by a whole one.
-    pub overruns: u64,
-    /// Everything that was thrown.
-    pub thrown: Vec<Thrown>,
-    /// What was left out, and why.
-    pub notes: Vec<String>,
 }
 
 /// Lets the storm blow and prints what it did.
@@ -113,28 +108,9 @@ pub fn run(options: &Options) -> Result<(), String> {
     if options.json {
         println!("{}", serde_json::to_string(&outcome).map_err(|error| error.to_string())?);
     } else {
-        print_table(&outcome);
+        outcome::print(&outcome);
     }
-    verdict(&outcome)
-}
-
-/// Says whether somebody was harmed.
-///
-/// # Errors
-/// A sentence that says what happened.
-pub fn verdict(outcome: &Outcome) -> Result<(), String> {
-    let Outcome { players, honest, .. } = outcome;
-    if !outcome.server_answers {
-        return Err("The server does not answer any more.".to_owned());
-    }
-    if honest.disconnects > 0 || honest.connected < *players {
-        let flying = honest.connected;
-        return Err(format!("{} honest links were lost; {flying} of {players} players still fly.", honest.disconnects));
-    }
-    if outcome.caught_panics > 0 {
-        return Err(format!("The server had to catch {} faults of its own.", outcome.caught_panics));
-    }
-    Ok(())
+    verdict(&outcome, options.within)
 }
 
 /// Lets the storm blow.
@@ -148,14 +124,17 @@ pub fn blow(options: &Options) -> Result<Outcome, String> {
     let players = usize::from(options.players);
     let (calm, rough) = (runtime()?, runtime()?);
     let sentence = |error: transport::lobby::LobbyError| error.to_string();
+    crate::descriptors::raise();
 
     let before = calm.block_on(healthy(&lobby)).map_err(sentence)?;
-    let mut rooms = calm.block_on(places(&lobby, None, players + ATTACKERS.len())).map_err(sentence)?;
+    let names: Vec<&str> = ATTACKERS.into_iter().chain(Forgery::ALL.map(Forgery::name)).chain(OTHERS).collect();
+    let mut rooms = calm.block_on(places(&lobby, None, players + names.len())).map_err(sentence)?;
     let rough_rooms = rooms.split_off(players.min(rooms.len()));
     let mut honest = calm.block_on(Honest::join(&lobby, &maps, &rooms))?;
     honest.settle();
     // Nobody but the honest has a UDP socket yet.
-    let passes = calm.block_on(passes(&lobby, &rough_rooms)).map_err(sentence)?;
+    let mut passes = calm.block_on(passes(&lobby, &names, &rough_rooms)).map_err(sentence)?;
+    let stranger = calm.block_on(lobby.guest("Stranger")).map_err(sentence)?;
     let endpoints = calm.block_on(endpoints(&lobby, &passes))?;
     let players_ports = spoof::players(endpoints.udp.addr);
 
@@ -166,11 +145,15 @@ pub fn blow(options: &Options) -> Result<Outcome, String> {
         seed: options.seed,
         until: Instant::now() + Duration::from_secs(u64::from(options.seconds)),
         tally: Tally::default(),
+        slow: Slow::default(),
+        forgeries: Forgeries::default(),
+        stranger,
         notes: Mutex::default(),
         runtime: rough.handle().clone(),
     });
     let memory = calm.spawn(watch(Arc::clone(&storm)));
-    let throwers = start(&storm, passes, players_ports);
+    let caller = passes.pop().map(|pass| calm.spawn(callers::call(Arc::clone(&storm), pass)));
+    let throwers = start(&storm, options, passes, players_ports);
     honest.fly(Duration::from_secs(u64::from(options.seconds)), |honest| {
         if !options.json {
             let thrown: u64 = storm.tally.all().iter().map(|thrown| thrown.pieces).sum();
@@ -180,6 +163,7 @@ pub fn blow(options: &Options) -> Result<Outcome, String> {
     honest.fly(AFTERMATH, |_| {});
     let seen = honest.seen();
     let memory_max = calm.block_on(memory).unwrap_or_default();
+    let called = caller.and_then(|caller| calm.block_on(caller).ok()).unwrap_or_default();
     let after = calm.block_on(lobby.health());
     honest.leave();
     throwers.end();
@@ -194,6 +178,10 @@ pub fn blow(options: &Options) -> Result<Outcome, String> {
         seed: options.seed,
         players,
         honest: seen,
+        called,
+        forged: storm.forgeries.all(),
+        slow_most: storm.slow.most(),
+        slow_longest_ms: storm.slow.longest_ms(),
         server_answers,
         memory_before: before.memory_bytes,
         memory_after: after.memory_bytes,
@@ -218,6 +206,10 @@ struct Storm {
     seed: u64,
     until: Instant,
     tally: Tally,
+    slow: Slow,
+    forgeries: Forgeries,
+    /// Somebody whom nothing belongs to.
+    stranger: Guest,
     notes: Mutex<Vec<String>>,
     runtime: Handle,
 }
@@ -243,9 +235,14 @@ impl Storm {
     }
 }
 
-async fn passes(lobby: &LobbyClient, rooms: &[RoomId]) -> Result<Vec<Pass>, transport::lobby::LobbyError> {
+/// Makes somebody of every one of `names`.
+async fn passes(
+    lobby: &LobbyClient,
+    names: &[&str],
+    rooms: &[RoomId],
+) -> Result<Vec<Pass>, transport::lobby::LobbyError> {
     let mut passes = Vec::new();
-    for (name, room) in ATTACKERS.into_iter().zip(rooms) {
+    for (name, room) in names.iter().zip(rooms) {
         passes.push(Pass { guest: lobby.guest(name).await?, room: *room });
     }
     Ok(passes)
@@ -324,7 +321,10 @@ impl Throwers {
     }
 }
 
-fn start(storm: &Arc<Storm>, passes: Vec<Pass>, players: spoof::Players) -> Throwers {
+/// Somebody who throws until the storm is over.
+type Thrower = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+
+fn start(storm: &Arc<Storm>, options: &Options, passes: Vec<Pass>, players: spoof::Players) -> Throwers {
     let mut threads = Vec::new();
     let mut thread = |throw: Box<dyn FnOnce(&Storm) + Send>| {
         let storm = Arc::clone(storm);
@@ -333,52 +333,20 @@ fn start(storm: &Arc<Storm>, passes: Vec<Pass>, players: spoof::Players) -> Thro
     thread(Box::new(web::throw));
     thread(Box::new(move |storm| spoof::in_others_names(storm, &players)));
     let mut tasks = tokio::task::JoinSet::new();
+    let mut task = |thrower: Thrower| drop(tasks.spawn_on(thrower, &storm.runtime));
+    (0..options.slow).for_each(|index| task(Box::pin(slow::dribble(Arc::clone(storm), index))));
     for (index, pass) in passes.into_iter().enumerate() {
+        let storm = Arc::clone(storm);
         match index {
             0 => thread(Box::new(move |storm| sealed::throw(storm, &pass))),
             1 => thread(Box::new(move |storm| datagrams::at_udp(storm, &pass))),
             2 => thread(Box::new(move |storm| datagrams::at_quic(storm, &pass))),
-            _ => {
-                let link = links::over(Arc::clone(storm), Transport::WIRES[index - 3], pass);
-                tasks.spawn_on(link, &storm.runtime);
-            }
+            3..FORGERS => task(Box::pin(links::over(storm, Transport::WIRES[index - 3], pass))),
+            FORGERS..BODIES => task(Box::pin(forged::forge(storm, pass, Forgery::ALL[index - FORGERS]))),
+            _ => task(Box::pin(bodies::throw(storm, pass, options.bodies))),
         }
     }
     Throwers { threads, tasks, runtime: storm.runtime.clone() }
-}
-
-fn print_table(o: &Outcome) {
-    println!("{} s of storm {}, {} honest players", o.seconds, o.seed, o.players);
-    println!(
-        "  {:<8} {:<22} {:>11} {:>9} {:>10} {:>12} {:>12}",
-        "port", "kind", "connections", "refused", "pieces", "bytes", "answered"
-    );
-    for t in &o.thrown {
-        let port = format!("{:?}", t.port).to_lowercase();
-        println!(
-            "  {port:<8} {:<22} {:>11} {:>9} {:>10} {:>12} {:>12}",
-            t.kind, t.connections, t.refused, t.pieces, t.bytes, t.answered
-        );
-    }
-    o.notes.iter().for_each(|note| println!("  {note}"));
-    let h = &o.honest;
-    println!(
-        "  honest players     {:>10} flying   disconnects   {:>6}   decode errors {:>4}",
-        h.connected, h.disconnects, h.decode_errors
-    );
-    println!(
-        "  commands sent      {:>10}          executed      {:>6} ({:.2} %)",
-        h.commands_sent, h.commands_executed, h.executed_percent
-    );
-    println!("  picture age        {}", h.snapshot_age_ms.line());
-    let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
-    let (before, after, max) = (mib(o.memory_before), mib(o.memory_after), mib(o.memory_max));
-    println!("  server memory      {before:>8.1} MiB before, {after:.1} MiB after, {max:.1} MiB at most");
-    let answers = if o.server_answers { "answers" } else { "does not answer" };
-    println!(
-        "  server             {answers}; {} violations counted, {} faults caught, {} ticks late",
-        o.violations, o.caught_panics, o.overruns
-    );
 }
 
 #[cfg(test)]

@@ -298,8 +298,10 @@ fn a_link_that_talks_but_never_greets_is_closed_all_the_same() {
 fn a_storm_harms_nobody() {
     let _turn = alone();
     let server = Server::start(&["--seats", "32", "--bots", "2"]);
-    let arguments = ["storm", "--server", &server.url(), "--seconds", "5", "--players", "4", "--json"];
-    let output = output_of("lab", &arguments);
+    let url = server.url();
+    // How fast the honest are served is for a quiet machine to say; here it only must not be for ever.
+    let few = ["--seconds", "5", "--players", "4", "--slow", "200", "--bodies", "1500", "--within", "3000", "--json"];
+    let output = output_of("lab", &[["storm", "--server", &url].as_slice(), &few].concat());
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{errors}");
     let seen: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
@@ -314,7 +316,16 @@ fn a_storm_harms_nobody() {
     assert!(seen["violations"].as_u64() > Some(50), "the storm must get through: {seen}");
     let grown = seen["memory_max"].as_u64().unwrap_or(u64::MAX) - seen["memory_before"].as_u64().unwrap_or(0);
     assert!(grown < 128 << 20, "{grown} bytes more");
+    assert!(seen["called"]["requests"].as_u64() > Some(20) && seen["called"]["failed"] == 0, "{seen}");
+    assert!(seen["slow_most"].as_u64() > Some(150), "{seen}");
+    let forged = seen["forged"].as_object().expect("a table");
+    assert!(forged.len() >= 10 && forged.values().all(|kind| kind["tried"].as_u64() > Some(0)), "{seen}");
+    assert!(forged.values().all(|kind| kind["accepted"] == 0), "{seen}");
     let kinds = seen["thrown"].as_array().expect("a list");
+    let bodies = kinds.iter().find(|thrown| thrown["kind"] == "bad body").expect("bad bodies");
+    let refused = bodies["statuses"].as_object().expect("answers").iter();
+    let refused = refused.filter(|(status, _)| status.starts_with('4')).filter_map(|(_, count)| count.as_u64());
+    assert!(refused.sum::<u64>() > 1_000, "{seen}");
     for port in ["udp", "quic", "http"] {
         let pieces = kinds.iter().filter(|t| t["port"] == port).filter_map(|t| t["pieces"].as_u64()).sum::<u64>();
         assert!(pieces > 200, "only {pieces} pieces at {port}: {seen}");

@@ -24,6 +24,8 @@ pub const MATCH_SECONDS: RangeInclusive<u32> = 10..=3_600;
 pub const SCORE_LIMIT: RangeInclusive<u16> = 1..=1_000;
 /// Rooms that one server may keep open at once: more than two cores could simulate.
 pub const MAX_ROOMS: RangeInclusive<u32> = 1..=256;
+/// Requests per second that one address may make: fewer than one, and nobody could look at the list of rooms.
+pub const REQUESTS_PER_SECOND: RangeInclusive<u32> = 1..=1_000_000;
 /// Longest name of a room, characters.
 pub const MAX_ROOM_NAME_CHARS: usize = 32;
 /// Longest name of a map, characters.
@@ -60,6 +62,10 @@ pub struct Config {
     /// Let webhooks call private addresses too, such as this machine and its neighbours.
     #[arg(long)]
     pub webhooks_to_private_networks: bool,
+    /// Requests to the lobby per second that one address may make, 1 to 1000000, and several times as many at once [default: 20]. This
+    /// machine itself may always make 5000 at least. Raise it where many players share an address, or to measure.
+    #[arg(long, value_name = "N", value_parser = |s: &str| number(s, REQUESTS_PER_SECOND))]
+    pub requests_per_second: Option<u32>,
     /// Name or IP that players reach this machine by, if it is not the address they connect to (behind a router, for example).
     #[arg(long, value_name = "HOST", value_parser = host_name)]
     pub public_host: Option<String>,
@@ -253,6 +259,7 @@ mod tests {
             ("--match-seconds 9", "10 to 3600"),
             ("--score-limit 0", "1 to 1000"),
             ("--max-rooms 0", "1 to 256"),
+            ("--requests-per-second 0", "1 to 1000000"),
             ("--map ../../etc/passwd", "without folder"),
             ("--public-host http://example.org", "without a port"),
             ("--public-host example.org:80", "without a port"),

@@ -123,7 +123,7 @@ fn serve(config: &Config) -> Result<(), String> {
         events,
         operator,
         files,
-        limits: Limits::default(),
+        limits: config.requests_per_second.map_or_else(Limits::default, Limits::with_requests),
         matchmaking: Rules::default(),
     };
     let serving = runtime.spawn(async move {

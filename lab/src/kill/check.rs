@@ -244,3 +244,6 @@ pub(super) async fn server(lobby: &LobbyClient, guests: &[Known], results: &[Mat
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

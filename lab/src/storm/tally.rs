@@ -39,6 +39,9 @@ pub struct Thrown {
     pub bytes: u64,
     /// Bytes that came back, where that is counted.
     pub answered: u64,
+    /// Answers in HTTP by status, where that is counted.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub statuses: BTreeMap<u16, u64>,
 }
 
 /// Counts from any thread. Cheap to clone.
@@ -67,6 +70,11 @@ impl Tally {
         self.change(port, kind, |thrown| thrown.answered += bytes as u64);
     }
 
+    /// Counts an answer in HTTP.
+    pub(super) fn status(&self, port: Port, kind: &'static str, status: u16) {
+        self.change(port, kind, |thrown| *thrown.statuses.entry(status).or_default() += 1);
+    }
+
     /// Returns everything so far.
     pub(super) fn all(&self) -> Vec<Thrown> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
@@ -74,7 +82,8 @@ impl Tally {
 
     fn change(&self, port: Port, kind: &'static str, change: impl FnOnce(&mut Thrown)) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let empty = Thrown { port, kind, connections: 0, refused: 0, pieces: 0, bytes: 0, answered: 0 };
+        let statuses = BTreeMap::new();
+        let empty = Thrown { port, kind, connections: 0, refused: 0, pieces: 0, bytes: 0, answered: 0, statuses };
         change(all.entry((port, kind)).or_insert(empty));
     }
 }

@@ -12,7 +12,7 @@ use super::problem::Refusal;
 use super::routes::Shared;
 use super::serve::Connection;
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -149,7 +149,7 @@ impl Drop for UnderWay {
 }
 
 /// Lets a request with a key through once, and gives its answer again to whoever sends it again.
-pub(super) async fn once(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Result<Response, Refusal> {
+pub(super) async fn once(shared: Arc<Shared>, request: Request, next: Next) -> Result<Response, Refusal> {
     let covered = *request.method() == Method::POST && covers(request.uri().path());
     let Some(key) = request.headers().get(KEY).filter(|_| covered).cloned() else { return Ok(next.run(request).await) };
     if key.is_empty() || key.len() > MAX_KEY_BYTES || !key.as_bytes().iter().all(u8::is_ascii_graphic) {

@@ -79,6 +79,19 @@ pub struct Limits {
     pub local_guesses: Rate,
 }
 
+impl Limits {
+    /// Returns the usual limits, but with `per_second` requests per second for one address, and as many more at once in proportion. What
+    /// this machine may do never becomes less.
+    pub fn with_requests(per_second: u32) -> Self {
+        let usual = Self::default();
+        let factor = f64::from(per_second) / usual.requests.per_second;
+        let requests = Rate { per_second: f64::from(per_second), burst: usual.requests.burst * factor.max(1.0) };
+        let local_requests =
+            if requests.per_second > usual.local_requests.per_second { requests } else { usual.local_requests };
+        Self { requests, local_requests, ..usual }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -103,5 +116,27 @@ impl Default for Limits {
             guesses: Rate { per_second: 0.5, burst: 48.0 },
             local_guesses: Rate { per_second: 50.0, burst: 500.0 },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operator_can_let_others_ask_more_often() {
+        let usual = Limits::default();
+        let same = Limits::with_requests(20);
+        assert_eq!((same.requests, same.local_requests), (usual.requests, usual.local_requests));
+        let few = Limits::with_requests(2);
+        assert_eq!(
+            few.requests,
+            Rate { per_second: 2.0, burst: usual.requests.burst },
+            "friends can still join together"
+        );
+        assert_eq!(few.local_requests, usual.local_requests, "the machine itself is not slowed down");
+        let many = Limits::with_requests(100_000);
+        assert_eq!(many.requests, Rate { per_second: 100_000.0, burst: 750_000.0 });
+        assert_eq!(many.local_requests, many.requests);
     }
 }

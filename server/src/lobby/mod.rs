@@ -117,6 +117,7 @@ impl Lobby {
         let listener = tokio::net::TcpListener::from_std(self.listener)?;
         let (links, limits) = (setup.links.clone(), setup.limits);
         let press = (setup.events.listen(), setup.directory.clone());
+        let versions = setup.directory.listed();
         let shared = Arc::new(routes::Shared::new(setup));
         let router = routes::router(&shared, self.admin.is_none());
         let admin = match self.admin {
@@ -131,6 +132,7 @@ impl Lobby {
         tokio::select! {
             _ = async { tokio::join!(serve::run(listener, router, limits, links.clone(), stop.clone()), serve_admin) } => {}
             () = shared.gazette.print(press.0, press.1) => {}
+            () = shared.listed.follow(versions) => {}
         }
         Ok(())
     }

@@ -162,7 +162,8 @@ impl Server {
         let upgraded = timeout(UPGRADE_DEADLINE, upgrade).await;
         drop(handshake);
         match upgraded {
-            Ok(Ok(upgraded)) => websocket::accept(TokioIo::new(upgraded), remote, &self.links).await,
+            // Apart, so that the thousands that only speak HTTP do not each hold room for a link.
+            Ok(Ok(upgraded)) => Box::pin(websocket::accept(TokioIo::new(upgraded), remote, &self.links)).await,
             _ => drop(self.links.counters().handshakes_failed.fetch_add(1, Ordering::Relaxed)),
         }
     }

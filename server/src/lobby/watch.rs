@@ -22,7 +22,6 @@ use axum::Json;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{FromRequestParts, Request};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::Stream;
 use serde::{Deserialize, Serialize};
@@ -67,13 +66,22 @@ impl ETag {
         HeaderValue::from_str(&self.0).unwrap_or(HeaderValue::from_static("\"\""))
     }
 
-    /// Returns whether `headers` say that the asker has this version (RFC 9110, 13.1.2: any of a list, or `*`).
-    pub(super) fn is_seen(&self, headers: &HeaderMap) -> bool {
+    /// Returns whether the asker has this version.
+    pub(super) fn is_seen(&self, seen: &Seen) -> bool {
+        seen.0.split(',').map(str::trim).any(|tag| tag == "*" || tag.trim_start_matches("W/") == self.0)
+    }
+}
+
+/// The versions that an asker has (RFC 9110, 13.1.2: a list, or `*`). A copy, because a header of a request keeps all of its bytes in
+/// memory, and thousands may wait for long.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Seen(Box<str>);
+
+impl Seen {
+    /// Reads `If-None-Match`.
+    pub(super) fn of(headers: &HeaderMap) -> Self {
         let lines = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|line| line.to_str().ok());
-        lines
-            .flat_map(|line| line.split(','))
-            .map(str::trim)
-            .any(|tag| tag == "*" || tag.trim_start_matches("W/") == self.0)
+        Self(lines.collect::<Vec<_>>().join(",").into())
     }
 }
 
@@ -86,7 +94,7 @@ struct WaitQuery {
 /// A request about something that has a version. An extractor: takes `If-None-Match` and `?wait=`.
 #[derive(Debug)]
 pub(super) struct Watcher {
-    headers: HeaderMap,
+    seen: Seen,
     wait: Duration,
     watchers: Watchers,
     connection: Connection,
@@ -102,15 +110,15 @@ impl FromRequestParts<Arc<Shared>> for Watcher {
             return Err(Refusal::Invalid(format!("A wait lasts 0 to {MAX_WAIT_SECONDS} seconds.")));
         }
         let connection = parts.extensions.get::<Connection>().cloned().ok_or(Refusal::Internal)?;
-        let (headers, watchers) = (parts.headers.clone(), shared.watchers.clone());
-        Ok(Self { headers, wait: Duration::from_secs(wait), watchers, connection })
+        let (seen, watchers) = (Seen::of(&parts.headers), shared.watchers.clone());
+        Ok(Self { seen, wait: Duration::from_secs(wait), watchers, connection })
     }
 }
 
 impl Watcher {
     /// Returns whether the asker has `tag`, without waiting.
     pub(super) fn now(&self, tag: ETag) -> Change {
-        Change { news: !tag.is_seen(&self.headers), tag }
+        Change { news: !tag.is_seen(&self.seen), tag }
     }
 
     /// Waits until what `receiver` shows has another version than the asker has seen, if that was asked for. `tag` tells the version.
@@ -203,23 +211,41 @@ pub(super) fn versioned_headers(tag: &ETag) -> [(header::HeaderName, HeaderValue
 }
 
 /// Gives every answer in JSON that has no version one: a hash of its content. Saves the way, not the work, of saying the same thing again.
-pub(super) async fn print(request: Request, next: Next) -> Response {
-    let reads = *request.method() == Method::GET && request.uri().path().starts_with("/v1/");
-    let seen = request.headers().clone();
-    let response = next.run(request).await;
-    let json = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
-    if !reads || !json || response.status() != StatusCode::OK || response.headers().contains_key(header::ETAG) {
-        return response;
+pub(super) struct Printer {
+    reads: bool,
+    seen: Seen,
+}
+
+impl Printer {
+    /// Notes what is needed of the request.
+    pub(super) fn of(request: &Request) -> Self {
+        let reads = *request.method() == Method::GET && request.uri().path().starts_with("/v1/");
+        Self { reads, seen: Seen::of(request.headers()) }
     }
-    let (mut head, body) = response.into_parts();
-    let Ok(body) = to_bytes(body, MAX_PRINTED_BYTES).await else { return Refusal::Internal.into_response() };
-    let digest = Sha256::digest(&body);
-    let tag = ETag::hash(&digest.iter().take(PRINT_BYTES).map(|byte| format!("{byte:02x}")).collect::<String>());
-    if tag.is_seen(&seen) {
-        return Versioned::<()>::Same(tag).into_response();
+
+    /// Returns `response` with a version, or that the asker has it already.
+    pub(super) async fn print(self, response: Response) -> Response {
+        let json = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
+        let plain = response.status() == StatusCode::OK && !response.headers().contains_key(header::ETAG);
+        if !(self.reads && json && plain) {
+            return response;
+        }
+        let (mut head, body) = response.into_parts();
+        let Ok(body) = to_bytes(body, MAX_PRINTED_BYTES).await else { return Refusal::Internal.into_response() };
+        let digest = Sha256::digest(&body);
+        let tag = ETag::hash(&digest.iter().take(PRINT_BYTES).map(|byte| format!("{byte:02x}")).collect::<String>());
+        // The route may know better for how long its answer is true.
+        for (name, value) in versioned_headers(&tag) {
+            head.headers.entry(name).or_insert(value);
+        }
+        if !tag.is_seen(&self.seen) {
+            return Response::from_parts(head, Body::from(body));
+        }
+        head.headers.remove(header::CONTENT_TYPE);
+        head.headers.remove(header::CONTENT_LENGTH);
+        head.status = StatusCode::NOT_MODIFIED;
+        Response::from_parts(head, Body::empty())
     }
-    head.headers.extend(versioned_headers(&tag));
-    Response::from_parts(head, Body::from(body))
 }
 
 /// The places of those who wait or hear a stream. Cheap to clone.
@@ -335,7 +361,7 @@ mod tests {
     fn a_version_is_recognised_in_every_form_that_is_allowed() {
         let seen = |value: &'static str| {
             let headers = HeaderMap::from_iter([(header::IF_NONE_MATCH, HeaderValue::from_static(value))]);
-            ETag::version(7).is_seen(&headers)
+            ETag::version(7).is_seen(&Seen::of(&headers))
         };
         for known in ["\"7\"", "W/\"7\"", "\"1\", \"7\"", "*", " \"7\" "] {
             assert!(seen(known), "{known}");
@@ -343,7 +369,7 @@ mod tests {
         for other in ["", "7", "\"70\"", "\"1\", \"2\"", "w/\"7\""] {
             assert!(!seen(other), "{other}");
         }
-        assert!(!ETag::version(7).is_seen(&HeaderMap::new()));
+        assert!(!ETag::version(7).is_seen(&Seen::default()));
     }
 
     #[test]

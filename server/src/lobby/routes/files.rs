@@ -9,7 +9,7 @@ use crate::lobby::document::{Refusals, Unchanged, Versions};
 use crate::lobby::files::{Piece, Wanted};
 use crate::lobby::problem::{Number, Refusal};
 use crate::lobby::serve::Connection;
-use crate::lobby::watch::{ETag, Versioned, Watcher};
+use crate::lobby::watch::{ETag, Seen, Versioned, Watcher};
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
@@ -62,7 +62,7 @@ async fn file(
         (header::CACHE_CONTROL, FOR_EVER),
         (header::ACCEPT_RANGES, HeaderValue::from_static("bytes")),
     ];
-    if tag.is_seen(&headers) {
+    if tag.is_seen(&Seen::of(&headers)) {
         return Ok((StatusCode::NOT_MODIFIED, common).into_response());
     }
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());

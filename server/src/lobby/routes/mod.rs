@@ -96,8 +96,8 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, header};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
-use axum::response::Response;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use std::net::IpAddr;
 use std::pin::pin;
@@ -129,7 +129,7 @@ pub(super) struct Shared {
     pub(super) replays: Replays,
     /// The OpenAPI document.
     document: OnceLock<Bytes>,
-    listed: room_list::Listed,
+    pub(super) listed: room_list::Listed,
     pub(super) operator: Operator,
     pub(super) matchmaker: Matchmaker,
     pub(super) http: transport::http::Host,
@@ -234,42 +234,41 @@ fn checked(routes: Router<Arc<Shared>>, shared: &Arc<Shared>) -> Router<Arc<Shar
     routes
         .fallback(|| async { Refusal::NotFound })
         .method_not_allowed_fallback(|| async { Refusal::MethodNotAllowed })
-        .layer(from_fn_with_state(shared.clone(), idempotency::once))
-        .layer(from_fn(watch::print))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .layer(from_fn_with_state(shared.clone(), deadline))
-        .layer(from_fn_with_state(shared.clone(), account))
-        .layer(from_fn(security_headers))
-        .layer(from_fn(count))
+        .layer(from_fn_with_state(shared.clone(), around))
 }
 
-/// Counts the call by the path that it matched.
-async fn count(request: Request, next: Next) -> Response {
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let method = request.method().clone();
-    let waits = request.uri().query().is_some_and(|query| query.contains("wait="));
-    let began = Instant::now();
-    let response = next.run(request).await;
-    let took = Some(began.elapsed()).filter(|_| !waits);
-    gauges::note_call(route.as_ref().map(MatchedPath::as_str), method.as_str(), response.status().as_u16(), took);
+/// What is done around every answer. One layer for everything: each is a handful of allocations per request.
+async fn around(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    let call = Call::of(&request);
+    let personal = request.headers().contains_key(header::AUTHORIZATION);
+    let mut response = checked_answer(shared, request, next).await.into_response();
+    if personal {
+        // What was told to somebody in particular is kept by nobody else.
+        response.headers_mut().remove(header::CACHE_CONTROL);
+    }
+    for (name, value) in SECURITY_HEADERS {
+        // Where the route has not said otherwise.
+        response.headers_mut().entry(name).or_insert(value);
+    }
+    call.note(&response);
     response
 }
 
-/// Takes the price of a request from the account of its address.
-async fn account(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Result<Response, Refusal> {
+async fn checked_answer(shared: Arc<Shared>, request: Request, next: Next) -> Result<Response, Refusal> {
     // Every request comes through `serve`, which says where it comes from.
-    let connection = request.extensions().get::<Connection>().ok_or(Refusal::Internal)?;
+    let connection = request.extensions().get::<Connection>().cloned().ok_or(Refusal::Internal)?;
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     pay(&shared.requests, connection.remote.ip(), if reads { READ_COST } else { WRITE_COST })?;
-    Ok(next.run(request).await)
-}
-
-/// Ends what takes too long, except for those who wait because they asked to.
-async fn deadline(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Result<Response, Refusal> {
-    let connection = request.extensions().get::<Connection>().cloned().ok_or(Refusal::Internal)?;
-    let mut answering = pin!(next.run(request));
+    let limit = shared.limits.request;
+    let answering = async {
+        let printer = watch::Printer::of(&request);
+        printer.print(idempotency::once(shared, request, next).await.into_response()).await
+    };
+    let mut answering = pin!(answering);
+    // Ends what takes too long, except for those who wait because they asked to.
     loop {
-        match tokio::time::timeout(shared.limits.request, answering.as_mut()).await {
+        match tokio::time::timeout(limit, answering.as_mut()).await {
             Ok(response) => return Ok(response),
             Err(_) if connection.pulse.is_watching() => {}
             Err(_) => return Err(Refusal::Timeout),
@@ -277,13 +276,26 @@ async fn deadline(State(shared): State<Arc<Shared>>, request: Request, next: Nex
     }
 }
 
-/// Adds them where the route has not said otherwise.
-async fn security_headers(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    for (name, value) in SECURITY_HEADERS {
-        response.headers_mut().entry(name).or_insert(value);
+/// A call that is counted by the path that it matched.
+struct Call {
+    route: Option<MatchedPath>,
+    method: Method,
+    waits: bool,
+    began: Instant,
+}
+
+impl Call {
+    fn of(request: &Request) -> Self {
+        let route = request.extensions().get::<MatchedPath>().cloned();
+        let waits = request.uri().query().is_some_and(|query| query.contains("wait="));
+        Self { route, method: request.method().clone(), waits, began: Instant::now() }
     }
-    response
+
+    fn note(self, response: &Response) {
+        let took = Some(self.began.elapsed()).filter(|_| !self.waits);
+        let route = self.route.as_ref().map(MatchedPath::as_str);
+        gauges::note_call(route, self.method.as_str(), response.status().as_u16(), took);
+    }
 }
 
 pub(super) fn pay(accounts: &Mutex<RateLimiter>, peer: IpAddr, cost: f64) -> Result<(), Refusal> {

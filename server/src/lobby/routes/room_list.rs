@@ -16,6 +16,7 @@ use axum::response::{IntoResponse, Response};
 use protocol::lobby::{Mode, RoomList};
 use serde::Deserialize;
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::watch;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -53,14 +54,31 @@ impl Filter {
     }
 }
 
-/// The whole list in JSON, with its version.
-#[derive(Debug, Default)]
-pub(super) struct Listed(Mutex<Option<(u64, Bytes)>>);
+/// The whole list in JSON, with its version, and who waits for the next one.
+#[derive(Debug)]
+pub(in crate::lobby) struct Listed {
+    json: Mutex<Option<(u64, Bytes)>>,
+    changes: watch::Sender<()>,
+}
+
+impl Default for Listed {
+    fn default() -> Self {
+        Self { json: Mutex::default(), changes: watch::Sender::new(()) }
+    }
+}
 
 impl Listed {
+    /// Wakes everybody who waits whenever the list has changed: waking thousands takes a while, which the rooms do not have. Does not end.
+    pub(in crate::lobby) async fn follow(&self, mut versions: watch::Receiver<u64>) {
+        while versions.changed().await.is_ok() {
+            self.changes.send_replace(());
+        }
+        std::future::pending::<()>().await;
+    }
+
     /// Returns the list of `version`, which is made if another one is kept.
     fn json(&self, version: u64, make: impl FnOnce() -> RoomList) -> Bytes {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.json.lock().unwrap_or_else(PoisonError::into_inner);
         match &*kept {
             Some((of, json)) if *of == version => json.clone(),
             _ => {
@@ -80,8 +98,9 @@ async fn rooms(
     watcher: Watcher,
     Query(filter): Query<Filter>,
 ) -> Result<Response, Refusal> {
-    let mut versions = shared.directory.listed();
-    let change = watcher.when_changed(&mut versions, |version| ETag::version(*version)).await?;
+    let versions = shared.directory.listed();
+    let tag = |_: &()| ETag::version(*versions.borrow());
+    let change = watcher.when_changed(&mut shared.listed.changes.subscribe(), tag).await?;
     if filter != Filter::default() {
         return Ok(change.answer(|| filter.list(&shared.directory.rooms())).into_response());
     }
@@ -97,6 +116,24 @@ async fn rooms(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn those_who_wait_are_woken_by_somebody_else_than_the_rooms() {
+        let listed = Listed::default();
+        let (sender, versions) = watch::channel(7);
+        let mut waiting = listed.changes.subscribe();
+        let mut following = std::pin::pin!(listed.follow(versions));
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(following.as_mut().poll(&mut context).is_pending());
+        assert!(!waiting.has_changed().expect("it lives"));
+        sender.send_replace(8);
+        assert!(!waiting.has_changed().expect("it lives"), "the rooms go on at once");
+        assert!(following.as_mut().poll(&mut context).is_pending());
+        assert!(waiting.has_changed().expect("it lives"));
+        waiting.mark_unchanged();
+        drop(sender);
+        assert!(following.as_mut().poll(&mut context).is_pending(), "nothing to follow any more");
+    }
 
     #[test]
     fn a_list_is_made_once_per_version() {
