@@ -2,6 +2,7 @@
 //!
 //! Flow: [`super::simulate::tell`] shows it what each step brought → [`RoomNews`] → [`crate::directory`].
 
+use super::door::Door;
 use super::room::Room;
 use crate::directory::RoomNews;
 use game::{GameEvent, PhaseKind, SeatId};
@@ -10,6 +11,9 @@ use protocol::lobby::{LobbyEvent, MatchResult, Mode, Standing};
 
 /// People who must play a match to the end for it to count.
 const RATED_FROM: usize = 2;
+
+/// What private rooms are called in results.
+const PRIVATE_NAME: &str = "Private room";
 
 /// A match that is being played.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +56,7 @@ fn end(room: &mut Room, now_ms: u64) -> Option<RoomNews> {
     let people = standings.iter().filter(|standing| standing.player.is_some()).count();
     let result = MatchResult {
         id,
-        room: room.plan.name.clone(),
+        room: name_for_all(&room.door, &room.plan.name).to_owned(),
         mode: Mode::Skirmish,
         map: room.plan.map_name.clone(),
         started_ms,
@@ -61,6 +65,11 @@ fn end(room: &mut Room, now_ms: u64) -> Option<RoomNews> {
         standings,
     };
     (people > 0).then_some(RoomNews::Finished(result))
+}
+
+/// Results are for everybody; what a host calls a private room is not. Those of the matchmaker have plain names.
+fn name_for_all<'a>(door: &Door, name: &'a str) -> &'a str {
+    if door.private && door.reserved.is_empty() { PRIVATE_NAME } else { name }
 }
 
 /// Everybody in the order of the game's own scoreboard: most kills first, then fewest deaths. Who has the same of both shares a place.
@@ -88,4 +97,21 @@ fn standings(room: &Room) -> Vec<Standing> {
         points_after: None,
     });
     placed.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::invite::InviteCode;
+    use std::time::Instant;
+
+    #[test]
+    fn what_a_private_room_is_called_stays_there() {
+        let mut door = Door::new(InviteCode::from_random(7), Some(PlayerId(1)), Instant::now());
+        assert_eq!(name_for_all(&door, "Dock"), "Dock");
+        door.private = true;
+        assert_eq!(name_for_all(&door, "Ann's birthday"), PRIVATE_NAME);
+        door.reserved = vec![PlayerId(1), PlayerId(2)];
+        assert_eq!(name_for_all(&door, "Match 3"), "Match 3");
+    }
 }

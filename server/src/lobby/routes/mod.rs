@@ -107,7 +107,8 @@ use transport::LinkSender;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
-/// Sent with every answer but those of links (OWASP REST security): nothing here is to be cached, framed, sniffed or run.
+/// Sent with every answer but those of links (OWASP REST security): nothing here is to be cached, framed, sniffed or run, unless the
+/// route says otherwise.
 const SECURITY_HEADERS: [(HeaderName, HeaderValue); 4] = [
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),
@@ -277,9 +278,13 @@ async fn deadline(State(shared): State<Arc<Shared>>, request: Request, next: Nex
     }
 }
 
-/// Adds them where the route has not said otherwise.
+/// Adds them where the route has not said otherwise. What was told to somebody in particular is kept by nobody else.
 async fn security_headers(request: Request, next: Next) -> Response {
+    let personal = request.headers().contains_key(header::AUTHORIZATION);
     let mut response = next.run(request).await;
+    if personal {
+        response.headers_mut().remove(header::CACHE_CONTROL);
+    }
     for (name, value) in SECURITY_HEADERS {
         response.headers_mut().entry(name).or_insert(value);
     }

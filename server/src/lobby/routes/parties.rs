@@ -2,15 +2,17 @@
 //!
 //! Flow: [`super`] → here → [`crate::matchmaker`].
 
-use super::{Shared, tickets};
+use super::{Shared, pay, tickets};
 use crate::lobby::auth::Caller;
 use crate::lobby::document::{Refusals, Unchanged, Waiting};
+use crate::lobby::limits::CODE_COST;
 use crate::lobby::match_problem::MatchRefusal;
 use crate::lobby::problem::{NoBody, Number, Refusal};
+use crate::lobby::serve::Connection;
 use crate::lobby::watch::{ETag, Versioned, Watcher};
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::{Extension, Json};
 use protocol::ids::PlayerId;
 use protocol::invite::InviteCode;
 use protocol::lobby::Party;
@@ -59,10 +61,13 @@ async fn party(
     params(("code" = String, Path)), responses((status = CREATED, body = Party), Refusals))]
 async fn join(
     State(shared): State<Arc<Shared>>,
+    Extension(connection): Extension<Connection>,
     caller: Caller,
     Number(code): Number<String>,
     _: NoBody,
 ) -> Result<(StatusCode, Json<Party>), Refusal> {
+    // As with the codes of rooms: who does not know one pays for guesses, right or wrong.
+    pay(&shared.guesses, connection.remote.ip(), CODE_COST)?;
     let code = read(&code)?;
     let player = tickets::player(&shared, &caller).await?;
     shared.matchmaker.join_party(code, player)?;
