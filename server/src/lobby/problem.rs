@@ -192,7 +192,7 @@ impl Refusal {
             Self::RoomUnknown(_) => (StatusCode::NOT_FOUND, "Unknown room"),
             Self::RoomsBusy | Self::Stopping | Self::NotStored => (StatusCode::SERVICE_UNAVAILABLE, "Not available"),
             Self::Timeout => (StatusCode::REQUEST_TIMEOUT, "Too slow"),
-            Self::TooManyRooms => (StatusCode::SERVICE_UNAVAILABLE, "Too many rooms"),
+            Self::TooManyRooms => (StatusCode::CONFLICT, "Too many rooms"),
             Self::Repeated => (StatusCode::CONFLICT, "Already under way"),
             Self::KeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "Key used before"),
             Self::TooManyWebhooks(_) => (StatusCode::CONFLICT, "Too many webhooks"),
