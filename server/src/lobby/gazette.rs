@@ -208,7 +208,7 @@ mod tests {
         let left =
             |room| LobbyEvent::PlayerLeft { room: RoomId(room), player: Default::default(), name: String::new() };
         assert!(judge.is_public(&left(1)) && !judge.is_public(&left(2)));
-        assert!(!judge.is_public(&LobbyEvent::RoomOpened { room: secret }));
+        assert!(!judge.is_public(&LobbyEvent::RoomOpened { room: secret.clone() }));
         let hidden = RoomInfo { id: RoomId(3), private: true, ..RoomInfo::default() };
         assert!(judge.is_public(&LobbyEvent::RoomOpened { room: RoomInfo { private: false, ..hidden.clone() } }));
         host.publish_rooms(vec![entry(&secret), entry(&hidden)]);
