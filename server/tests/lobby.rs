@@ -115,7 +115,7 @@ fn bad_requests_are_refused_in_words() {
         (422, "POST", "/v1/rooms", Some(secret), json(r#"{"name":"a\nb"}"#)),
         (422, "POST", "/v1/rooms", Some(secret), json(r#"{"map":"../../etc/passwd"}"#)),
         (422, "POST", "/v1/rooms", Some(secret), json(r#"{"map":"moon"}"#)),
-        (503, "POST", "/v1/rooms", Some(secret), json(r#"{"map":"crowd"}"#)),
+        (409, "POST", "/v1/rooms", Some(secret), json(r#"{"map":"crowd"}"#)),
         (404, "POST", "/v1/rooms/99/seats", Some(secret), None),
         (404, "POST", "/v1/rooms/-1/seats", Some(secret), None),
         (404, "POST", "/v1/rooms/%ff/seats", Some(secret), None),

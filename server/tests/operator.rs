@@ -160,7 +160,9 @@ fn orders_of_the_operator_need_the_token() {
     for path in ["/v1/console/rooms/1", "/v1/console/rooms/1/members/7"] {
         assert_eq!(server.call("DELETE", path, None, None).status, 401);
     }
-    for (status, path) in [(404, "/v1/console/rooms/x"), (404, "/v1/console/rooms/1/members/x")] {
+    for (status, path) in
+        [(404, "/v1/console/rooms/x"), (404, "/v1/console/rooms/1/members/x"), (404, "/v1/console/rooms/1/members/7")]
+    {
         let answer = server.call("DELETE", path, Some(&server.token), None);
         assert_eq!(answer.status, status, "{path}: {answer:?}");
         answer.problem();

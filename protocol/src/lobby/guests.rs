@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 #[serde(deny_unknown_fields)]
 pub struct NewGuest {
     /// Wished name, see [`crate::names::valid_name`].
+    #[schema(min_length = 2, max_length = 16, pattern = "^[A-Za-z0-9_.-][A-Za-z0-9_. -]*[A-Za-z0-9_.-]$")]
     pub name: String,
 }
 
@@ -30,6 +31,7 @@ pub struct Guest {
 #[serde(deny_unknown_fields)]
 pub struct Rename {
     /// Wished name, see [`crate::names::valid_name`].
+    #[schema(min_length = 2, max_length = 16, pattern = "^[A-Za-z0-9_.-][A-Za-z0-9_. -]*[A-Za-z0-9_.-]$")]
     pub name: String,
 }
 

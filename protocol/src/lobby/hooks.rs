@@ -11,8 +11,10 @@ use utoipa::ToSchema;
 #[serde(deny_unknown_fields)]
 pub struct NewWebhook {
     /// `http://…` or `https://…`, 2,000 characters at most. Addresses of private networks are refused unless the operator allows them.
+    #[schema(max_length = 2000, format = "uri", pattern = "^https?://")]
     pub url: String,
     /// What to tell; at least one kind.
+    #[schema(min_items = 1)]
     pub events: Vec<EventKind>,
 }
 

@@ -70,22 +70,29 @@ pub struct RoomList {
 #[serde(deny_unknown_fields, default)]
 pub struct NewRoom {
     /// What to call it, 1 to 32 characters.
+    #[schema(min_length = 1, max_length = 32, pattern = "^[!-~]([ -~]*[!-~])?$")]
     pub name: Option<String>,
     /// What is played.
     pub mode: Mode,
     /// Map, by file name without the ending.
+    #[schema(min_length = 1, max_length = 32, pattern = "^[A-Za-z0-9_-]+$")]
     pub map: Option<String>,
     /// Places, 1 to 64.
+    #[schema(minimum = 1, maximum = 64)]
     pub seats: Option<u8>,
     /// Bots that fill empty seats, 0 to 63.
+    #[schema(maximum = 63)]
     pub bots: Option<u8>,
     /// Length of a match, 10 to 3,600 s.
+    #[schema(minimum = 10, maximum = 3600)]
     pub match_seconds: Option<u32>,
     /// Kills that end a match early, 1 to 1,000.
+    #[schema(minimum = 1, maximum = 1000)]
     pub score_limit: Option<u16>,
     /// Keep it out of the list: only an invite code leads in.
     pub private: bool,
     /// Ask everybody but the host for this, 1 to 64 characters.
+    #[schema(min_length = 1, max_length = 64)]
     pub password: Option<String>,
 }
 
@@ -113,14 +120,18 @@ pub struct Invite {
 #[serde(deny_unknown_fields, default)]
 pub struct RoomChange {
     /// Another name.
+    #[schema(min_length = 1, max_length = 32, pattern = "^[!-~]([ -~]*[!-~])?$")]
     pub name: Option<String>,
     /// Another map, by file name without the ending.
+    #[schema(min_length = 1, max_length = 32, pattern = "^[A-Za-z0-9_-]+$")]
     pub map: Option<String>,
     /// Another number of bots.
+    #[schema(maximum = 63)]
     pub bots: Option<u8>,
     /// In the list or not.
     pub private: Option<bool>,
     /// Another password; the empty one opens the room to all.
+    #[schema(max_length = 64)]
     pub password: Option<String>,
 }
 
@@ -161,7 +172,9 @@ pub struct QuickJoin {
     /// What to play; none for anything.
     pub mode: Option<Mode>,
     /// Where; none for anywhere.
+    #[schema(min_length = 1, max_length = 32, pattern = "^[A-Za-z0-9_-]+$")]
     pub map: Option<String>,
     /// The room to prefer if it is open: where a seat may still be kept.
+    #[schema(value_type = Option<u64>, maximum = 4294967295_u32)]
     pub prefer: Option<RoomId>,
 }

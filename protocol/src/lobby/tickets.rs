@@ -17,6 +17,7 @@ pub struct NewTicket {
     /// What to play.
     pub mode: Mode,
     /// Measured round trip to the server, 0 to 10,000 ms; those with similar ones are put together.
+    #[schema(maximum = 10000)]
     pub round_trip_ms: u16,
     /// Bots may fill up after a wait, so that nobody waits for ever.
     pub bots: bool,

@@ -9,6 +9,7 @@
 use super::idempotency;
 use super::limits::MAX_WAIT_SECONDS;
 use super::link::CALLS;
+use axum::http::StatusCode;
 use protocol::lobby::{Problem, StampedEvent};
 use std::collections::BTreeMap;
 use utoipa::openapi::path::{
@@ -117,10 +118,20 @@ pub(super) fn complete(openapi: &mut utoipa::openapi::OpenApi) {
                 offer_version(operation);
             }
             let declared = &mut operation.responses.responses;
+            declared.iter_mut().for_each(|(status, response)| describe(status, response));
             Refusals::responses().into_iter().for_each(|(status, response)| {
                 declared.entry(status).or_insert(response);
             });
         }
+    }
+}
+
+/// OpenAPI wants a description of every answer. Where the body says it all, the status has to do.
+fn describe(status: &str, response: &mut RefOr<Response>) {
+    let RefOr::T(response) = response else { return };
+    if response.description.is_empty() {
+        let status = status.parse().ok().and_then(|status| StatusCode::from_u16(status).ok());
+        response.description = status.and_then(|status| status.canonical_reason()).unwrap_or("An answer").to_owned();
     }
 }
 

@@ -88,7 +88,7 @@ impl Gazette {
             Some(None) => true,
             // Private events have numbers as well, so a gap is only suspected where the oldest page is far behind.
             Some(Some(number)) => {
-                kept.len() >= EVENTS_KEPT && kept.front().is_some_and(|page| page.number > number + 1)
+                kept.len() >= EVENTS_KEPT && kept.front().is_some_and(|page| page.number > number.saturating_add(1))
             }
         };
         let after = heard.map_or(u64::MAX, |number| number.unwrap_or(0));
@@ -106,7 +106,7 @@ impl Gazette {
 /// Knows what is not for everybody.
 struct Judge {
     directory: Directory,
-    /// Rooms that were private when they were opened: once closed, nobody else can tell.
+    /// Rooms that were private when they were last seen: once closed, nobody else can tell.
     private: BTreeSet<RoomId>,
 }
 
@@ -119,7 +119,11 @@ impl Judge {
                 }
                 !room.private
             }
-            LobbyEvent::RoomClosed { room } => !self.private.remove(room),
+            LobbyEvent::RoomClosed { room } => {
+                let open = self.is_open_to_all(*room);
+                self.private.remove(room);
+                open
+            }
             LobbyEvent::PlayerJoined { room, .. }
             | LobbyEvent::PlayerLeft { room, .. }
             | LobbyEvent::MatchStarted { room, .. } => self.is_open_to_all(*room),
@@ -128,8 +132,14 @@ impl Judge {
         }
     }
 
-    fn is_open_to_all(&self, room: RoomId) -> bool {
-        self.directory.room(room).map_or(!self.private.contains(&room), |room| !room.info.private)
+    /// A host may have changed the room since it was opened, so it is looked at for as long as it is there.
+    fn is_open_to_all(&mut self, room: RoomId) -> bool {
+        match self.directory.room(room) {
+            Some(entry) if entry.info.private => drop(self.private.insert(room)),
+            Some(_) => drop(self.private.remove(&room)),
+            None => {}
+        }
+        !self.private.contains(&room)
     }
 }
 
@@ -178,6 +188,8 @@ mod tests {
         (7..1_000).for_each(|number| gazette.publish(&closed(number)));
         let late = heard(gazette.subscribe(Some(&id(3)[4..]), all()));
         assert_eq!((late[0].as_str(), late.len()), ("event: missed", EVENTS_KEPT + 1));
+        let from_the_future = format!("{}-{}", gazette.run, u64::MAX);
+        assert!(heard(gazette.subscribe(Some(&from_the_future), all())).is_empty());
     }
 
     #[test]
@@ -197,10 +209,17 @@ mod tests {
         let left =
             |room| LobbyEvent::PlayerLeft { room: RoomId(room), player: Default::default(), name: String::new() };
         assert!(judge.is_public(&left(1)) && !judge.is_public(&left(2)));
-        assert!(!judge.is_public(&LobbyEvent::RoomOpened { room: secret }));
+        assert!(!judge.is_public(&LobbyEvent::RoomOpened { room: secret.clone() }));
+        let hidden = RoomInfo { id: RoomId(3), private: true, ..RoomInfo::default() };
+        assert!(judge.is_public(&LobbyEvent::RoomOpened { room: RoomInfo { private: false, ..hidden.clone() } }));
+        host.publish_rooms(vec![entry(&secret), entry(&hidden)]);
+        assert!(!judge.is_public(&left(3)), "its host has taken it out of the list");
         host.publish_rooms(vec![]);
-        assert!(!judge.is_public(&left(2)), "its last word");
-        assert!(!judge.is_public(&LobbyEvent::RoomClosed { room: RoomId(2) }));
+        for room in [2, 3] {
+            assert!(!judge.is_public(&left(room)), "its last word");
+            assert!(!judge.is_public(&LobbyEvent::RoomClosed { room: RoomId(room) }));
+        }
         assert!(judge.is_public(&LobbyEvent::RoomClosed { room: RoomId(1) }));
+        assert!(judge.private.is_empty(), "closed rooms are forgotten");
     }
 }

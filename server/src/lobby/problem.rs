@@ -192,7 +192,7 @@ impl Refusal {
             Self::RoomUnknown(_) => (StatusCode::NOT_FOUND, "Unknown room"),
             Self::RoomsBusy | Self::Stopping | Self::NotStored => (StatusCode::SERVICE_UNAVAILABLE, "Not available"),
             Self::Timeout => (StatusCode::REQUEST_TIMEOUT, "Too slow"),
-            Self::TooManyRooms => (StatusCode::SERVICE_UNAVAILABLE, "Too many rooms"),
+            Self::TooManyRooms => (StatusCode::CONFLICT, "Too many rooms"),
             Self::Repeated => (StatusCode::CONFLICT, "Already under way"),
             Self::KeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "Key used before"),
             Self::TooManyWebhooks(_) => (StatusCode::CONFLICT, "Too many webhooks"),
@@ -212,13 +212,13 @@ impl IntoResponse for Refusal {
         let mut response = (status, Json(problem)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, BUSY_SECONDS.into());
+        }
         match self {
             Self::TooOften(wait) => drop(headers.insert(header::RETRY_AFTER, seconds(wait).into())),
             Self::Match(refusal) => {
                 drop(refusal.location().and_then(|at| at.parse().ok()).map(|at| headers.insert(header::LOCATION, at)));
-            }
-            Self::TooManyWatchers | Self::RoomsBusy | Self::NotStored => {
-                drop(headers.insert(header::RETRY_AFTER, BUSY_SECONDS.into()));
             }
             Self::Unauthorized | Self::LinkForeign | Self::OperatorOnly => {
                 drop(headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
@@ -289,8 +289,14 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
-        match Json::<T>::from_request(request, state).await {
-            Ok(Json(value)) => Ok(Self(value)),
+        let (parts, body) = request.into_parts();
+        let bytes = Bytes::from_request(Request::from_parts(parts.clone(), body), state).await;
+        let bytes = bytes.map_err(|error| bytes_refusal(&error))?;
+        // Serde would take a list for the fields in their order.
+        let object = bytes.trim_ascii_start().first() == Some(&b'{');
+        match Json::<T>::from_request(Request::from_parts(parts, bytes.into()), state).await {
+            Ok(Json(value)) if object => Ok(Self(value)),
+            Ok(_) => Err(Refusal::Body("it is not an object".to_owned())),
             Err(JsonRejection::MissingJsonContentType(_)) => Err(Refusal::NotJson),
             Err(JsonRejection::BytesRejection(error)) => Err(bytes_refusal(&error)),
             Err(JsonRejection::JsonDataError(error)) => Err(Refusal::Body(reason(&error))),
@@ -311,7 +317,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for BodyOr<T>
         let (parts, body) = request.into_parts();
         let bytes = Bytes::from_request(Request::from_parts(parts.clone(), body), state).await;
         let bytes = bytes.map_err(|error| bytes_refusal(&error))?;
-        if bytes.is_empty() {
+        if bytes.is_empty() || bytes.trim_ascii() == b"null" {
             return Ok(Self(T::default()));
         }
         let Body(value) = Body::from_request(Request::from_parts(parts, bytes.into()), state).await?;

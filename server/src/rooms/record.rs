@@ -2,6 +2,7 @@
 //!
 //! Flow: [`super::simulate::tell`] shows it what each step brought → [`RoomNews`] → [`crate::directory`].
 
+use super::door::Door;
 use super::room::Room;
 use crate::directory::RoomNews;
 use game::{GameEvent, PhaseKind, SeatId};
@@ -56,10 +57,15 @@ fn end(room: &mut Room, now_ms: u64) -> Option<RoomNews> {
         ended_ms: now_ms,
         // The store knows how many must have played for it to count.
         rated: false,
-        private: room.door.private && room.door.reserved.is_empty(),
+        private: is_among_friends(&room.door),
         standings,
     };
     (people > 0).then_some(RoomNews::Finished(result))
+}
+
+/// Returns whether nobody else is to hear of what is played there. The matchmaker's rooms are in no list, but their results are for all.
+const fn is_among_friends(door: &Door) -> bool {
+    door.private && door.reserved.is_empty()
 }
 
 /// Everybody in the order of the game's own scoreboard: most kills first, then fewest deaths. Who has the same of both shares a place.
@@ -87,4 +93,21 @@ fn standings(room: &Room) -> Vec<Standing> {
         points_after: None,
     });
     placed.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::invite::InviteCode;
+    use std::time::Instant;
+
+    #[test]
+    fn what_friends_play_stays_there() {
+        let mut door = Door::new(InviteCode::from_random(7), Some(PlayerId(1)), Instant::now());
+        assert!(!is_among_friends(&door));
+        door.private = true;
+        assert!(is_among_friends(&door));
+        door.reserved = vec![PlayerId(1), PlayerId(2)];
+        assert!(!is_among_friends(&door), "the matchmaker's");
+    }
 }

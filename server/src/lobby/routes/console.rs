@@ -7,11 +7,10 @@ use crate::directory::Order;
 use crate::lobby::document::Refusals;
 use crate::lobby::operator::Operator;
 use crate::lobby::page;
-use crate::lobby::problem::{Number, Refusal};
+use crate::lobby::problem::{Number, Numbers, Refusal};
 use crate::lobby::watch::{Watcher, frame};
 use axum::body::Bytes;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::{Stream, stream};
@@ -80,9 +79,12 @@ async fn close(
 async fn kick(
     State(shared): State<Arc<Shared>>,
     _: Operator,
-    path: Result<Path<(u32, u64)>, PathRejection>,
+    Numbers(room, player): Numbers<u32, u64>,
 ) -> Result<StatusCode, Refusal> {
-    let Path((room, player)) = path.map_err(|_| Refusal::NotFound)?;
+    let there = shared.directory.room(RoomId(room)).ok_or(Refusal::RoomUnknown(room))?;
+    if !there.has(PlayerId(player)) {
+        return Err(Refusal::NotAMember(room));
+    }
     let order = Order::Kick { room: RoomId(room), player: PlayerId(player) };
     shared.directory.order(order).await.map_err(|error| Refusal::order(room, error))?;
     tracing::info!(room, player, "removed by the operator");

@@ -31,7 +31,8 @@ struct Wanted {
 /// some are lost and that everything should be looked at again.
 #[utoipa::path(get, path = "/v1/events", tag = "events",
     params(
-        ("kinds" = Option<String>, Query, description = "Kinds to hear of, such as `room.opened,room.closed`; all if left out."),
+        ("kinds" = Option<String>, Query, description = "Kinds to hear of, such as `room.opened,room.closed`; all if left out.",
+            max_length = 200),
         ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that was heard."),
     ),
     responses((status = OK, description = "A stream that does not end. The data of each event is a `StampedEvent`.",

@@ -107,7 +107,8 @@ use transport::LinkSender;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
-/// Sent with every answer but those of links (OWASP REST security): nothing here is to be cached, framed, sniffed or run.
+/// Sent with every answer but those of links (OWASP REST security): nothing here is to be cached, framed, sniffed or run, unless the
+/// route says otherwise.
 const SECURITY_HEADERS: [(HeaderName, HeaderValue); 4] = [
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),

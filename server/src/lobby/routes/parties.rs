@@ -66,7 +66,7 @@ async fn join(
     Number(code): Number<String>,
     _: NoBody,
 ) -> Result<(StatusCode, Json<Party>), Refusal> {
-    // Paid before it is looked at, so that guessing is dear.
+    // As with the codes of rooms: who does not know one pays for guesses, right or wrong.
     pay(&shared.guesses, connection.remote.ip(), CODE_COST)?;
     let code = read(&code)?;
     let player = tickets::player(&shared, &caller).await?;

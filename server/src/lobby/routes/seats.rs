@@ -15,7 +15,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Extension, Json};
 use protocol::grant::LinkIdentity;
-use protocol::ids::SessionId;
+use protocol::ids::{NAME_BITS, SessionId};
 use protocol::limits::{MAX_PASSWORD_CHARS, MAX_SPECTATORS};
 use protocol::lobby::{Endpoints, Grant, NewRoom, QuickJoin, SeatWish};
 use std::sync::Arc;
@@ -119,6 +119,9 @@ async fn new_endpoints(
     Number(session): Number<u64>,
     _: NoBody,
 ) -> Result<Json<Endpoints>, Refusal> {
+    if session >> NAME_BITS != 0 {
+        return Err(Refusal::NotFound);
+    }
     let identity = LinkIdentity { player: caller.player, session: SessionId(session) };
     shared.granter.endpoints(identity, connection.local.ip()).map(Json)
 }

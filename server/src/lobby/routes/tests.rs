@@ -48,6 +48,8 @@ fn every_operation_says_what_it_is_and_how_it_refuses() {
         let name = operation["operationId"].as_str().expect("an id");
         assert!(names.insert(name), "{method} {path}: another operation is called {name}");
         assert!(operation["summary"].as_str().is_some_and(|summary| !summary.is_empty()), "{method} {path}");
+        let told = operation["responses"].as_object().expect("responses").values();
+        assert!(told.into_iter().all(|response| response["description"].is_string()), "{method} {path}");
         let tag = operation["tags"][0].as_str().expect("a tag");
         assert!(tags.contains(tag), "{method} {path}: {tag}");
         for status in ["400", "401", "404", "405", "413", "422", "429", "500", "503"] {
