@@ -87,11 +87,17 @@ pub(super) fn failed(
     panel(context, |ui| {
         ui.heading(failure.title);
         ui.label(RichText::new(&failure.why).font(style::words(style::MIDDLE)));
-        ui.label(style::quiet(failure.advice));
+        if !failure.advice.is_empty() {
+            ui.label(style::quiet(failure.advice));
+        }
         ui.add_space(style::GRID);
         if let Some(password) = lobby.tried_password().filter(|_| failure.title != ENDED) {
             let field = style::field(ui, "Password of the room", password, MAX_PASSWORD_CHARS);
-            again |= field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
+            let entered = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
+            if !entered && ui.memory(|memory| memory.focused().is_none()) {
+                field.request_focus();
+            }
+            again |= entered;
             ui.add_space(style::GRID);
         }
         if lobby.last_wish().is_some() {
