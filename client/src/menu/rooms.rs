@@ -65,12 +65,15 @@ pub(super) fn page(ui: &mut Ui, parts: &mut Parts) {
             }
         });
     });
+    let known = (parts.rooms.server() == server).then(|| parts.rooms.list.clone()).flatten();
     ui.columns(2, |columns| {
-        parts.menu.link(&mut columns[0], Page::Servers, "Other servers");
+        let other = parts.menu.link(&mut columns[0], Page::Servers, "Other servers");
+        if matches!(known, Some(Err(_))) {
+            parts.menu.focus_first_once(&other);
+        }
         parts.menu.link(&mut columns[1], Page::Create, "Create a room");
     });
     filters(ui, parts);
-    let known = (parts.rooms.server() == server).then(|| parts.rooms.list.clone()).flatten();
     let height = (ui.clip_rect().bottom() - ui.cursor().top() - style::GRID).max(LEAST_LIST);
     ScrollArea::vertical().id_salt("rooms").max_height(height).auto_shrink([false, false]).show(ui, |ui| match known {
         None => drop(ui.label(style::quiet(format!("Asking {} …", shown(&server))))),
