@@ -10,7 +10,7 @@ use crate::{
     links::{LeaveMatch, Match},
     lobby::{Goal, Lobby, Wish},
     palette,
-    state::{ENDED, Failure, Screen},
+    state::{ENDED, Failure, SENT_AWAY, Screen},
     style,
 };
 use bevy::prelude::*;
@@ -99,6 +99,14 @@ pub(super) fn failed(
             }
             again |= entered;
             ui.add_space(style::GRID);
+        }
+        if failure.title == SENT_AWAY {
+            let back = style::main_button(ui, "Menu");
+            if ui.memory(|memory| memory.focused().is_none()) {
+                back.request_focus();
+            }
+            menu |= back.clicked();
+            return;
         }
         if lobby.last_wish().is_some() {
             let text = if failure.title == ENDED { "Reconnect" } else { "Try again" };
