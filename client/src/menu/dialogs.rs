@@ -10,7 +10,7 @@ use crate::{
     links::{LeaveMatch, Match},
     lobby::{Goal, Lobby, Wish},
     palette,
-    state::{ENDED, Failure, SENT_AWAY, Screen},
+    state::{ENDED, Failure, NOT_JOINED, SENT_AWAY, Screen},
     style,
 };
 use bevy::prelude::*;
@@ -91,7 +91,7 @@ pub(super) fn failed(
             ui.label(style::quiet(failure.advice));
         }
         ui.add_space(style::GRID);
-        if let Some(password) = lobby.tried_password().filter(|_| failure.title != ENDED) {
+        if let Some(password) = lobby.tried_password().filter(|_| failure.title == NOT_JOINED) {
             let field = style::field(ui, "Password of the room", password, MAX_PASSWORD_CHARS);
             let entered = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
             if !entered && ui.memory(|memory| memory.focused().is_none()) {
