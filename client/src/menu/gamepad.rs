@@ -67,10 +67,7 @@ mod tests {
     use bevy::{
         input::{
             InputPlugin,
-            gamepad::{
-                GamepadConnection, GamepadConnectionEvent, RawGamepadAxisChangedEvent, RawGamepadButtonChangedEvent,
-                RawGamepadEvent,
-            },
+            gamepad::{RawGamepadAxisChangedEvent, RawGamepadButtonChangedEvent, RawGamepadEvent},
         },
         state::app::StatesPlugin,
     };
@@ -83,10 +80,7 @@ mod tests {
         app.add_systems(PreUpdate, feed.after(bevy::input::InputSystems));
         // Without the systems of egui, its marker alone is enough to be found.
         app.world_mut().spawn(PrimaryEguiContext);
-        let pad = app.world_mut().spawn_empty().id();
-        let (name, vendor_id, product_id) = ("Pad".to_owned(), None, None);
-        let connection = GamepadConnection::Connected { name, vendor_id, product_id };
-        app.world_mut().write_message(RawGamepadEvent::from(GamepadConnectionEvent::new(pad, connection)));
+        let pad = app.world_mut().spawn(Gamepad::default()).id();
         app.update();
         (app, pad)
     }
@@ -119,15 +113,15 @@ mod tests {
             assert_eq!(told(&mut app, button(pad, which, 1.0)), [(key, true)], "{which:?}");
             assert_eq!(told(&mut app, button(pad, which, 0.0)), [(key, false)], "{which:?}");
         }
-        assert_eq!(told(&mut app, button(pad, GamepadButton::North, 1.0)), [], "it means nothing in a menu");
+        assert!(told(&mut app, button(pad, GamepadButton::North, 1.0)).is_empty(), "it means nothing in a menu");
     }
 
     #[test]
     fn the_stick_moves_one_step_per_push() {
         let (mut app, pad) = bench(Screen::Menu);
-        assert_eq!(told(&mut app, push(pad, GamepadAxis::LeftStickY, -0.5)), [], "not far enough");
+        assert!(told(&mut app, push(pad, GamepadAxis::LeftStickY, -0.5)).is_empty(), "not far enough");
         assert_eq!(told(&mut app, push(pad, GamepadAxis::LeftStickY, -1.0)), [(Key::ArrowDown, true)]);
-        assert_eq!(told(&mut app, push(pad, GamepadAxis::LeftStickY, -0.6)), [], "it trembles");
+        assert!(told(&mut app, push(pad, GamepadAxis::LeftStickY, -0.6)).is_empty(), "it trembles");
         assert_eq!(told(&mut app, push(pad, GamepadAxis::LeftStickY, 0.0)), [(Key::ArrowDown, false)]);
         assert_eq!(told(&mut app, push(pad, GamepadAxis::LeftStickX, 1.0)), [(Key::ArrowRight, true)]);
     }
@@ -135,7 +129,7 @@ mod tests {
     #[test]
     fn whoever_flies_does_not_press_buttons_of_panels() {
         let (mut app, pad) = bench(Screen::InMatch);
-        assert_eq!(told(&mut app, button(pad, GamepadButton::South, 1.0)), [], "this is a dash");
+        assert!(told(&mut app, button(pad, GamepadButton::South, 1.0)).is_empty(), "this is a dash");
         app.world_mut().resource_mut::<Panels>().pause = true;
         told(&mut app, button(pad, GamepadButton::South, 0.0));
         assert_eq!(told(&mut app, button(pad, GamepadButton::South, 1.0)), [(Key::Enter, true)]);
