@@ -2,8 +2,8 @@
 //!
 //! Flow: F8, the failure dialog → [`OpenDoctor`] → `transport::doctor::examine` → [`Doctor`] → the panel.
 
-use crate::{hud::Panels, lobby::Lobby, palette, settings::Settings, state::Screen, style};
-use bevy::{clipboard::Clipboard, input::InputSystems, prelude::*};
+use crate::{clipboard, hud::Panels, lobby::Lobby, palette, settings::Settings, state::Screen, style};
+use bevy::{input::InputSystems, prelude::*};
 use bevy_egui::{
     EguiContexts, EguiInput, EguiPreUpdateSet, EguiPrimaryContextPass,
     egui::{self, Align2, Area, Context, Event, Id, Key, Margin, Order, RichText, ScrollArea, Ui, vec2},
@@ -125,21 +125,21 @@ fn draw(
     mut doctor: ResMut<Doctor>,
     mut panels: ResMut<Panels>,
     lobby: Res<Lobby>,
-    mut clipboard: ResMut<Clipboard>,
 ) -> Result {
     if !doctor.open {
         return Ok(());
     }
     doctor.collect();
-    match panel(contexts.ctx_mut()?, &mut doctor) {
+    let context = contexts.ctx_mut()?;
+    match panel(context, &mut doctor) {
         Some(Pressed::Again) => {
             let server = doctor.server.clone();
             doctor.examine(server, &lobby);
         }
-        Some(Pressed::Copy) => match clipboard.set_text(report(&doctor.server, &doctor.findings)) {
-            Ok(()) => doctor.copied = true,
-            Err(error) => warn!("The report could not be copied: {error}."),
-        },
+        Some(Pressed::Copy) => {
+            clipboard::copy(context, &report(&doctor.server, &doctor.findings));
+            doctor.copied = true;
+        }
         Some(Pressed::Close) => doctor.close(&mut panels),
         None => {}
     }

@@ -16,8 +16,15 @@ pub(crate) fn card(ui: &mut Ui, invite: &Invite) {
         ui.vertical(|ui| {
             ui.label(style::quiet("Friends get in with this code"));
             ui.label(RichText::new(&invite.code).font(style::numbers(CODE_SIZE)).color(palette::ink(palette::OWN)));
-            let link = RichText::new(short(&invite.link)).font(style::numbers(style::SMALL));
-            ui.add(egui::Label::new(link.color(palette::ink(palette::QUIET))).truncate());
+            // In two lines: the code at the end must not be what is cut off.
+            let link = short(&invite.link);
+            let (host, path) = link.split_at(link.find('/').unwrap_or(link.len()));
+            ui.spacing_mut().item_spacing.y = 0.0;
+            for line in [host, path] {
+                let line = RichText::new(line).font(style::numbers(style::SMALL)).color(palette::ink(palette::QUIET));
+                ui.add(egui::Label::new(line).truncate());
+            }
+            ui.add_space(style::GRID);
             let copied = egui::Id::new(("copied", &invite.link));
             let now = ui.input(|input| input.time);
             let fresh = ui.data(|data| data.get_temp::<f64>(copied)).is_some_and(|at| now - at < COPIED_SECONDS);

@@ -12,7 +12,7 @@ use crate::{
     lobby::{Lobby, SeatGranted},
     picture::{self, FrameSystems, Picture, Source},
     settings::Settings,
-    state::{ENDED, Failure, NOT_JOINED, Screen},
+    state::{ENDED, Failure, NOT_JOINED, SENT_AWAY, Screen},
     weather::Sky,
 };
 use bevy::prelude::*;
@@ -112,15 +112,12 @@ fn receive(
     while let Some(event) = the_match.player.poll_event() {
         if let PlayerEvent::Ended { why } = &event {
             let playing = *screen.get() == Screen::InMatch;
-            *failure = Failure {
-                title: if playing { ENDED } else { NOT_JOINED },
-                why: why.clone(),
-                advice: if playing {
-                    "If your seat is still kept, Reconnect puts you back into it."
-                } else {
-                    "Try again, or choose another wire in the menu."
-                },
+            let (title, advice) = match playing {
+                _ if the_match.player.status(now).sent_away => (SENT_AWAY, ""),
+                true => (ENDED, "If your seat is still kept, Reconnect puts you back into it."),
+                false => (NOT_JOINED, "Try again, or choose another wire in the menu."),
             };
+            *failure = Failure { title, why: why.clone(), advice };
             next.set(Screen::Failed);
             commands.remove_resource::<Match>();
         }

@@ -31,5 +31,7 @@ pub(crate) struct Failure {
 
 /// A failure to get in.
 pub(crate) const NOT_JOINED: &str = "Could not join";
+/// No failure, but the host's wish: there is nothing to try again.
+pub(crate) const SENT_AWAY: &str = "You are out of this room";
 /// A failure afterwards.
 pub(crate) const ENDED: &str = "The match ended here";

@@ -5,7 +5,7 @@
 //!
 //! Flow: `assets/fonts` → [`StylePlugin`] → [`crate::menu`], [`crate::hud`].
 
-use crate::{assets::AssetDir, palette, settings::Settings};
+use crate::{assets::AssetDir, palette, settings::Settings, state::Screen};
 use bevy::{asset::AssetEventSystems, prelude::*, window::PrimaryWindow};
 use bevy_egui::{EguiContexts, EguiPostUpdateSet, EguiPreUpdateSet, egui};
 use egui::{
@@ -129,9 +129,15 @@ fn dress(mut contexts: EguiContexts, assets: Res<AssetDir>, mut dressed: Local<b
 }
 
 /// Scales the HUD with the window, so that it takes the same share of a large screen, and by what the player chose.
-fn scale(mut contexts: EguiContexts, settings: Res<Settings>, window: Query<&Window, With<PrimaryWindow>>) {
+fn scale(
+    mut contexts: EguiContexts,
+    settings: Res<Settings>,
+    screen: Res<State<Screen>>,
+    window: Query<&Window, With<PrimaryWindow>>,
+) {
     let (Ok(context), Ok(window)) = (contexts.ctx_mut(), window.single()) else { return };
-    let fitted = (window.height() / DESIGN_HEIGHT).min(window.width() / DESIGN_WIDTH).clamp(MIN_FIT, MAX_FIT);
+    let width = if *screen.get() == Screen::InMatch { DESIGN_WIDTH } else { MENU_WIDTH };
+    let fitted = (window.height() / DESIGN_HEIGHT).min(window.width() / width).clamp(MIN_FIT, MAX_FIT);
     context.set_zoom_factor(fitted * settings.hud_scale);
 }
 
@@ -211,6 +217,8 @@ const LIT: palette::Rgb = [0x20, 0x2B, 0x42];
 /// Window that the sizes are meant for.
 const DESIGN_WIDTH: f32 = 1_280.0;
 const DESIGN_HEIGHT: f32 = 720.0;
+/// The menu is one column, with some of the field beside it: a narrow window need not make it smaller.
+const MENU_WIDTH: f32 = 800.0;
 /// Below this nothing could be read any more; panels then drop what matters least.
 const MIN_FIT: f32 = 0.7;
 /// Beyond this nothing grows any more.

@@ -21,7 +21,9 @@ impl Plugin for WeatherPlugin {
     fn build(&self, app: &mut App) {
         let asked = app.world().resource::<Args>().weather;
         app.insert_resource(Sky::new(asked));
-        app.add_systems(Update, keys.run_if(in_state(Screen::InMatch)).in_set(FrameSystems::Fly));
+        // A match that ends in this frame is gone before the screen is another.
+        let plays = in_state(Screen::InMatch).and_then(resource_exists::<Match>);
+        app.add_systems(Update, keys.run_if(plays).in_set(FrameSystems::Fly));
     }
 }
 

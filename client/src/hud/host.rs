@@ -14,6 +14,7 @@ use crate::{
 };
 use bevy::prelude::*;
 use bevy_egui::egui::{Button, RichText, ScrollArea, Ui, vec2};
+use game::PhaseKind;
 use protocol::{
     PlayerId, RoomId,
     lobby::{Guest, Invite, Member, RoomChange, RoomInfo},
@@ -200,7 +201,8 @@ pub(super) fn draw(ui: &mut Ui, parts: &mut Room<'_>) {
     let mut order = None;
     if hosts {
         ui.add_space(style::GRID);
-        if style::button(ui, "Start the match now").clicked() {
+        let plays = house.room.as_ref().is_some_and(|room| room.phase == PhaseKind::Live);
+        if style::button(ui, if plays { "Start a new match now" } else { "Start the match now" }).clicked() {
             order = Some(Order::Start);
         }
         if let (Ok(maps), Some(room)) = (&parts.maps.0, &house.room) {

@@ -168,7 +168,7 @@ fn draw(mut contexts: EguiContexts, parts: Parts, mut panels: ResMut<Panels>) ->
     if !panels.take_input() && !panels.pointer {
         names::draw_crosshair(&canvas, picture);
     }
-    let table = panels.scores || scoreboard::is_due(picture);
+    let table = (panels.scores || scoreboard::is_due(picture)) && !panels.pause;
     panels.covered = table || panels.pause;
     panels.pointer = false;
     let silent = wire::silent_for(status).is_some();
@@ -189,7 +189,10 @@ fn draw(mut contexts: EguiContexts, parts: Parts, mut panels: ResMut<Panels>) ->
     if panels.right != Some(Panel::Help) || panels.covered {
         parts.feed.draw(&canvas, now);
     }
-    parts.banner.draw(&canvas, picture, status, Some(&**sky).filter(|_| !blind.is_running()), now);
+    // Below the pause panel large words would shine through; only that nothing arrives must be said.
+    if silent || !panels.pause {
+        parts.banner.draw(&canvas, picture, status, Some(&**sky).filter(|_| !blind.is_running()), now);
+    }
     // No panel opens during a blind test.
     if !blind.is_running() {
         help::draw_hint(&canvas);

@@ -51,7 +51,9 @@ pub(super) fn draw_summary(canvas: &Canvas, picture: &Picture) {
         if let Some(rival) = rival {
             let lead = mine.is_none_or(|mine| rival.score >= mine.score);
             let word = if lead && rival.score > 0 { "leads" } else { "next" };
-            pieces.push(("   ·   ".to_owned(), quiet));
+            if mine.is_some() {
+                pieces.push(("   ·   ".to_owned(), quiet));
+            }
             pieces.push((format!("{} ", picture.name(rival.seat)), palette::ink(palette::pilot(rival.seat, own))));
             pieces.push((format!("{word} "), quiet));
             pieces.push((rival.score.to_string(), palette::ink(palette::TEXT)));

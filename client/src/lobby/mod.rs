@@ -104,7 +104,33 @@ pub(crate) struct Lobby {
 
 enum Answer {
     Rooms { server: String, list: Result<Option<Versioned<RoomList>>, String> },
-    Seat { number: u64, seat: Box<Result<(Account, Seat), String>> },
+    Seat { number: u64, seat: Box<Result<(Account, Seat), Denied>> },
+}
+
+/// Why there is no seat.
+struct Denied {
+    /// One sentence.
+    why: String,
+    /// What to do about it, unless the sentence says so.
+    advice: &'static str,
+    /// The room asks for a password, or for another one.
+    locked: bool,
+}
+
+impl From<String> for Denied {
+    fn from(why: String) -> Self {
+        Self { why, advice: UNREACHED, locked: false }
+    }
+}
+
+impl From<LobbyError> for Denied {
+    fn from(error: LobbyError) -> Self {
+        let why = error.to_string();
+        match error {
+            LobbyError::Refused(problem) => Self { why, advice: "", locked: problem.asks_password() },
+            _ => Self { why, advice: UNREACHED, locked: false },
+        }
+    }
 }
 
 impl Default for Lobby {
@@ -151,6 +177,13 @@ impl Lobby {
         Ok(account)
     }
 
+    /// Notes that the door we stood at asks for a password; there is one to be typed from now on, if it was not so before.
+    fn ask_password(&mut self) {
+        if let Some(Wish { goal: Goal::Room(_, wish) | Goal::Code(_, wish), .. }) = &mut self.wish {
+            wish.password.get_or_insert_default();
+        }
+    }
+
     /// Lets go of whatever is being joined.
     pub(crate) const fn give_up(&mut self) {
         self.number += 1;
@@ -185,7 +218,7 @@ impl Lobby {
         self.call(async move {
             let seat = async {
                 let account = account?;
-                let seat = said(seat(&account, &wish.goal).await)?;
+                let seat = seat(&account, &wish.goal).await?;
                 Ok((account, seat))
             };
             Answer::Seat { number, seat: Box::new(in_time(&wish.server, seat).await) }
@@ -248,9 +281,11 @@ fn collect(
                     let wire = lobby.wish.as_ref().and_then(|wish| wish.wire);
                     granted.write(SeatGranted { lobby: account.lobby, guest, grant, wire, invite });
                 }
-                Err(why) => {
-                    *failure =
-                        Failure { title: NOT_JOINED, why, advice: "Check the address in the menu, or try again." };
+                Err(Denied { why, advice, locked }) => {
+                    if locked {
+                        lobby.ask_password();
+                    }
+                    *failure = Failure { title: NOT_JOINED, why, advice };
                     next.set(Screen::Failed);
                 }
             },
@@ -267,10 +302,12 @@ fn said<T>(answer: Result<T, LobbyError>) -> Result<T, String> {
     answer.map_err(|error| error.to_string())
 }
 
-async fn in_time<T>(server: &str, call: impl Future<Output = Result<T, String>>) -> Result<T, String> {
-    let late = || Err(format!("The server at {server} did not answer within {} seconds.", PATIENCE.as_secs()));
+async fn in_time<T, E: From<String>>(server: &str, call: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    let late = || Err(format!("The server at {server} did not answer within {} seconds.", PATIENCE.as_secs()).into());
     timeout(PATIENCE, call).await.unwrap_or_else(|_| late())
 }
 
+/// What to do when a server cannot be spoken with.
+const UNREACHED: &str = "Check the address in the menu, or let the doctor look (F8).";
 /// Longest that a player looks at a connecting screen before being told why.
 const PATIENCE: Duration = Duration::from_secs(8);

@@ -10,7 +10,7 @@ use crate::{
     links::{LeaveMatch, Match},
     lobby::{Goal, Lobby, Wish},
     palette,
-    state::{ENDED, Failure, Screen},
+    state::{ENDED, Failure, NOT_JOINED, SENT_AWAY, Screen},
     style,
 };
 use bevy::prelude::*;
@@ -87,12 +87,26 @@ pub(super) fn failed(
     panel(context, |ui| {
         ui.heading(failure.title);
         ui.label(RichText::new(&failure.why).font(style::words(style::MIDDLE)));
-        ui.label(style::quiet(failure.advice));
+        if !failure.advice.is_empty() {
+            ui.label(style::quiet(failure.advice));
+        }
         ui.add_space(style::GRID);
-        if let Some(password) = lobby.tried_password().filter(|_| failure.title != ENDED) {
+        if let Some(password) = lobby.tried_password().filter(|_| failure.title == NOT_JOINED) {
             let field = style::field(ui, "Password of the room", password, MAX_PASSWORD_CHARS);
-            again |= field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
+            let entered = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
+            if !entered && ui.memory(|memory| memory.focused().is_none()) {
+                field.request_focus();
+            }
+            again |= entered;
             ui.add_space(style::GRID);
+        }
+        if failure.title == SENT_AWAY {
+            let back = style::main_button(ui, "Menu");
+            if ui.memory(|memory| memory.focused().is_none()) {
+                back.request_focus();
+            }
+            menu |= back.clicked();
+            return;
         }
         if lobby.last_wish().is_some() {
             let text = if failure.title == ENDED { "Reconnect" } else { "Try again" };

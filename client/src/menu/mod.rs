@@ -168,12 +168,13 @@ impl Menu {
     }
 
     /// Adds a button that opens a page.
-    fn link(&mut self, ui: &mut Ui, page: Page, text: &str) {
+    fn link(&mut self, ui: &mut Ui, page: Page, text: &str) -> egui::Response {
         let button = style::button(ui, text);
         self.focus_left(&button, page);
         if button.clicked() {
             self.turn_to(page);
         }
+        button
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     style,
 };
 use bevy::prelude::*;
-use bevy_egui::egui::{self, Align2, Button, Rect, RichText, ScrollArea, Stroke, StrokeKind, Ui, pos2, vec2};
+use bevy_egui::egui::{self, Align2, Button, Rect, RichText, ScrollArea, Sense, Stroke, StrokeKind, Ui, pos2, vec2};
 use game::PhaseKind;
 use protocol::{
     RoomId,
@@ -65,12 +65,15 @@ pub(super) fn page(ui: &mut Ui, parts: &mut Parts) {
             }
         });
     });
+    let known = (parts.rooms.server() == server).then(|| parts.rooms.list.clone()).flatten();
     ui.columns(2, |columns| {
-        parts.menu.link(&mut columns[0], Page::Servers, "Other servers");
+        let other = parts.menu.link(&mut columns[0], Page::Servers, "Other servers");
+        if matches!(known, Some(Err(_))) {
+            parts.menu.focus_first_once(&other);
+        }
         parts.menu.link(&mut columns[1], Page::Create, "Create a room");
     });
     filters(ui, parts);
-    let known = (parts.rooms.server() == server).then(|| parts.rooms.list.clone()).flatten();
     let height = (ui.clip_rect().bottom() - ui.cursor().top() - style::GRID).max(LEAST_LIST);
     ScrollArea::vertical().id_salt("rooms").max_height(height).auto_shrink([false, false]).show(ui, |ui| match known {
         None => drop(ui.label(style::quiet(format!("Asking {} …", shown(&server))))),
@@ -112,11 +115,16 @@ fn show(ui: &mut Ui, parts: &mut Parts, list: &[RoomInfo]) {
         let text = if list.is_empty() { "Nobody has opened a room yet." } else { "No room is like that." };
         ui.label(style::quiet(text));
     }
+    // Taken once: every row is as wide as the first.
+    let width = ui.available_width() - WATCH - style::GRID;
+    if !shown.is_empty() {
+        head(ui, width);
+    }
     for room in shown {
         let asked = ui.horizontal(|ui| {
-            let width = ui.available_width() - WATCH - style::GRID;
             let join = row(ui, room, width);
             parts.menu.focus_first_once(&join);
+            ui.spacing_mut().button_padding.x = style::GRID;
             let text = RichText::new("Watch").font(style::words(style::SMALL));
             let watch = ui.add_sized(vec2(WATCH, style::TARGET), Button::new(text));
             (join.clicked(), watch.clicked())
@@ -133,6 +141,15 @@ fn show(ui: &mut Ui, parts: &mut Parts, list: &[RoomInfo]) {
     }
 }
 
+/// Names the columns.
+fn head(ui: &mut Ui, width: f32) {
+    let (rect, _) = ui.allocate_exact_size(vec2(width, HEAD), Sense::hover());
+    let (quiet, right) = (palette::ink(palette::QUIET), rect.right() - widgets::ROW_MARGIN);
+    for (x, text) in [(right - PEOPLE, "players"), (right - BOTS, "bots")] {
+        ui.painter().text(pos2(x, rect.center().y), Align2::RIGHT_CENTER, text, style::words(style::SMALL), quiet);
+    }
+}
+
 /// Asks for the password of a locked room, below its row.
 fn door(ui: &mut Ui, parts: &mut Parts, room: RoomId) {
     let Some(locked) = parts.menu.choice.locked.as_mut().filter(|locked| locked.room == room) else { return };
@@ -144,6 +161,7 @@ fn door(ui: &mut Ui, parts: &mut Parts, room: RoomId) {
             field.request_focus();
         }
         open = field.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
+        ui.spacing_mut().button_padding.x = style::GRID;
         let text = RichText::new("Enter").font(style::words(style::SMALL));
         open |= ui.add_sized(vec2(WATCH, style::TARGET), Button::new(text)).clicked();
     });
@@ -181,9 +199,9 @@ fn row(ui: &mut Ui, room: &RoomInfo, width: f32) -> egui::Response {
     };
     painter.text(at(right), Align2::RIGHT_CENTER, phase, small.clone(), quiet);
     let bots = if room.bots == 0 { String::new() } else { format!("+{}", room.bots) };
-    painter.text(at(right - 64.0), Align2::RIGHT_CENTER, bots, style::numbers(style::SMALL), quiet);
+    painter.text(at(right - BOTS), Align2::RIGHT_CENTER, bots, style::numbers(style::SMALL), quiet);
     let people = format!("{}/{}", room.players, room.seats);
-    painter.text(at(right - 96.0), Align2::RIGHT_CENTER, people, style::numbers(style::SMALL), text);
+    painter.text(at(right - PEOPLE), Align2::RIGHT_CENTER, people, style::numbers(style::SMALL), text);
     let watching = if room.spectators == 0 { String::new() } else { format!(", {} watching", room.spectators) };
     response.on_hover_text(format!("{} of {} seats, {} bots{watching}", room.players, room.seats, room.bots))
 }
@@ -202,7 +220,13 @@ const LEAST_LIST: f32 = 2.0 * style::TARGET;
 /// Width of the button that only watches.
 const WATCH: f32 = 72.0;
 /// Room for people, bots and phase.
-const FACTS: f32 = 150.0;
+const FACTS: f32 = 168.0;
+/// How far from the right the column of bots ends.
+const BOTS: f32 = 72.0;
+/// How far from the right the column of people ends.
+const PEOPLE: f32 = 116.0;
+/// Height of the names of the columns.
+const HEAD: f32 = 20.0;
 const REFRESH_SECONDS: f32 = 2.0;
 
 #[cfg(test)]

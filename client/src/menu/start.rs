@@ -31,6 +31,8 @@ pub(super) struct Fields {
     password: String,
     /// The box shall get the keyboard.
     wanted: bool,
+    /// The field for the password shall get the keyboard.
+    asked: bool,
 }
 
 impl Fields {
@@ -73,19 +75,24 @@ pub(super) fn page(ui: &mut Ui, parts: &mut Parts) {
     }
     // Written back only on a change: a changed resource is saved.
     parts.settings.set_if_neq(draft);
-    let entered = the_box(ui, parts);
+    let mut entered = the_box(ui, parts);
     let place = understand(parts);
     widgets::told(ui, &place.line, place.wrong);
     // In a place of their own: what comes and goes here must not take the keyboard from what stands below.
     ui.vertical(|ui| {
         if place.locked {
-            style::field(ui, "Password of the room", &mut parts.menu.start.password, MAX_PASSWORD_CHARS);
+            let fields = &mut parts.menu.start;
+            let field = style::field(ui, "Password of the room", &mut fields.password, MAX_PASSWORD_CHARS);
+            if std::mem::take(&mut fields.asked) {
+                field.request_focus();
+            }
+            entered |= field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
         }
         if matches!(place.action, Action::Quick) {
             offer_nearby(ui, parts);
         }
     });
-    main_button(ui, parts, place.action, entered);
+    main_button(ui, parts, place, entered);
     for row in LINKS {
         ui.columns(2, |columns| {
             for (ui, (page, text)) in columns.iter_mut().zip(row) {
@@ -196,7 +203,7 @@ fn offer_nearby(ui: &mut Ui, parts: &mut Parts) {
     }
 }
 
-fn main_button(ui: &mut Ui, parts: &mut Parts, action: Action, entered: bool) {
+fn main_button(ui: &mut Ui, parts: &mut Parts, Place { action, locked, .. }: Place, entered: bool) {
     let text = match &action {
         Action::Quick | Action::Nothing => "Quick match".to_owned(),
         Action::Play(server) => format!("Play on {}", shown(server)),
@@ -209,6 +216,10 @@ fn main_button(ui: &mut Ui, parts: &mut Parts, action: Action, entered: bool) {
     // After a click nothing has the keyboard; Enter still means what most people want.
     let idle = ui.memory(|memory| memory.focused().is_none()) && ui.input(|input| input.key_pressed(Key::Enter));
     if !(main.clicked() || entered || idle) {
+        return;
+    }
+    if locked && parts.menu.start.password.is_empty() {
+        parts.menu.start.asked = true;
         return;
     }
     let password = std::mem::take(&mut parts.menu.start.password);

@@ -77,8 +77,11 @@ pub(super) fn row(ui: &mut Ui, width: f32, enabled: bool) -> (Response, Rect) {
     let (rect, response) = ui.allocate_exact_size(vec2(width, style::TARGET), sense);
     let visuals = *ui.style().interact(&response);
     ui.painter().rect(rect, visuals.corner_radius, visuals.weak_bg_fill, visuals.bg_stroke, egui::StrokeKind::Inside);
-    (response, rect.shrink2(vec2(1.5 * style::GRID, 0.0)))
+    (response, rect.shrink2(vec2(ROW_MARGIN, 0.0)))
 }
+
+/// What a row leaves free at either side.
+pub(super) const ROW_MARGIN: f32 = 1.5 * style::GRID;
 
 /// Adds a server of this network as a row.
 pub(super) fn server_row(ui: &mut Ui, server: &LanServer) -> Response {

@@ -109,3 +109,15 @@ pub struct Problem {
     /// One sentence for the player: what happened and what to do.
     pub detail: String,
 }
+
+impl Problem {
+    /// Title of the answer to somebody who comes to a locked room without a password.
+    pub const PASSWORD_NEEDED: &str = "Password needed";
+    /// Title of the answer to somebody with another password.
+    pub const PASSWORD_WRONG: &str = "Wrong password";
+
+    /// Returns whether another password would help.
+    pub fn asks_password(&self) -> bool {
+        [Self::PASSWORD_NEEDED, Self::PASSWORD_WRONG].contains(&self.title.as_str())
+    }
+}

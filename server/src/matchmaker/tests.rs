@@ -89,10 +89,10 @@ fn two_are_found_accept_and_get_a_room() {
     let mut world = World::new();
     world.ask(&[1], 25.0);
     world.pass(s(1));
-    assert_eq!(world.see(1).why, "Alone in the queue. Bots fill up in 19 s.");
+    assert_eq!(world.see(1).why, "You are alone in the queue. If nobody comes, bots fill up.");
     world.ask(&[2], 25.5);
     world.pass(s(3));
-    assert_eq!(world.see(1).why, "2 players fit together; a match starts with 6, and with fewer the longer you wait.");
+    assert_eq!(world.see(1).why, "2 players fit together. The longer you wait, the fewer a match needs.");
     world.pass(s(4));
     let ticket = world.see(1);
     assert!(matches!(ticket.state, TicketState::Proposed { accepted: 0, needed: 2, mine: false, .. }), "{ticket:?}");

@@ -4,7 +4,6 @@
 
 use super::gather::Reason;
 use super::line::{Ending, Entry, Group, Line, Progress, Stage};
-use super::rules::Rules;
 use protocol::ids::{PlayerId, TicketId};
 use protocol::lobby::{PartyMember, Queue, QueueRow, Ticket, TicketState};
 use std::time::Duration;
@@ -91,34 +90,25 @@ impl Line {
             (Stage::Grouped(number), TicketState::Proposed { accepted, needed, mine, .. }) => {
                 proposed(self.groups.get(&number), *accepted, *needed, *mine)
             }
-            _ => waiting(&self.rules, now, entry, bots_in),
+            _ => waiting(now, entry, bots_in),
         }
     }
 }
 
-fn waiting(rules: &Rules, now: Duration, entry: &Entry, bots_in: Option<Duration>) -> String {
+/// Says why there is no match yet. Without figures that change while nothing else does: those are beside it, for a screen to count on.
+fn waiting(now: Duration, entry: &Entry, bots_in: Option<Duration>) -> String {
     if entry.returned.is_some_and(|at| now.saturating_sub(at) < RETURN_TOLD) {
         return "Somebody did not accept. You are at the front of the queue again.".to_owned();
     }
-    let waited = now.saturating_sub(entry.asked);
     let why = match entry.reason {
-        Reason::Alone => "Alone in the queue.".to_owned(),
-        Reason::NobodyNear => format!(
-            "Nobody within {:.0} points yet; the window widens by {:.0} points per second.",
-            rules.window(&entry.strength, waited),
-            rules.widening
-        ),
+        Reason::Alone => "You are alone in the queue.".to_owned(),
+        Reason::NobodyNear => "Nobody of your strength yet; the range widens while you wait.".to_owned(),
         Reason::TooFew { found } => {
-            let wanted = rules.wanted(waited);
-            let found = if found == 1 { "1 player fits".to_owned() } else { format!("{found} players fit") };
-            format!("{found} together; a match starts with {wanted}, and with fewer the longer you wait.")
+            return format!("{found} players fit together. The longer you wait, the fewer a match needs.");
         }
     };
     match bots_in {
-        Some(left) if !matches!(entry.reason, Reason::TooFew { .. }) => {
-            format!("{why} Bots fill up in {} s.", left.as_millis().div_ceil(1_000))
-        }
-        Some(_) => why,
+        Some(_) => format!("{why} If nobody comes, bots fill up."),
         None if entry.reason == Reason::Alone => format!("{why} Allow bots to play at once."),
         None => why,
     }

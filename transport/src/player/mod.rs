@@ -324,6 +324,7 @@ impl Player {
         }
         if let Closed::ByPeer(CloseReason::Kicked | CloseReason::RoomClosed) = closed {
             self.session.detach(link.id());
+            self.status.sent_away = true;
             return self.end(sent_away(closed));
         }
         let driving = self.status.driving.is_some() && self.session.driving().is_some_and(|(id, _)| id == link.id());

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 pub struct Status {
     /// The wire in use.
     pub driving: Option<Transport>,
+    /// The room's host has ended our presence: there is no way back into this room.
+    pub sent_away: bool,
     /// The wire that is being dialled.
     pub switching_to: Option<Transport>,
     /// Smoothed round trip, the server's holding time not counted.

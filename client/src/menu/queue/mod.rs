@@ -24,6 +24,7 @@ use crate::{
 };
 use bevy::prelude::*;
 use bevy_egui::egui::{self, Align2, CornerRadius, Rect, RichText, Sense, Ui, pos2, vec2};
+use protocol::lobby::Queue;
 use std::time::{Duration, Instant};
 
 /// What the page keeps while it is open.
@@ -155,7 +156,7 @@ fn open(ui: &mut Ui, draft: &mut Draft, search: &mut Search, lobby: &Lobby) {
     let text = palette::ink(palette::TEXT);
     let why = ui.painter().layout(board.ticket().why.clone(), style::words(style::MIDDLE), text, rect.width());
     ui.painter().galley(rect.min, why, text);
-    time_line(ui, board, now);
+    time_line(ui, board, search.queue(), now);
     axis::show(ui, board, search.queue(), now);
     ui.add_space(style::GRID);
     let cancel = style::button(ui, "Cancel");
@@ -168,7 +169,7 @@ fn open(ui: &mut Ui, draft: &mut Draft, search: &mut Search, lobby: &Lobby) {
 }
 
 /// Draws how long one has waited, against how long one usually does, and when bots come.
-fn time_line(ui: &mut Ui, board: &Board, now: Instant) {
+fn time_line(ui: &mut Ui, board: &Board, queue: Option<&Queue>, now: Instant) {
     let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), TIME_HEIGHT), Sense::hover());
     let painter = ui.painter();
     let (text, quiet) = (palette::ink(palette::TEXT), palette::ink(palette::QUIET));
@@ -178,7 +179,9 @@ fn time_line(ui: &mut Ui, board: &Board, now: Instant) {
     let clock = painter.text(pos2(rect.left(), top), Align2::LEFT_CENTER, words::clock(waited), number, text);
     let small = style::words(style::SMALL);
     let ours = board.ticket().players.len() as u32;
-    let people = match board.ticket().waiting.saturating_sub(ours) {
+    // The ticket tells of what matters to it; the queue is asked every second.
+    let waiting = queue.map_or(board.ticket().waiting, |queue| queue.waiting);
+    let people = match waiting.saturating_sub(ours) {
         0 => "waited, nobody else in the queue".to_owned(),
         1 => "waited, 1 other in the queue".to_owned(),
         others => format!("waited, {others} others in the queue"),

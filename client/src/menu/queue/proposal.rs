@@ -37,7 +37,11 @@ pub(super) fn show(
 
     let mut answer = None;
     if *mine || search.is_answering() {
-        let waiting = ui.add_enabled_ui(false, |ui| style::main_button(ui, "Accepted. Waiting for the others")).inner;
+        let (rect, waiting) =
+            ui.allocate_exact_size(vec2(ui.available_width(), style::TARGET + style::GRID), Sense::hover());
+        let text = if *mine { "Accepted. Waiting for the others …" } else { "Telling the lobby …" };
+        let own = palette::ink(palette::OWN);
+        ui.painter().text(rect.left_center(), Align2::LEFT_CENTER, text, style::strong(style::LARGE), own);
         first(&waiting);
     } else {
         let accept = style::main_button(ui, "Accept");
