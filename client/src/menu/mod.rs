@@ -137,6 +137,12 @@ impl Menu {
         self.show(before, Some(self.page));
     }
 
+    /// Goes back because there is nothing left to do here: the page before begins anew, with its first target.
+    fn return_done(&mut self) {
+        let before = self.trail.pop().unwrap_or_default();
+        self.show(before, None);
+    }
+
     const fn show(&mut self, page: Page, left: Option<Page>) {
         (self.page, self.left) = (page, left);
         (self.turned, self.unfocused) = (true, left.is_none());

@@ -53,6 +53,6 @@ pub(super) fn page(ui: &mut Ui, parts: &mut Parts) {
     ui.label(style::quiet("Any other address goes into the box of the start page."));
     if let Some(server) = chosen {
         parts.settings.server = server;
-        parts.menu.back();
+        parts.menu.return_done();
     }
 }
