@@ -158,7 +158,7 @@ fn three_ways_of_being_told_of_the_same_match() {
     let (ada, ben, eve) = (Person::new(&server, "Ada"), Person::new(&server, "Ben"), Person::new(&server, "Eve"));
     let mine = ada.ask(r#"{"round_trip_ms":30}"#);
     assert_eq!((&mine.state, mine.waiting, mine.points), (&TicketState::Waiting, 1, 1_000));
-    assert!(mine.why.starts_with("Alone in the queue."), "{mine:?}");
+    assert!(mine.why.starts_with("You are alone in the queue."), "{mine:?}");
     assert_eq!(mine.players[0].name, "Ada");
     let mut stream = ada.listen(mine.id);
     assert_eq!(stream.next().expect("the present one comes first").1.version, mine.version);

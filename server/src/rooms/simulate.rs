@@ -7,6 +7,7 @@ use super::room::Room;
 use super::seats::{Seat, SeatOf, Seats};
 use crate::events::unix_ms;
 use bevy::ecs::prelude::*;
+use std::time::{Duration, Instant};
 
 /// Takes the command of the coming tick out of every session, and how far back its rail may look.
 pub fn collect(mut seats: Query<(&mut Seat, &SeatOf)>, mut rooms: Query<&mut Room>) {
@@ -21,10 +22,15 @@ pub fn collect(mut seats: Query<(&mut Seat, &SeatOf)>, mut rooms: Query<&mut Roo
     }
 }
 
-/// Lets bots choose and steps every room, on all cores. Rooms with nobody inside rest: they would cost as much as others.
+/// How long a room that was opened or left goes on without anybody.
+const REST_AFTER: Duration = Duration::from_secs(15);
+
+/// Lets bots choose and steps every room, on all cores. Rooms that stay empty rest: they would cost as much as others.
 pub fn fly(mut rooms: Query<(&mut Room, Has<Seats>)>) {
+    let now = Instant::now();
     rooms.par_iter_mut().for_each(|(mut room, visited)| {
-        if visited {
+        let fresh = |since| now.saturating_duration_since(since) < REST_AFTER;
+        if visited || room.empty_since.is_some_and(fresh) {
             room.step();
         }
     });

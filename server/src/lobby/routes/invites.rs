@@ -63,7 +63,6 @@ async fn new_seat(
     responses(
         (status = OK, body = String, content_type = "text/html"),
         (status = NOT_FOUND, description = "The room is closed.", body = String, content_type = "text/html"),
-        (status = TOO_MANY_REQUESTS, body = protocol::lobby::Problem, content_type = "application/problem+json"),
     ))]
 async fn page(
     State(shared): State<Arc<Shared>>,
