@@ -93,9 +93,9 @@ enum Order {
     Kick(PlayerId),
 }
 
-/// Asks for the invite while it is to be shown and not known.
+/// Asks for the invite while it is to be shown: it changes when somebody is sent away.
 pub(super) fn follow(panels: Res<Panels>, lobby: Res<Lobby>, mut house: ResMut<House>) {
-    if panels.right == Some(Panel::Invite) && house.invite.is_none() {
+    if panels.right == Some(Panel::Invite) {
         house.keep_up(lobby.runtime());
     }
 }
@@ -128,9 +128,8 @@ impl House {
         let who = guest.clone();
         self.call(runtime, async move { News::Room(us.room(Some(&who), room).await) });
         self.call(runtime, async move { News::Members(them.members(&we, room).await.map(|list| list.members)) });
-        if self.invite.is_none() {
-            self.call(runtime, async move { News::Invite(lobby.invite(&guest, room).await) });
-        }
+        // A private room has another code after somebody was sent away.
+        self.call(runtime, async move { News::Invite(lobby.invite(&guest, room).await) });
     }
 
     fn hear(&mut self, news: News) {

@@ -26,7 +26,9 @@ pub(super) fn obey(
 ) -> Result<(), OrderError> {
     match order {
         Order::Kick { player, .. } => {
-            room.door.ban(*player, InviteCode::from_random(rand::random()));
+            // Where everybody can walk in, another code would only lock out those who were invited.
+            let code = if room.door.private { InviteCode::from_random(rand::random()) } else { room.door.code };
+            room.door.ban(*player, code);
             send_away(seats, inside, CloseReason::Kicked, |seat| seat.session.player() == *player);
             info!("player {} was sent away from room {}", player.0, room.plan.id.0);
         }

@@ -3,7 +3,7 @@
 //! Somebody who waits wants to know why, for how long, and what changes meanwhile: one sentence, a line of time, the own rating among
 //! the others' with the window that widens. Below, the three ways by which the client hears of it, and friends to bring along.
 //!
-//! Flow: [`Me`] → [`Search::begin`] → [`Search::view`] → here; accept, decline, cancel → [`Search`].
+//! Flow: [`crate::lobby`] → [`Search::begin`] → [`Search::view`] → here; accept, decline, cancel → [`Search`].
 
 mod axis;
 mod party;
