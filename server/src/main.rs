@@ -53,18 +53,14 @@ fn serve(config: &Config) -> Result<(), String> {
         Some(folder) => Keys::open(folder).map_err(|error| error.to_string())?,
         None => Keys::temporary(),
     };
-    let token = match &config.data {
-        Some(folder) => Token::open(folder)?,
+    let (token, told) = match &config.data {
+        Some(folder) => (Token::open(folder)?, None),
         None => {
             let (token, text) = Token::temporary();
-            info!("the operator's token for this run is {text} (with --data it is kept in a file instead)");
-            token
+            (token, Some(text))
         }
     };
     let store = Store::open(config.data.as_deref()).map_err(|error| error.to_string())?;
-    if config.data.is_none() {
-        info!("players and results are kept in memory only; to keep them over a restart, choose a folder with --data");
-    }
     let runtime =
         transport::runtime::runtime().map_err(|error| format!("Cannot start the network threads: {error}."))?;
     let mut lobby = Lobby::bind(config.http)?;
@@ -104,6 +100,11 @@ fn serve(config: &Config) -> Result<(), String> {
     app.finish();
     app.cleanup();
     board::open_first_room(app.world_mut(), config.seed)?;
+    // Nothing can be wrong any more: whoever made a mistake reads one sentence and no more.
+    if let Some(text) = told {
+        info!("players and results are kept in memory only; to keep them over a restart, choose a folder with --data");
+        info!("the operator's token for this run is {text} (with --data it is kept in a file instead)");
+    }
 
     let announced = lan::announce(config, lobby.local_addr(), directory.clone(), runtime.handle());
     let (stop_lobby, stopped) = watch::channel(false);
