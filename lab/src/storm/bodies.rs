@@ -95,8 +95,8 @@ fn filled(path: &str) -> String {
 fn bad(nonsense: &mut Nonsense) -> Vec<u8> {
     const WHOLE: &[u8] =
         br#"{"name":"Somebody","map":"crossfire","mode":"skirmish","seats":8,"bots":2,"private":true}"#;
-    const WRONG: [&[u8]; 7] =
-        [b"null", b"true", b"-1e999", b"\"name\"", b"[[]]", b"{\"name\":[{}],\"\":{}}", b"\xFF\xFE{}\0"];
+    // Not `null`: where a body may be left out, that says the same.
+    const WRONG: [&[u8]; 6] = [b"true", b"-1e999", b"\"name\"", b"[[]]", b"{\"name\":[{}],\"\":{}}", b"\xFF\xFE{}\0"];
     let body = match nonsense.below(8) {
         0 => return nonsense.one_of(&WRONG).to_vec(),
         1 => b"{\"name\":".repeat(400),
