@@ -5,6 +5,7 @@
 //!
 //! Flow: `assets` → [`Files::index`] → [`super::routes`] → [`Piece`] → the client, which checks the hash.
 
+use super::keys::hex;
 use super::problem::Refusal;
 use super::watch::Pulse;
 use axum::body::Bytes;
@@ -103,10 +104,6 @@ fn offer(path: PathBuf, name: String) -> io::Result<Option<Offered>> {
     let bytes = io::copy(&mut file, &mut hash)?;
     let info = FileInfo { name, sha256: hex(&hash.finalize()), bytes };
     Ok(Some(Offered { info, path, changed: metadata.modified().ok() }))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What of a file is wished for.

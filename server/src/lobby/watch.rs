@@ -14,6 +14,7 @@
 //!
 //! Flow: [`super::routes`] → [`Watcher::when_changed`] → [`Versioned`]; or → [`Watcher::stream`] → frames.
 
+use super::keys::hex;
 use super::limits::{HEARTBEAT, MAX_WAIT_SECONDS};
 use super::problem::{Query, Refusal};
 use super::routes::Shared;
@@ -59,6 +60,11 @@ impl ETag {
     /// Of something that is known by a hash: `text` is hexadecimal or the like.
     pub(super) fn hash(text: &str) -> Self {
         Self(format!("\"{text}\""))
+    }
+
+    /// Of something that is known by what it says.
+    pub(super) fn of(content: &[u8]) -> Self {
+        Self::hash(&hex(Sha256::digest(content).get(..PRINT_BYTES).unwrap_or_default()))
     }
 
     /// As a header.
@@ -232,8 +238,7 @@ impl Printer {
         }
         let (mut head, body) = response.into_parts();
         let Ok(body) = to_bytes(body, MAX_PRINTED_BYTES).await else { return Refusal::Internal.into_response() };
-        let digest = Sha256::digest(&body);
-        let tag = ETag::hash(&digest.iter().take(PRINT_BYTES).map(|byte| format!("{byte:02x}")).collect::<String>());
+        let tag = ETag::of(&body);
         // The route may know better for how long its answer is true.
         for (name, value) in versioned_headers(&tag) {
             head.headers.entry(name).or_insert(value);

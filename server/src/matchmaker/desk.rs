@@ -267,7 +267,7 @@ impl Desk {
         state.line.tick(now);
         state.parties.expire(now);
         self.settle(state);
-        metrics::gauge!("crosswire_queue_waiting").set(state.line.queue(now).waiting);
+        metrics::gauge!("crosswire_queue_waiting").set(state.line.people());
         // Those who still watch hear that there is nothing left to watch.
         state.tickets.retain(|id, news| news.receiver_count() > 0 && state.line.has(*id));
         state.party_news.retain(|code, news| news.receiver_count() > 0 && state.parties.has(code));

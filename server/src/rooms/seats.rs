@@ -6,6 +6,7 @@ use super::greet::Doorman;
 use super::receive::LinkIndex;
 use super::room::Room;
 use crate::directory::RoomNews;
+use crate::matchmaker::Rules;
 use bevy::ecs::prelude::*;
 use protocol::CloseReason;
 use protocol::limits::{CHAT_BURST, CHAT_PER_SECOND};
@@ -20,8 +21,6 @@ use transport::Link;
 
 /// How long those who accepted a match may take to come: the life of a grant.
 const OTHERS_AWAITED: Duration = Duration::from_secs(30);
-/// Bots that fly where nobody else came.
-const COMPANY: u8 = 3;
 
 /// The room that a seat belongs to.
 #[derive(Component)]
@@ -143,7 +142,7 @@ pub fn seat_bots(mut rooms: Query<&mut Room>) {
         let alone = (1..game::MIN_SHIPS).contains(&room.people());
         if alone && room.plan.bots == 0 && !room.door.reserved.is_empty() && room.door.age(now) > OTHERS_AWAITED {
             info!("nobody else came to room {}; bots do", room.plan.id.0);
-            room.plan.bots = COMPANY;
+            room.plan.bots = Rules::default().ships_with_bots.saturating_sub(1);
         }
         room.fill_with_bots();
     }

@@ -17,6 +17,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::TryRecvError;
+use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 /// How often a transfer is tried before it is given up.
@@ -40,6 +41,14 @@ pub(super) struct Chart {
     map: String,
     progress: Arc<Progress>,
     answer: oneshot::Receiver<Result<Arc<Map>, String>>,
+    transfer: JoinHandle<()>,
+}
+
+/// Whatever maps a server names one after the other, one transfer at most goes on.
+impl Drop for Chart {
+    fn drop(&mut self) {
+        self.transfer.abort();
+    }
 }
 
 #[derive(Debug, Default)]
@@ -53,12 +62,12 @@ impl Chart {
         let progress = Arc::<Progress>::default();
         let (done, answer) = oneshot::channel();
         let (map, telling) = (name.to_owned(), progress.clone());
-        runtime.spawn(async move {
+        let transfer = runtime.spawn(async move {
             let found = fetch(&lobby, &maps, &map, hash, &telling).await;
             // Whoever left does not want it any more.
             let _ = done.send(found);
         });
-        Self { map: name.to_owned(), progress, answer }
+        Self { map: name.to_owned(), progress, answer, transfer }
     }
 }
 

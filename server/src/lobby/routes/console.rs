@@ -91,7 +91,7 @@ async fn kick(
     Ok(StatusCode::NO_CONTENT)
 }
 
-struct Seat {
+struct Listener {
     shared: Arc<Shared>,
     beats: watch::Receiver<u64>,
     events: broadcast::Receiver<Arc<StampedEvent>>,
@@ -101,13 +101,13 @@ struct Seat {
 
 fn frames(shared: Arc<Shared>) -> impl Stream<Item = Bytes> + Send {
     let (beats, events) = (shared.operator.vitals.version(), shared.operator.events.listen());
-    stream::unfold(Seat { shared, beats, events, greeted: false, sent: 0 }, |mut seat| async {
-        let next = seat.next().await?;
-        Some((next, seat))
+    stream::unfold(Listener { shared, beats, events, greeted: false, sent: 0 }, |mut listener| async {
+        let next = listener.next().await?;
+        Some((next, listener))
     })
 }
 
-impl Seat {
+impl Listener {
     async fn next(&mut self) -> Option<Bytes> {
         self.sent += 1;
         let id = self.sent.to_string();

@@ -57,7 +57,8 @@ pub(super) async fn room(
 ) -> Result<Versioned<RoomInfo>, Refusal> {
     visible(&shared, id, visitor.as_ref())?;
     // Other rooms change as well, so the version is of what is shown.
-    let tag = |_: &u64| ETag::hash(&shared.directory.room(RoomId(id)).map_or_else(String::new, |room| print_of(&room)));
+    let shown = || shared.directory.room(RoomId(id)).map(|room| serde_json::to_vec(&room.info).unwrap_or_default());
+    let tag = |_: &u64| ETag::of(&shown().unwrap_or_default());
     let change = watcher.when_changed(&mut shared.directory.version(), tag).await?;
     let room = visible(&shared, id, visitor.as_ref())?;
     Ok(change.answer(|| room.info))
@@ -104,13 +105,6 @@ pub(super) fn belongs(room: &RoomEntry, caller: &Caller) -> bool {
 fn entered(shared: &Shared, id: u32, caller: &Caller) -> Result<RoomEntry, Refusal> {
     let room = visible(shared, id, Some(caller))?;
     if belongs(&room, caller) { Ok(room) } else { Err(Refusal::NotInside(id)) }
-}
-
-/// Returns what tells one state of a room from another.
-fn print_of(room: &RoomEntry) -> String {
-    use sha2::{Digest, Sha256};
-    let shown = serde_json::to_vec(&room.info).unwrap_or_default();
-    Sha256::digest(shown).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Returns the sentence for the first value that is out of its limits.
