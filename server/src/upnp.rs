@@ -88,8 +88,8 @@ pub async fn open(ports: Ports, router: Option<SocketAddr>) -> Result<Forwarded,
     let public = public.map_err(|error| failed(&format!("The router does not tell its public address ({error}).")))?;
     if Reach::of(public) != Reach::World {
         return Err(format!(
-            "The router's own address, {public}, is none of the public internet: it is offline, or your provider has another router in between. Ask the \
-             provider for a public address, or play on a rented server."
+            "The router's own address, {public}, is none of the public internet: it is offline, or your provider has another router \
+             in between. Ask the provider for a public address, or play on a rented server."
         ));
     }
     let here = address_towards(gateway.addr).await.map_err(|error| failed(&format!("{error}.")))?;
