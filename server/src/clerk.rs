@@ -85,7 +85,11 @@ impl Clerk {
 
 /// Stores a result together with what webhooks are to be told of it. Returns the event, and how many webhooks are too far behind for it.
 /// A result that is there already (because the answer to the first attempt was lost) has its event in the outbox since then.
-fn file(transaction: &Transaction<'_>, result: MatchResult, events: &Events) -> rusqlite::Result<(StampedEvent, usize)> {
+fn file(
+    transaction: &Transaction<'_>,
+    result: MatchResult,
+    events: &Events,
+) -> rusqlite::Result<(StampedEvent, usize)> {
     let known = matches::by_id(transaction, result.id)?.is_some();
     let result = matches::record(transaction, result)?;
     let event = events.stamp(LobbyEvent::MatchFinished { result });

@@ -87,13 +87,7 @@ impl Granter {
     }
 
     /// Returns what `caller`, who asks as `asker`, needs to take a seat in `room`, or to watch it.
-    pub(super) fn grant(
-        &self,
-        caller: &Caller,
-        room: RoomId,
-        spectate: bool,
-        asker: Asker,
-    ) -> Result<Grant, Refusal> {
+    pub(super) fn grant(&self, caller: &Caller, room: RoomId, spectate: bool, asker: Asker) -> Result<Grant, Refusal> {
         let session = SessionId::from_random(rand::random());
         let resume_key = ResumeKey(rand::random());
         let proof = Proof {
@@ -273,7 +267,11 @@ mod tests {
             assert_eq!(found.tcp.addr, addr(&format!("{sent}:5002")), "{remote} at {local}");
             assert_eq!(found.http.url, format!("http://{sent}:8080/v1/link/http"));
             assert_eq!(granter.own_link(code, asker), format!("http://{sent}:8080/join/{code}"));
-            assert_eq!(granter.invite(code, asker).link, format!("http://8.8.4.4:8080/join/{code}"), "for friends elsewhere");
+            assert_eq!(
+                granter.invite(code, asker).link,
+                format!("http://8.8.4.4:8080/join/{code}"),
+                "for friends elsewhere"
+            );
         }
     }
 

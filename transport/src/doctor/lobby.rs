@@ -213,7 +213,9 @@ fn addresses(lobby: SocketAddr, endpoints: &Endpoints) -> Finding {
         _ if here == sent => {
             Finding::good("public address", format!("Players are sent to {sent}, where the lobby is."))
         }
-        (_, Reach::Loopback) => Finding::bad("public address", sentence("which everybody's own machine is called"), fix),
+        (_, Reach::Loopback) => {
+            Finding::bad("public address", sentence("which everybody's own machine is called"), fix)
+        }
         (Reach::World, Reach::Nowhere | Reach::Link | Reach::Private | Reach::Shared) => {
             Finding::bad("public address", sentence("which means nothing outside its own network"), fix)
         }
