@@ -103,7 +103,7 @@ pub(super) fn put(tx: &Transaction<'_>, event: &StampedEvent, only: Option<u64>)
         tx.prepare_cached("SELECT count(*) >= ?2 FROM deliveries WHERE webhook = ?1 AND next_ms IS NOT NULL")?;
     let mut ready = Vec::new();
     for id in &wanted {
-        if !behind.query_row(params![id, MAX_PENDING_DELIVERIES], |row| row.get(0))? {
+        if !behind.query_row(params![id, MAX_PENDING_DELIVERIES], |row| row.get::<_, bool>(0))? {
             ready.push(id);
         }
     }
