@@ -1,13 +1,17 @@
 //! The clerk: takes what the rooms tell, has finished matches rated and stored, and passes everything on.
 //!
-//! Nobody hears of a result before it is stored. While the store cannot (a full disk), results wait here and everything else goes on.
+//! Nobody hears of a result before it is stored. It is stored in one transaction with what webhooks are to be told of it, so that no moment
+//! is left in which a crash could take the one and leave the other. While the store cannot (a full disk), results wait here and everything
+//! else goes on.
 //!
-//! Flow: rooms → [`RoomNews`] → [`run`] → [`crate::store::matches`] → [`Events::tell`].
+//! Flow: rooms → [`RoomNews`] → [`run`] → [`crate::store::matches`] and [`crate::hooks`] → [`Events`].
 
 use crate::directory::RoomNews;
 use crate::events::Events;
+use crate::hooks;
 use crate::store::{Store, matches};
-use protocol::lobby::{LobbyEvent, MatchResult};
+use protocol::lobby::{LobbyEvent, MatchResult, StampedEvent};
+use rusqlite::Transaction;
 use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -62,9 +66,12 @@ impl Clerk {
     /// Stores what waits, oldest first, until something cannot be stored at the moment.
     async fn store_waiting(&mut self) {
         while let Some(result) = self.waiting.front().cloned() {
-            let id = result.id.0;
-            match self.store.write(move |transaction| matches::record(transaction, result)).await {
-                Ok(result) => self.events.tell(LobbyEvent::MatchFinished { result }),
+            let (id, events) = (result.id.0, self.events.clone());
+            match self.store.write(move |transaction| file(transaction, result, &events)).await {
+                Ok((event, missed)) => {
+                    hooks::note_missed(missed);
+                    self.events.tell_stamped(event);
+                }
                 Err(trouble) if trouble.may_pass() => {
                     warn!("the result of match {id} waits: {trouble}");
                     return;
@@ -76,12 +83,94 @@ impl Clerk {
     }
 }
 
+/// Stores a result together with what webhooks are to be told of it. Returns the event, and how many webhooks are too far behind for it.
+/// A result that is there already (because the answer to the first attempt was lost) has its event in the outbox since then.
+fn file(
+    transaction: &Transaction<'_>,
+    result: MatchResult,
+    events: &Events,
+) -> rusqlite::Result<(StampedEvent, usize)> {
+    let known = matches::by_id(transaction, result.id)?.is_some();
+    let result = matches::record(transaction, result)?;
+    let event = events.stamp(LobbyEvent::MatchFinished { result });
+    let missed = if known { 0 } else { hooks::write_down(transaction, &event)? };
+    Ok((event, missed))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::testing::{fill_disk, free_disk, person, result};
+    use crate::hooks::{HookSettings, Hooks};
+    use crate::store::testing::{fill_disk, fill_outbox, free_disk, person, result};
     use protocol::ids::{MatchId, RoomId};
+    use protocol::lobby::{Delivery, EventKind, NewWebhook};
     use tokio::sync::mpsc::unbounded_channel;
+
+    /// Webhooks that hear of `events`, and one of them that nobody answers.
+    async fn hooks(store: &Store, events: &Events) -> (Hooks, u64) {
+        let settings = HookSettings { private_networks: true, ..HookSettings::default() };
+        let hooks = Hooks::start(store.clone(), events, settings);
+        let wish = NewWebhook { url: "http://127.0.0.1:9/".into(), events: EventKind::ALL.into() };
+        let id = hooks.register(wish).await.expect("allowed").webhook.id;
+        (hooks, id)
+    }
+
+    fn results(log: &[Delivery]) -> usize {
+        log.iter().filter(|delivery| delivery.event == EventKind::MatchFinished).count()
+    }
+
+    #[tokio::test]
+    async fn a_result_and_its_place_in_the_outbox_are_one() {
+        let store = Store::open(None).expect("memory");
+        let ripley = person(&store, 1, "Ripley").await;
+        // These webhooks hear of nothing, so what they have to tell was written by the clerk.
+        let (hooks, id) = hooks(&store, &Events::default()).await;
+        let (tell, news) = unbounded_channel();
+        let events = Events::default();
+        let mut heard = events.listen();
+        let clerk = Clerk { store: store.clone(), events, waiting: VecDeque::new() };
+        let working = tokio::spawn(clerk.work(news, Duration::from_millis(20)));
+
+        fill_outbox(&store).await;
+        tell.send(RoomNews::Finished(result(7, &[(ripley, 1)]))).expect("the clerk listens");
+        tell.send(RoomNews::Event(LobbyEvent::RoomClosed { room: RoomId(3) })).expect("the clerk listens");
+        heard.recv().await.expect("told");
+        let by_id = |connection: &rusqlite::Connection| matches::by_id(connection, MatchId(7));
+        assert_eq!(store.read(by_id).await.expect("readable"), None, "without its event it is not stored");
+
+        free_disk(&store).await;
+        let told = heard.recv().await.expect("told");
+        assert_eq!(told.event.kind(), EventKind::MatchFinished);
+        assert!(store.read(by_id).await.expect("readable").is_some());
+        assert_eq!(results(&hooks.log(id).await.expect("readable").expect("registered")), 1);
+        tell.send(RoomNews::Finished(result(7, &[(ripley, 1)]))).expect("the clerk listens");
+        drop(tell);
+        working.await.expect("the clerk ends with the rooms");
+        let log = hooks.log(id).await.expect("readable").expect("registered");
+        assert_eq!(results(&log), 1, "however often it is tried");
+    }
+
+    #[tokio::test]
+    async fn a_result_is_not_written_down_a_second_time_by_those_who_hear_of_it() {
+        let store = Store::open(None).expect("memory");
+        let ripley = person(&store, 1, "Ripley").await;
+        let events = Events::default();
+        let (hooks, id) = hooks(&store, &events).await;
+        let (tell, news) = unbounded_channel();
+        tell.send(RoomNews::Finished(result(7, &[(ripley, 1)]))).expect("open");
+        tell.send(RoomNews::Event(LobbyEvent::RoomClosed { room: RoomId(3) })).expect("open");
+        drop(tell);
+        run(news, store, events).await;
+        // Events are written down in order: with the second one there, the first has been dealt with.
+        let log = loop {
+            let log = hooks.log(id).await.expect("readable").expect("registered");
+            if log.iter().any(|delivery| delivery.event == EventKind::RoomClosed) {
+                break log;
+            }
+            tokio::task::yield_now().await;
+        };
+        assert_eq!((results(&log), log.len()), (1, 2), "{log:?}");
+    }
 
     #[tokio::test]
     async fn a_result_waits_for_the_disk_and_nothing_else_does() {

@@ -69,7 +69,8 @@ pub struct Config {
     /// Name or IP that players reach this machine by, if it is not the address they connect to (behind a router, for example).
     #[arg(long, value_name = "HOST", value_parser = host_name)]
     pub public_host: Option<String>,
-    /// Ask the router to let players from the internet in (UPnP), and use its public address if --public-host names none.
+    /// Ask the router to let players from the internet in (UPnP). They are sent to its public address if --public-host names none; players
+    /// on this network keep the address that they came by.
     #[arg(long)]
     pub upnp: bool,
     /// What to call this server in the lists of players on the same network [default: this machine's name].
@@ -127,6 +128,17 @@ pub struct PublicHost {
     pub name: String,
     /// What it stood for at the start of the server: for addresses that need an IP.
     pub ip: IpAddr,
+    /// Who knows of it.
+    pub source: HostSource,
+}
+
+/// Where a [`PublicHost`] comes from, which decides who is sent there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostSource {
+    /// `--public-host`: everybody is sent there, because the operator knows better (inside a container no address that is seen is of use).
+    Operator,
+    /// The router, asked by `--upnp`: whoever comes through it is sent there. Many routers do not lead back in from inside.
+    Router,
 }
 
 impl Config {
@@ -152,7 +164,7 @@ impl PublicHost {
         let ip = found.iter().find(|ip| ip.is_ipv6() == prefer_ipv6).or(found.first()).ok_or_else(|| {
             format!("No address is known for `{name}`. Check the spelling of --public-host, or give an IP address.")
         })?;
-        Ok(Self { name: name.to_owned(), ip: *ip })
+        Ok(Self { name: name.to_owned(), ip: *ip, source: HostSource::Operator })
     }
 }
 

@@ -27,11 +27,21 @@ impl Default for Events {
 }
 
 impl Events {
-    /// Tells everybody who listens now.
+    /// Tells everybody who listens now. Not for results: those are written down first, by [`crate::clerk`].
     pub fn tell(&self, event: LobbyEvent) {
+        self.tell_stamped(self.stamp(event));
+    }
+
+    /// Gives an event the next number and the present time. Nobody hears of it before [`Self::tell_stamped`].
+    pub fn stamp(&self, event: LobbyEvent) -> StampedEvent {
         let number = self.number.fetch_add(1, Ordering::Relaxed) + 1;
+        StampedEvent { number, at_ms: unix_ms(), event }
+    }
+
+    /// Tells everybody who listens now. Events that were stamped later may have been told before.
+    pub fn tell_stamped(&self, event: StampedEvent) {
         // Nobody listening is no error.
-        let _ = self.sender.send(Arc::new(StampedEvent { number, at_ms: unix_ms(), event }));
+        let _ = self.sender.send(Arc::new(event));
     }
 
     /// Returns what hears every event from now on.

@@ -7,7 +7,7 @@
 use bevy::app::App;
 use clap::Parser;
 use server::clerk;
-use server::config::{Config, PublicHost, Task};
+use server::config::{Config, HostSource, PublicHost, Task};
 use server::descriptors;
 use server::directory::directory;
 use server::events::Events;
@@ -159,7 +159,8 @@ async fn forward(wires: &mut Wires) -> Option<upnp::Forwarded> {
     match upnp::open(ports, None).await {
         Ok(forwarded) => {
             let ip = forwarded.public;
-            let public = wires.public_host.get_or_insert_with(|| PublicHost { name: ip.to_string(), ip });
+            let found = || PublicHost { name: ip.to_string(), ip, source: HostSource::Router };
+            let public = wires.public_host.get_or_insert_with(found);
             info!("the router lets players in: friends on the internet join at {}:{}", public.name, wires.http.port());
             Some(forwarded)
         }

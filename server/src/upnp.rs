@@ -14,6 +14,7 @@ use tokio::net::UdpSocket;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tracing::warn;
+use transport::Reach;
 
 /// For how long a port is leased: a server that was killed does not leave its ports open for ever.
 const LEASE: Duration = Duration::from_secs(3600);
@@ -85,10 +86,10 @@ pub async fn open(ports: Ports, router: Option<SocketAddr>) -> Result<Forwarded,
         gateway.map_err(|_| failed("No router on this network opens ports when asked (UPnP is off or missing)."))?;
     let public = gateway.get_external_ip().await;
     let public = public.map_err(|error| failed(&format!("The router does not tell its public address ({error}).")))?;
-    if !is_public(public) {
+    if Reach::of(public) != Reach::World {
         return Err(format!(
-            "The router's own address, {public}, is a private one: your provider has another router in between. Ask the provider for a \
-             public address, or play on a rented server."
+            "The router's own address, {public}, is none of the public internet: it is offline, or your provider has another router \
+             in between. Ask the provider for a public address, or play on a rented server."
         ));
     }
     let here = address_towards(gateway.addr).await.map_err(|error| failed(&format!("{error}.")))?;
@@ -140,32 +141,4 @@ async fn address_towards(router: SocketAddr) -> std::io::Result<IpAddr> {
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).await?;
     socket.connect(router).await?;
     Ok(socket.local_addr()?.ip())
-}
-
-fn is_public(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => {
-            let shared = matches!(ip.octets(), [100, 64..=127, ..]);
-            !(ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_unspecified() || shared)
-        }
-        IpAddr::V6(ip) => !(ip.is_loopback() || ip.is_unspecified() || ip.is_unique_local()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_router_behind_another_one_is_no_way_out() {
-        for (ip, public) in [
-            ("203.0.113.7", true),
-            ("192.168.1.1", false),
-            ("100.64.3.2", false),
-            ("0.0.0.0", false),
-            ("100.128.0.1", true),
-        ] {
-            assert_eq!(is_public(ip.parse().unwrap()), public, "{ip}");
-        }
-    }
 }

@@ -137,10 +137,10 @@ fn runtime() -> tokio::runtime::Runtime {
 
 #[test]
 fn ports_are_opened_with_a_lease_and_given_back() {
-    let router = Router::start("203.0.113.7", None);
+    let router = Router::start("8.8.4.4", None);
     runtime().block_on(async {
         let forwarded = open(PORTS, Some(router.search)).await.unwrap();
-        assert_eq!(forwarded.public.to_string(), "203.0.113.7");
+        assert_eq!(forwarded.public.to_string(), "8.8.4.4");
         let opened = router.open();
         assert_eq!(
             opened,
@@ -158,7 +158,7 @@ fn ports_are_opened_with_a_lease_and_given_back() {
 
 #[test]
 fn a_refused_port_leaves_nothing_open_and_is_told() {
-    let router = Router::start("203.0.113.7", Some(5001));
+    let router = Router::start("8.8.4.4", Some(5001));
     let error = runtime().block_on(open(PORTS, Some(router.search))).unwrap_err();
     assert!(error.starts_with("The router refused to open a port ("), "{error}");
     assert!(

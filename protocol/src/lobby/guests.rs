@@ -2,6 +2,7 @@
 //!
 //! Flow: start screen → [`NewGuest`] → `server::lobby` → [`Guest`], kept by the client; [`Profile`] → profile screen.
 
+use super::veil::veiled_debug;
 use crate::ids::PlayerId;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -16,7 +17,7 @@ pub struct NewGuest {
 }
 
 /// Answer to [`NewGuest`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Guest {
     /// Who this is from now on.
     pub player: PlayerId,
@@ -25,6 +26,8 @@ pub struct Guest {
     /// Sent as `Authorization: Bearer …` with every later call. Whoever has it is this player.
     pub secret: String,
 }
+
+veiled_debug!(Guest { player, name } without secret);
 
 /// `PATCH /v1/players/me`: another name, same player.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]

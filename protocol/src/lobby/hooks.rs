@@ -3,6 +3,7 @@
 //! Flow: the operator → [`NewWebhook`] → `server::hooks` → signed deliveries of [`super::StampedEvent`].
 
 use super::EventKind;
+use super::veil::veiled_debug;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -32,7 +33,7 @@ pub struct Webhook {
 }
 
 /// Answer to `POST /v1/webhooks`. The secret is told once.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WebhookCreated {
     /// The webhook.
     #[serde(flatten)]
@@ -40,6 +41,8 @@ pub struct WebhookCreated {
     /// Key of the signatures as Standard Webhooks writes it: `whsec_` and 32 bytes in base64.
     pub secret: String,
 }
+
+veiled_debug!(WebhookCreated { webhook } without secret);
 
 /// Answer to `GET /v1/webhooks`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

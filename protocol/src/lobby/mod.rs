@@ -1,5 +1,5 @@
 //! What is said over HTTP: the JSON of the lobby. Requests refuse unknown fields; answers are types of their own, so that nothing
-//! internal slips out. The OpenAPI document is made from these types.
+//! internal slips out. The OpenAPI document is made from these types. Those with a secret in them do not show it in `Debug` (`veil`).
 //!
 //! Times are milliseconds since 1970 (`…_ms` with a point in time says so), lengths of time say their unit in their name.
 //!
@@ -14,6 +14,7 @@ mod results;
 mod rooms;
 mod seats;
 mod tickets;
+mod veil;
 
 pub use console::{Console, ConsolePoint, ConsoleRoom, WireRates};
 pub use events::{EventKind, LobbyEvent, StampedEvent};

@@ -2,6 +2,7 @@
 //!
 //! Flow: room list, create page → [`NewRoom`] → `server::lobby` → [`OpenedRoom`] with its [`Invite`] → a friend's [`SeatWish`].
 
+use super::veil::veiled_debug;
 use crate::ids::{PlayerId, RoomId, Transport};
 use game::view::PhaseKind;
 use serde::{Deserialize, Serialize};
@@ -66,7 +67,7 @@ pub struct RoomList {
 }
 
 /// `POST /v1/rooms`: open a room. What is left out is as the operator set it. Whoever opens it is its host.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct NewRoom {
     /// What to call it, 1 to 32 characters.
@@ -96,6 +97,8 @@ pub struct NewRoom {
     pub password: Option<String>,
 }
 
+veiled_debug!(NewRoom { name, mode, map, seats, bots, match_seconds, score_limit, private } without password);
+
 /// Answer to `POST /v1/rooms`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OpenedRoom {
@@ -116,7 +119,7 @@ pub struct Invite {
 }
 
 /// `PATCH /v1/rooms/{room}` (host): what shall change. What is left out stays. A new map or mode begins with the next match.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RoomChange {
     /// Another name.
@@ -134,6 +137,8 @@ pub struct RoomChange {
     #[schema(max_length = 64)]
     pub password: Option<String>,
 }
+
+veiled_debug!(RoomChange { name, map, bots, private } without password);
 
 /// Somebody in a room.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -156,7 +161,7 @@ pub struct MemberList {
 }
 
 /// `POST /v1/rooms/{room}/seats` and `POST /v1/invites/{code}/seats`: a seat, please. An empty body will do for open rooms.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SeatWish {
     /// Password of a locked room.
@@ -164,6 +169,8 @@ pub struct SeatWish {
     /// Only watch.
     pub spectate: bool,
 }
+
+veiled_debug!(SeatWish { spectate } without password);
 
 /// `POST /v1/seats`: a seat anywhere. The fullest public room with a free seat, or a new one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -3,13 +3,14 @@
 //! Flow: `server::lobby` → [`Grant`] → a transport's dial → [`crate::session`].
 
 use super::base64_bytes;
+use super::veil::veiled_debug;
 use crate::ids::{RoomId, SessionId};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use utoipa::ToSchema;
 
 /// Answer to `POST /v1/rooms/{room}/seats`: all that is needed to take a seat, over any wire.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Grant {
     /// The session that the seat will belong to.
     pub session: SessionId,
@@ -29,6 +30,8 @@ pub struct Grant {
     pub endpoints: Endpoints,
 }
 
+veiled_debug!(Grant { session, room, expires_in_s, endpoints } without proof, resume_key);
+
 /// Where and how to reach the room server. Also the answer to `POST /v1/sessions/{session}/endpoints`, which mints a fresh
 /// connect token for another link of a session that exists.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -46,7 +49,7 @@ pub struct Endpoints {
 }
 
 /// How to reach the server over `udp`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UdpEndpoint {
     /// Address and port to send to.
     #[schema(value_type = String)]
@@ -56,6 +59,8 @@ pub struct UdpEndpoint {
     #[schema(value_type = String)]
     pub token: Vec<u8>,
 }
+
+veiled_debug!(UdpEndpoint { addr } without token);
 
 /// How to reach the server over `quic`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -92,10 +97,12 @@ pub struct HttpEndpoint {
 }
 
 /// Answer to `POST /v1/link/http`: a link over `http`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct HttpLink {
     /// Number of the link, below 2⁵³: goes behind the path, as `/v1/link/http/7`.
     pub link: u64,
     /// 32 hexadecimal digits, sent as `Authorization: Bearer …` with every call of the link. Secret.
     pub bearer: String,
 }
+
+veiled_debug!(HttpLink { link } without bearer);

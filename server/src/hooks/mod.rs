@@ -7,9 +7,10 @@
 //! ```
 //!
 //! Nothing is told that is not written down first, so a crash loses nothing that was; it may repeat the one that was on its way, with the
-//! same `webhook-id`.
+//! same `webhook-id`. Results of matches are written down by the clerk, together with the result itself ([`write_down`]); everything else
+//! by a task that hears of it a moment after it has happened.
 //!
-//! Flow: `lobby::routes::webhooks` → [`Hooks`] → [`outbox`]; [`worker`] → [`send`] with [`sign`], [`target`] and [`schedule`].
+//! Flow: [`crate::clerk`] → [`write_down`]; `lobby::routes::webhooks` → [`Hooks`] → [`outbox`]; [`worker`] → [`send`] with [`sign`], [`target`] and [`schedule`].
 
 mod limits;
 mod outbox;
@@ -34,6 +35,23 @@ use target::{Gate, Target};
 use thiserror::Error;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
+
+/// Puts `event` into the outbox as part of the caller's transaction, for all webhooks that want it. Returns how many of them are so far
+/// behind that they miss it, for [`note_missed`]. They are told once the event is told ([`Events::tell_stamped`]).
+///
+/// # Errors
+/// Those of the database.
+pub(crate) fn write_down(tx: &rusqlite::Transaction<'_>, event: &StampedEvent) -> rusqlite::Result<usize> {
+    outbox::put(tx, event, None).map(|(_, missed)| missed)
+}
+
+/// Tells the operator that so many webhooks miss an event.
+pub(crate) fn note_missed(webhooks: usize) {
+    if webhooks > 0 {
+        tracing::warn!("{webhooks} webhooks are so far behind that they miss an event");
+        worker::count("dropped", webhooks as u64);
+    }
+}
 
 /// Why a webhook was not registered.
 #[derive(Debug, Error)]

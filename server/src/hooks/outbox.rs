@@ -84,7 +84,7 @@ pub(super) fn remove(tx: &Transaction<'_>, id: u64) -> Result<bool> {
 }
 
 /// Writes `event` down with one delivery for every webhook that wants it, or for `only` one whatever it wants. Returns how many there
-/// are, and how many webhooks are so far behind that they miss it.
+/// are, and how many webhooks are so far behind that they miss it. An event that nobody gets is not written.
 ///
 /// # Errors
 /// Those of SQLite, and of an event that does not become JSON, which none of ours does.
@@ -99,20 +99,25 @@ pub(super) fn put(tx: &Transaction<'_>, event: &StampedEvent, only: Option<u64>)
             found.query_map([format!(",{kind},")], |row| row.get(0))?.collect::<Result<_>>()?
         }
     };
-    if wanted.is_empty() {
-        return Ok((0, 0));
+    let mut behind =
+        tx.prepare_cached("SELECT count(*) >= ?2 FROM deliveries WHERE webhook = ?1 AND next_ms IS NOT NULL")?;
+    let mut ready = Vec::new();
+    for id in &wanted {
+        if !behind.query_row(params![id, MAX_PENDING_DELIVERIES], |row| row.get::<_, bool>(0))? {
+            ready.push(id);
+        }
+    }
+    let missed = wanted.len() - ready.len();
+    if ready.is_empty() {
+        return Ok((0, missed));
     }
     tx.execute("INSERT INTO outbox_events (kind, at_ms, body) VALUES (?1, ?2, ?3)", params![kind, event.at_ms, body])?;
     let row = tx.last_insert_rowid();
-    let mut put = tx.prepare_cached(
-        "INSERT INTO deliveries (webhook, event, next_ms) SELECT ?1, ?2, ?3
-         WHERE (SELECT count(*) FROM deliveries WHERE webhook = ?1 AND next_ms IS NOT NULL) < ?4",
-    )?;
-    let mut queued = 0;
-    for id in &wanted {
-        queued += put.execute(params![id, row, event.at_ms, MAX_PENDING_DELIVERIES])?;
+    let mut put = tx.prepare_cached("INSERT INTO deliveries (webhook, event, next_ms) VALUES (?1, ?2, ?3)")?;
+    for id in &ready {
+        put.execute(params![id, row, event.at_ms])?;
     }
-    Ok((queued, wanted.len() - queued))
+    Ok((ready.len(), missed))
 }
 
 /// Returns the next delivery of every webhook that is not `busy`, if its time has come; and when the next one's will come.

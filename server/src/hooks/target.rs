@@ -10,7 +10,8 @@ use super::limits::MAX_WEBHOOK_URL;
 use axum::http::Uri;
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use transport::Reach;
 use ureq::config::Config;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
@@ -95,39 +96,9 @@ impl Resolver for Gate {
     }
 }
 
-/// Returns whether `ip` is one that anybody on the internet could be reached by (IANA's special-purpose registries, RFC 6890).
-pub(super) fn is_public(ip: IpAddr) -> bool {
-    match ip.to_canonical() {
-        IpAddr::V4(ip) => is_public_v4(ip),
-        IpAddr::V6(ip) => is_public_v6(ip),
-    }
-}
-
-fn is_public_v4(ip: Ipv4Addr) -> bool {
-    let special = matches!(
-        ip.octets(),
-        [0 | 10 | 127, ..]
-            | [100, 64..=127, ..]
-            | [169, 254, ..]
-            | [172, 16..=31, ..]
-            | [192, 0, 0 | 2, _]
-            | [192, 88, 99, _]
-            | [192, 168, ..]
-            | [198, 18 | 19, ..]
-            | [198, 51, 100, _]
-            | [203, 0, 113, _]
-            | [224..=255, ..]
-    );
-    !special
-}
-
-/// Only 2000::/3 is handed out, less what serves for documentation and for tunnels that could lead anywhere.
-fn is_public_v6(ip: Ipv6Addr) -> bool {
-    match ip.segments() {
-        // 2001::/23 (Teredo and the like), 2001:db8::/32 and 3fff::/20 (documentation), 2002::/16 (6to4, holds an IPv4 address).
-        [0x2001, 0..=0x01ff | 0x0db8, ..] | [0x2002, ..] | [0x3fff, 0..=0x0fff, ..] => false,
-        [first, ..] => first & 0xe000 == 0x2000,
-    }
+/// Returns whether `ip` is one that anybody on the internet could be reached by.
+fn is_public(ip: IpAddr) -> bool {
+    Reach::of(ip) == Reach::World
 }
 
 #[cfg(test)]

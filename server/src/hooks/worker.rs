@@ -6,12 +6,13 @@
 //! Flow: `crate::events` → [`record`] → outbox → [`deliver`] → [`super::send`] → outbox.
 
 use super::limits::{FLIGHTS, LOOK_EVERY, STORE_PAUSE, TIDY_EVERY};
+use super::note_missed;
 use super::outbox::{self, Attempt, Due};
 use super::schedule::Schedule;
 use super::send::{Answer, Sender};
 use crate::events::unix_ms;
 use crate::store::Store;
-use protocol::lobby::StampedEvent;
+use protocol::lobby::{EventKind, StampedEvent};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +20,7 @@ use tokio::sync::{Notify, broadcast};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-/// Writes every event down for those who want it, for as long as there are events.
+/// Writes every event down for those who want it, for as long as there are events. Those of finished matches are in the outbox already.
 ///
 /// While the disk is full it waits with the event in hand; what comes meanwhile waits in the hub, which has room for about a thousand.
 pub(super) async fn record(store: Store, mut events: broadcast::Receiver<Arc<StampedEvent>>, wake: Arc<Notify>) {
@@ -33,15 +34,15 @@ pub(super) async fn record(store: Store, mut events: broadcast::Receiver<Arc<Sta
             }
             Err(broadcast::error::RecvError::Closed) => return,
         };
-        let put = persist(&store, move |tx| outbox::put(tx, &event, None)).await;
-        let (queued, dropped) = put.unwrap_or_default();
-        if dropped > 0 {
-            tracing::warn!("{dropped} webhooks are so far behind that they miss an event");
-            count("dropped", dropped as u64);
+        if event.event.kind() != EventKind::MatchFinished {
+            let put = persist(&store, move |tx| outbox::put(tx, &event, None)).await;
+            let (queued, missed) = put.unwrap_or_default();
+            note_missed(missed);
+            if queued == 0 {
+                continue;
+            }
         }
-        if queued > 0 {
-            wake.notify_one();
-        }
+        wake.notify_one();
     }
 }
 
@@ -141,7 +142,7 @@ async fn persist<T: Send + 'static>(
     }
 }
 
-fn count(result: &'static str, times: u64) {
+pub(super) fn count(result: &'static str, times: u64) {
     metrics::counter!("crosswire_webhook_deliveries_total", "result" => result).increment(times);
 }
 

@@ -1,7 +1,8 @@
 //! What lets a player take a seat: the sealed proof, the resume key, and where to dial.
 //!
 //! A grant is made without asking anybody: the room believes the seal, so the lobby needs no memory of it. Addresses are those
-//! that the asker can evidently reach: the one that its own connection came in on, unless the operator named a public one.
+//! that the asker can evidently reach: the one that its own connection came in on, unless the operator named a public one. One that was
+//! learnt from the router is for those who come in from outside, and for invite links, which are for friends elsewhere.
 //! A netcode token always names the address that the socket is bound to, whoever asks, because the server looks for it there;
 //! [`UdpEndpoint::addr`] is where the datagrams really go.
 //!
@@ -10,7 +11,7 @@
 use super::auth::Caller;
 use super::keys::Keys;
 use super::problem::Refusal;
-use crate::config::PublicHost;
+use crate::config::{HostSource, PublicHost};
 use protocol::grant::{LinkIdentity, Proof, ResumeKey, Sealer, UnixMillis};
 use protocol::ids::{RoomId, SessionId};
 use protocol::invite::InviteCode;
@@ -22,7 +23,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::SystemTime;
 use tokio::sync::watch;
 use transport::udp::connect_token;
-use transport::{Listeners, Timing};
+use transport::{Listeners, Reach, Timing};
 
 /// Where this server's wires end, and how to reach them from outside.
 #[derive(Clone, Debug)]
@@ -37,7 +38,7 @@ pub struct Wires {
     pub tcp: SocketAddr,
     /// SHA-256 of the present QUIC certificate.
     pub certificate: watch::Receiver<[u8; 32]>,
-    /// The name that players reach this machine by, if the operator gave one.
+    /// The name that players reach this machine by, if the operator gave one or the router knows one.
     pub public_host: Option<PublicHost>,
 }
 
@@ -47,6 +48,28 @@ impl Wires {
         let Listeners { udp_addr, quic_addr, tcp_addr, .. } = *listeners;
         let certificate = listeners.certificate.clone();
         Self { http, udp: udp_addr, quic: quic_addr, tcp: tcp_addr, certificate, public_host }
+    }
+}
+
+/// Both ends of the connection that somebody asks on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asker {
+    /// Theirs.
+    pub(super) remote: IpAddr,
+    /// Ours, as they have reached it.
+    pub(super) local: IpAddr,
+}
+
+impl Asker {
+    /// Returns whether they have come in through a router that maps its public address to us. Whoever has reached a public address of
+    /// our own needs no other. Addresses that a provider shares among its customers are outside, unless we have such a one ourselves.
+    fn is_outside(self) -> bool {
+        match (Reach::of(self.remote), Reach::of(self.local)) {
+            (_, Reach::World) => false,
+            (Reach::World, _) => true,
+            (Reach::Shared, local) => local != Reach::Shared,
+            _ => false,
+        }
     }
 }
 
@@ -63,8 +86,8 @@ impl Granter {
         Self { sealer: keys.sealer(), netcode_key: keys.netcode_key(), timing: Timing::default(), wires }
     }
 
-    /// Returns what `caller`, whose connection came in on `local`, needs to take a seat in `room`, or to watch it.
-    pub(super) fn grant(&self, caller: &Caller, room: RoomId, spectate: bool, local: IpAddr) -> Result<Grant, Refusal> {
+    /// Returns what `caller`, who asks as `asker`, needs to take a seat in `room`, or to watch it.
+    pub(super) fn grant(&self, caller: &Caller, room: RoomId, spectate: bool, asker: Asker) -> Result<Grant, Refusal> {
         let session = SessionId::from_random(rand::random());
         let resume_key = ResumeKey(rand::random());
         let proof = Proof {
@@ -83,12 +106,12 @@ impl Granter {
             expires_in_s: u32::try_from(GRANT_LIFETIME.as_secs()).unwrap_or(u32::MAX),
             proof: self.sealer.seal(&proof, rand::random()),
             resume_key: resume_key.0,
-            endpoints: self.endpoints(LinkIdentity { player: caller.player, session }, local)?,
+            endpoints: self.endpoints(LinkIdentity { player: caller.player, session }, asker)?,
         })
     }
 
     /// Returns where to dial, with a netcode token for one link of `identity`. Whether the session is theirs, the room decides.
-    pub(super) fn endpoints(&self, identity: LinkIdentity, local: IpAddr) -> Result<Endpoints, Refusal> {
+    pub(super) fn endpoints(&self, identity: LinkIdentity, asker: Asker) -> Result<Endpoints, Refusal> {
         let Wires { http, udp, quic, tcp, .. } = self.wires;
         let certificate_sha256 = *self.wires.certificate.borrow();
         let Self { netcode_key, timing, .. } = self;
@@ -97,37 +120,55 @@ impl Granter {
             tracing::error!("{error}");
             Refusal::Internal
         })?;
-        let name = self.name_for(local);
+        let public = self.public_for(asker);
+        let name = self.name(public, asker);
+        let reachable = |bound: SocketAddr| SocketAddr::new(reachable(bound.ip(), public, asker), bound.port());
         Ok(Endpoints {
-            udp: UdpEndpoint { addr: (self.reachable(udp.ip(), local), udp.port()).into(), token },
-            quic: QuicEndpoint { addr: (self.reachable(quic.ip(), local), quic.port()).into(), certificate_sha256 },
+            udp: UdpEndpoint { addr: reachable(udp), token },
+            quic: QuicEndpoint { addr: reachable(quic), certificate_sha256 },
             websocket: WebsocketEndpoint { url: format!("ws://{name}:{}/v1/link", http.port()) },
             http: HttpEndpoint { url: format!("http://{name}:{}{}", http.port(), transport::http::PATH) },
-            tcp: TcpEndpoint { addr: (self.reachable(tcp.ip(), local), tcp.port()).into() },
+            tcp: TcpEndpoint { addr: reachable(tcp) },
         })
     }
 
-    /// Returns how friends get into the room of `code`, by the name or address that an asker on `local` knows us by.
-    pub(super) fn invite(&self, code: InviteCode, local: IpAddr) -> Invite {
-        let link = format!("http://{}:{}/join/{code}", self.name_for(local), self.wires.http.port());
-        Invite { code: code.to_string(), link }
+    /// Returns how friends, who may be anywhere, get into the room of `code`.
+    pub(super) fn invite(&self, code: InviteCode, asker: Asker) -> Invite {
+        Invite { code: code.to_string(), link: self.link(code, self.wires.public_host.as_ref(), asker) }
+    }
+
+    /// Returns the link by which the asker, and maybe nobody else, gets into the room of `code`.
+    pub(super) fn own_link(&self, code: InviteCode, asker: Asker) -> String {
+        self.link(code, self.public_for(asker), asker)
+    }
+
+    fn link(&self, code: InviteCode, public: Option<&PublicHost>, asker: Asker) -> String {
+        format!("http://{}:{}/join/{code}", self.name(public, asker), self.wires.http.port())
+    }
+
+    /// Returns the public host if the asker is to be sent there.
+    fn public_for(&self, asker: Asker) -> Option<&PublicHost> {
+        self.wires.public_host.as_ref().filter(|public| match public.source {
+            HostSource::Operator => true,
+            HostSource::Router => asker.is_outside(),
+        })
     }
 
     /// Returns what stands for this machine in a URL.
-    fn name_for(&self, local: IpAddr) -> String {
-        match &self.wires.public_host {
+    fn name(&self, public: Option<&PublicHost>, asker: Asker) -> String {
+        match public {
             Some(public) if public.name.parse::<IpAddr>().is_err() => public.name.clone(),
-            _ => in_url(self.reachable(self.wires.http.ip(), local)),
+            _ => in_url(reachable(self.wires.http.ip(), public, asker)),
         }
     }
+}
 
-    /// Returns the address at which a socket bound to `bound` is reached by somebody who has reached `local`.
-    fn reachable(&self, bound: IpAddr, local: IpAddr) -> IpAddr {
-        match &self.wires.public_host {
-            Some(public) => public.ip,
-            None if bound.is_unspecified() => local.to_canonical(),
-            None => bound,
-        }
+/// Returns the address at which the asker reaches a socket that is bound to `bound`.
+fn reachable(bound: IpAddr, public: Option<&PublicHost>, asker: Asker) -> IpAddr {
+    match public {
+        Some(public) => public.ip,
+        None if bound.is_unspecified() => asker.local.to_canonical(),
+        None => bound,
     }
 }
 
@@ -164,40 +205,82 @@ mod tests {
         }
     }
 
-    fn endpoints(wires: Wires, local: &str) -> Endpoints {
+    fn asker(remote: &str, local: &str) -> Asker {
+        Asker { remote: remote.parse().expect("an address"), local: local.parse().expect("an address") }
+    }
+
+    fn public(name: &str, ip: &str, source: HostSource) -> Option<PublicHost> {
+        Some(PublicHost { name: name.into(), ip: ip.parse().expect("an address"), source })
+    }
+
+    fn endpoints(wires: Wires, asker: Asker) -> Endpoints {
         let granter = Granter::new(&Keys::temporary(), wires);
         let identity = LinkIdentity { player: PlayerId(1), session: SessionId(2) };
-        granter.endpoints(identity, local.parse().expect("an address")).expect("nothing to go wrong")
+        granter.endpoints(identity, asker).expect("nothing to go wrong")
     }
 
     #[test]
     fn addresses_are_those_that_the_asker_has_reached() {
-        let found = endpoints(wires(), "::ffff:10.0.0.3");
+        let found = endpoints(wires(), asker("::ffff:10.0.0.9", "::ffff:10.0.0.3"));
         assert_eq!(found.udp.addr, addr("10.0.0.3:5000"));
         assert_eq!(found.quic.addr, addr("192.0.2.7:5001"), "bound to one address, so nowhere else");
         assert_eq!(found.websocket.url, "ws://10.0.0.3:8080/v1/link");
         assert_eq!(found.tcp.addr, addr("10.0.0.3:5002"));
         assert_eq!(found.http.url, "http://10.0.0.3:8080/v1/link/http");
-        let found = endpoints(Wires { http: addr("[::]:8080"), udp: addr("[::]:5000"), ..wires() }, "2001:db8::5");
+        let any = Wires { http: addr("[::]:8080"), udp: addr("[::]:5000"), ..wires() };
+        let found = endpoints(any, asker("2001:db8::9", "2001:db8::5"));
         assert_eq!(found.udp.addr, addr("[2001:db8::5]:5000"));
         assert_eq!(found.websocket.url, "ws://[2001:db8::5]:8080/v1/link");
     }
 
     #[test]
     fn a_public_host_wins() {
-        let public_host =
-            Some(PublicHost { name: "arena.example".into(), ip: "203.0.113.1".parse().expect("an address") });
-        let found = endpoints(Wires { public_host, ..wires() }, "10.0.0.3");
-        assert_eq!((found.udp.addr, found.quic.addr), (addr("203.0.113.1:5000"), addr("203.0.113.1:5001")));
-        assert_eq!(found.websocket.url, "ws://arena.example:8080/v1/link");
+        for remote in ["8.8.8.8", "10.0.0.9", "127.0.0.1", "fe80::1"] {
+            let public_host = public("arena.example", "203.0.113.1", HostSource::Operator);
+            let found = endpoints(Wires { public_host, ..wires() }, asker(remote, "10.0.0.3"));
+            assert_eq!((found.udp.addr, found.quic.addr), (addr("203.0.113.1:5000"), addr("203.0.113.1:5001")));
+            assert_eq!(found.websocket.url, "ws://arena.example:8080/v1/link", "{remote}");
+        }
+    }
+
+    #[test]
+    fn the_routers_address_is_for_those_who_come_through_it_and_for_invite_links() {
+        let wires = || Wires { public_host: public("8.8.4.4", "8.8.4.4", HostSource::Router), ..wires() };
+        let code = InviteCode::from_random(5);
+        let granter = Granter::new(&Keys::temporary(), wires());
+        for (remote, local, sent) in [
+            ("9.9.9.9", "192.168.1.5", "8.8.4.4"),
+            ("::ffff:9.9.9.9", "::ffff:192.168.1.5", "8.8.4.4"),
+            ("192.168.1.9", "192.168.1.5", "192.168.1.5"),
+            ("::ffff:192.168.1.9", "::ffff:192.168.1.5", "192.168.1.5"),
+            ("127.0.0.1", "127.0.0.1", "127.0.0.1"),
+            ("169.254.3.3", "169.254.3.4", "169.254.3.4"),
+            ("fd00::9", "fd00::5", "[fd00::5]"),
+            // A neighbour behind the same provider comes through the router, a machine of the same overlay does not.
+            ("100.64.0.9", "192.168.1.5", "8.8.4.4"),
+            ("100.64.0.9", "100.64.0.5", "100.64.0.5"),
+            // Whoever comes over IPv6 has not met the router's map, and may have no IPv4 at all.
+            ("2a00:1450::9", "2a00:1450::5", "[2a00:1450::5]"),
+        ] {
+            let asker = asker(remote, local);
+            let found = endpoints(wires(), asker);
+            assert_eq!(found.tcp.addr, addr(&format!("{sent}:5002")), "{remote} at {local}");
+            assert_eq!(found.http.url, format!("http://{sent}:8080/v1/link/http"));
+            assert_eq!(granter.own_link(code, asker), format!("http://{sent}:8080/join/{code}"));
+            assert_eq!(
+                granter.invite(code, asker).link,
+                format!("http://8.8.4.4:8080/join/{code}"),
+                "for friends elsewhere"
+            );
+        }
     }
 
     #[test]
     fn the_room_opens_what_was_sealed_for_this_run_only() {
         let keys = Keys::temporary();
         let caller = Caller { player: PlayerId(5), name: "Ripley".into(), secret: [0; 32] };
-        let local = "127.0.0.1".parse().expect("an address");
-        let grant = Granter::new(&keys, wires()).grant(&caller, RoomId(3), false, local).expect("nothing to go wrong");
+        let asker = asker("127.0.0.1", "127.0.0.1");
+        let grant = Granter::new(&keys, wires()).grant(&caller, RoomId(3), false, asker).expect("nothing to go wrong");
         let proof = keys.sealer().open(&grant.proof, now()).expect("sealed just now");
         assert_eq!((proof.player, proof.name.as_str(), proof.room), (PlayerId(5), "Ripley", RoomId(3)));
         assert_eq!((proof.session, proof.resume_key.0), (grant.session, grant.resume_key));

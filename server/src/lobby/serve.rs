@@ -7,6 +7,7 @@
 //!
 //! Flow: [`super::Lobby`] → here → [`super::routes`] → for `GET /v1/link`: [`super::link`] → here → `transport::websocket`.
 
+use super::grants::Asker;
 use super::limits::{ACCEPT_PAUSE, GRACE, LINK_WATCH, Limits, MAX_HEAD_BYTES, MAX_HEADERS, UPGRADE_DEADLINE};
 use super::watch::Pulse;
 use axum::{Router, extract::Request};
@@ -59,6 +60,11 @@ pub(super) struct Handover {
 }
 
 impl Connection {
+    /// Returns the addresses of both ends.
+    pub(super) fn asker(&self) -> Asker {
+        Asker { remote: self.remote.ip(), local: self.local.ip() }
+    }
+
     /// Asks the connection's task to make a link of what follows the answer.
     pub(super) fn hand_over(&self, handover: Handover) {
         *locked(&self.handover) = Some(handover);

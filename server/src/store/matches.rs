@@ -2,7 +2,7 @@
 //!
 //! Flow: [`crate::clerk`] → [`record`] → tables `matches`, `standings`, `players` → [`history`], [`leaderboard`] → [`crate::lobby`].
 
-use super::players::{rank, rating};
+use super::players::rating;
 use super::{id_in, id_out};
 use crate::rating::{Side, rate};
 use protocol::ids::{MatchId, PlayerId};
@@ -144,17 +144,20 @@ pub fn history(
     Ok(History { matches, next })
 }
 
-/// Returns at most `limit` rated players, best first, without the first `after`.
+/// Returns at most `limit` rated players, best first, without the first `after`. However many there are, and wherever the page is: those
+/// before it are not counted one by one, but by points, on the ladder.
 ///
 /// # Errors
 /// Those of the database.
 pub fn leaderboard(connection: &Connection, after: u32, limit: u8) -> rusqlite::Result<Leaderboard> {
-    let mut count = connection.prepare_cached("SELECT count(*) FROM players WHERE rated > 0")?;
+    let mut count = connection.prepare_cached("SELECT coalesce(sum(players), 0) FROM ladder")?;
     let total = count.query_row([], |row| row.get(0))?;
+    let Some((points, above)) = rung(connection, after)? else { return Ok(Leaderboard { rows: Vec::new(), total }) };
     let mut select = connection.prepare_cached(
-        "SELECT id, name, points, rated, rated_wins FROM players WHERE rated > 0 ORDER BY points DESC, id LIMIT ? OFFSET ?",
+        "SELECT id, name, points, rated, rated_wins FROM players WHERE rated > 0 AND points <= ?1 \
+         ORDER BY points DESC, id LIMIT ?2 OFFSET ?3",
     )?;
-    let rows = select.query_map(params![limit, after], |row| {
+    let rows = select.query_map(params![points, limit, after.saturating_sub(above)], |row| {
         Ok(LeaderboardRow {
             rank: 0,
             player: PlayerId(id_out(row, 0)?),
@@ -165,16 +168,29 @@ pub fn leaderboard(connection: &Connection, after: u32, limit: u8) -> rusqlite::
         })
     })?;
     let mut rows = rows.collect::<rusqlite::Result<Vec<_>>>()?;
-    let mut above: Option<(i32, u32)> = None;
+    let mut before = (points, above.saturating_add(1));
     for (row, place) in rows.iter_mut().zip(after.saturating_add(1)..) {
-        row.rank = match above {
-            Some((points, rank)) if points == row.points => rank,
-            Some(_) => place,
-            None => rank(connection, row.points)?,
-        };
-        above = Some((row.points, row.rank));
+        if row.points != before.0 {
+            before = (row.points, place);
+        }
+        row.rank = before.1;
     }
     Ok(Leaderboard { rows, total })
+}
+
+/// Returns the points of whoever comes after the `after` best, and how many players have more; none if there are no more.
+fn rung(connection: &Connection, after: u32) -> rusqlite::Result<Option<(i32, u32)>> {
+    let mut rungs = connection.prepare_cached("SELECT points, players FROM ladder ORDER BY points DESC")?;
+    let mut rungs = rungs.query([])?;
+    let mut above = 0_u32;
+    while let Some(row) = rungs.next()? {
+        let with_them = above.saturating_add(row.get(1)?);
+        if with_them > after {
+            return Ok(Some((row.get(0)?, above)));
+        }
+        above = with_them;
+    }
+    Ok(None)
 }
 
 fn read_match(row: &Row<'_>) -> rusqlite::Result<(i64, MatchResult)> {

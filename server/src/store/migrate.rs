@@ -11,6 +11,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/001_players.sql"),
     include_str!("migrations/002_matches.sql"),
     include_str!("migrations/003_webhooks.sql"),
+    include_str!("migrations/005_ladder.sql"),
 ];
 
 /// What `user_version` says after all of them.
@@ -58,5 +59,21 @@ mod tests {
         assert_eq!(name, "Ripley");
         let matches: u32 = connection.query_row("SELECT count(*) FROM matches", [], |row| row.get(0)).expect("new");
         assert_eq!(matches, 0);
+    }
+
+    #[test]
+    fn whoever_was_rated_before_there_was_a_ladder_is_on_it() {
+        let mut connection = Connection::open_in_memory().expect("memory");
+        STEPS[..3].iter().for_each(|step| connection.execute_batch(step).expect("as it was"));
+        connection.pragma_update(None, "user_version", 3).expect("a number");
+        let players = "INSERT INTO players (id, name, secret_sha256, since_ms, mean, deviation, points, rated) VALUES \
+                       (1, 'A', randomblob(32), 1, 25, 8, 1040, 2), (2, 'B', randomblob(32), 1, 25, 8, 1040, 1), \
+                       (3, 'C', randomblob(32), 1, 25, 8, 960, 1), (4, 'D', randomblob(32), 1, 25, 8, 1000, 0)";
+        connection.execute(players, []).expect("players");
+        assert_eq!(migrate(&mut connection), Ok(true));
+        let rungs: String = connection
+            .query_row("SELECT group_concat(points || ':' || players) FROM ladder", [], |row| row.get(0))
+            .expect("a ladder");
+        assert_eq!(rungs, "960:1,1040:2");
     }
 }

@@ -87,7 +87,7 @@ fn read_profile(row: &Row<'_>) -> rusqlite::Result<Profile> {
 }
 
 /// Returns the place in the leaderboard of whoever has so many points.
-pub(super) fn rank(connection: &Connection, points: i32) -> rusqlite::Result<u32> {
-    let mut better = connection.prepare_cached("SELECT count(*) + 1 FROM players WHERE rated > 0 AND points > ?")?;
+fn rank(connection: &Connection, points: i32) -> rusqlite::Result<u32> {
+    let mut better = connection.prepare_cached("SELECT coalesce(sum(players), 0) + 1 FROM ladder WHERE points > ?")?;
     better.query_row([points], |row| row.get(0))
 }

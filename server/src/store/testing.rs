@@ -63,10 +63,24 @@ pub(crate) async fn fill_disk(store: &Store) {
     filled.await.expect("not full yet");
 }
 
+/// Fills the disk just before an event is put into the outbox of webhooks; all that comes before it has room.
+pub(crate) async fn fill_outbox(store: &Store) {
+    fill_disk(store).await;
+    let moved = store.write(|transaction| {
+        transaction.execute_batch(
+            "DROP TRIGGER full_players; DROP TRIGGER full_matches;
+             CREATE TEMP TRIGGER full_outbox BEFORE INSERT ON outbox_events BEGIN INSERT INTO ballast VALUES (zeroblob(100000)); END;",
+        )
+    });
+    moved.await.expect("nothing has to grow for this");
+}
+
 /// Makes room again.
 pub(crate) async fn free_disk(store: &Store) {
     let freed = store.write(|transaction| {
-        transaction.execute_batch("DROP TRIGGER full_players; DROP TRIGGER full_matches")?;
+        for table in ["players", "matches", "outbox"] {
+            transaction.execute_batch(&format!("DROP TRIGGER IF EXISTS full_{table}"))?;
+        }
         transaction.pragma_update(None, "max_page_count", 1_000_000)
     });
     freed.await.expect("nothing has to grow for this");

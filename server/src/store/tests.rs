@@ -214,3 +214,43 @@ async fn equal_points_share_a_rank_over_pages() {
     assert_eq!(rows(&second), [(2, 3, 1_001), (4, 1, 1_000)]);
     assert_eq!(rows(&third), []);
 }
+
+#[tokio::test]
+async fn the_leaderboard_is_what_counting_everybody_says() {
+    let store = Store::open(None).expect("memory");
+    for id in 1..=60 {
+        person(&store, id, "Somebody").await;
+    }
+    // Changes of every kind: first match, more points, the same again, fewer, struck off, gone.
+    for round in 0..4 {
+        let changed = store.write(move |transaction| {
+            transaction.execute_batch(&format!(
+                "UPDATE players SET rated = rated + 1, points = 1000 + (id * 7 + {round}) % 9 WHERE (id + {round}) % 3 = 0;
+                 UPDATE players SET rated = 0 WHERE id % 20 = {round};
+                 UPDATE players SET points = points + 1 WHERE id % 5 = {round};
+                 DELETE FROM players WHERE id = 30 + {round}"
+            ))
+        });
+        changed.await.expect("writable");
+        let counted = store.read(|connection| {
+            let sql = "SELECT id, points, (SELECT count(*) + 1 FROM players o WHERE o.rated > 0 AND o.points > p.points) \
+                       FROM players p WHERE rated > 0 ORDER BY points DESC, id";
+            let mut all = connection.prepare(sql)?;
+            let rows = all.query_map([], |row| Ok((row.get::<_, u64>(0)?, row.get::<_, i32>(1)?, row.get::<_, u32>(2)?)))?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        });
+        let counted = counted.await.expect("readable");
+        assert!(counted.len() > 10, "{round}");
+        for after in 0..=counted.len() {
+            let page =
+                store.read(move |connection| matches::leaderboard(connection, after as u32, 7)).await.expect("read");
+            assert_eq!(page.total as usize, counted.len());
+            let rows: Vec<_> = page.rows.iter().map(|row| (row.player.0, row.points, row.rank)).collect();
+            assert_eq!(rows, counted[after..(after + 7).min(counted.len())], "{round}, {after}");
+        }
+        for (id, _, rank) in counted {
+            let profile = store.read(move |connection| players::profile(connection, PlayerId(id))).await.expect("read");
+            assert_eq!(profile.expect("there").rank, Some(rank), "{round}");
+        }
+    }
+}

@@ -2,11 +2,11 @@
 //!
 //! Flow: [`super::examine`] → [`reach`] → [`Reached`] → `wires.rs`.
 
-use super::network::{Reach, reach_of};
 use super::{Finding, Report};
 use crate::dial::rough;
 use crate::lobby::LobbyClient;
 use crate::quic::seconds_since_1970;
+use crate::reach::Reach;
 use protocol::SessionId;
 use protocol::limits::PROTOCOL_VERSION;
 use protocol::lobby::{Endpoints, Guest, Problem};
@@ -208,16 +208,18 @@ fn addresses(lobby: SocketAddr, endpoints: &Endpoints) -> Finding {
     let (here, sent) = (lobby.ip().to_canonical(), endpoints.udp.addr.ip().to_canonical());
     let sentence = |why: &str| format!("The lobby was reached at {here}, but it sends players to {sent}, {why}.");
     let fix = format!("Start the server with --public-host {here}.");
-    match (reach_of(here), reach_of(sent)) {
+    match (Reach::of(here), Reach::of(sent)) {
         _ if sent.is_unspecified() => Finding::bad("public address", sentence("which is no address"), fix),
         _ if here == sent => {
             Finding::good("public address", format!("Players are sent to {sent}, where the lobby is."))
         }
-        (_, Reach::Machine) => Finding::bad("public address", sentence("which everybody's own machine is called"), fix),
-        (Reach::World, Reach::Network) => {
+        (_, Reach::Loopback) => {
+            Finding::bad("public address", sentence("which everybody's own machine is called"), fix)
+        }
+        (Reach::World, Reach::Nowhere | Reach::Link | Reach::Private | Reach::Shared) => {
             Finding::bad("public address", sentence("which means nothing outside its own network"), fix)
         }
-        (Reach::Machine | Reach::Network, Reach::World) => Finding::warn(
+        (Reach::Loopback | Reach::Link | Reach::Private | Reach::Shared, Reach::World) => Finding::warn(
             "public address",
             sentence("its public address"),
             "If the wires below fail, this router does not lead back in: use the public address, or start the server without --public-host.",
@@ -250,20 +252,20 @@ mod tests {
 
     #[test]
     fn players_must_be_sent_where_the_lobby_is() {
-        assert_eq!(judged("203.0.113.9:8080", "203.0.113.9:5000").verdict, Verdict::Good);
+        assert_eq!(judged("8.8.4.4:8080", "8.8.4.4:5000").verdict, Verdict::Good);
         assert_eq!(judged("[::ffff:10.0.0.3]:8080", "10.0.0.3:5000").verdict, Verdict::Good);
-        let finding = judged("203.0.113.9:8080", "10.0.0.3:5000");
+        let finding = judged("8.8.4.4:8080", "10.0.0.3:5000");
         assert_eq!(
             (finding.verdict, finding.sentence.as_str(), finding.advice.as_str()),
             (
                 Verdict::Bad,
-                "The lobby was reached at 203.0.113.9, but it sends players to 10.0.0.3, which means nothing outside its own network.",
-                "Start the server with --public-host 203.0.113.9."
+                "The lobby was reached at 8.8.4.4, but it sends players to 10.0.0.3, which means nothing outside its own network.",
+                "Start the server with --public-host 8.8.4.4."
             )
         );
         assert!(judged("10.0.0.3:8080", "127.0.0.1:5000").sentence.ends_with("own machine is called."));
         assert!(judged("10.0.0.3:8080", "0.0.0.0:5000").sentence.ends_with("no address."));
-        assert_eq!(judged("10.0.0.3:8080", "203.0.113.9:5000").verdict, Verdict::Warn);
+        assert_eq!(judged("10.0.0.3:8080", "8.8.4.4:5000").verdict, Verdict::Warn);
         assert_eq!(judged("10.0.0.3:8080", "10.0.0.4:5000").verdict, Verdict::Warn);
     }
 

@@ -4,6 +4,7 @@
 
 use super::Finding;
 use crate::lan::LanServer;
+use crate::reach::Reach;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 use tokio::net::{TcpStream, UdpSocket};
@@ -19,27 +20,6 @@ const PROBE_PATIENCE: Duration = Duration::from_millis(900);
 const GOOD_ROUND_TRIP: Duration = Duration::from_millis(120);
 /// Jitter up to which nobody complains.
 const GOOD_JITTER: Duration = Duration::from_millis(30);
-
-/// From where an address can be reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reach {
-    /// From the machine itself only.
-    Machine,
-    /// From its own network.
-    Network,
-    /// From everywhere.
-    World,
-}
-
-pub(super) fn reach_of(ip: IpAddr) -> Reach {
-    let shared = |ip: Ipv4Addr| matches!(ip.octets(), [100, 64..=127, ..]);
-    match ip.to_canonical() {
-        ip if ip.is_loopback() => Reach::Machine,
-        IpAddr::V4(ip) if ip.is_private() || ip.is_link_local() || shared(ip) => Reach::Network,
-        IpAddr::V6(ip) if ip.is_unique_local() || ip.is_unicast_link_local() => Reach::Network,
-        _ => Reach::World,
-    }
-}
 
 /// Measures the way for a second, by opening connections: that takes one round trip each, and the server does nothing for it.
 pub(super) async fn link(lobby: SocketAddr) -> Finding {
@@ -87,21 +67,21 @@ fn weather(times: &[Duration], probes: u32) -> Finding {
 /// Tells this machine's address on the way to the server, and what that means for whoever wants to host.
 pub(super) async fn this_machine(lobby: SocketAddr) -> Finding {
     match local_address(lobby).await {
-        Some(ip) => describe(ip, reach_of(lobby.ip())),
+        Some(ip) => describe(ip, lobby.ip()),
         None => Finding::warn("this machine", "This machine has no address on the way there.", "Check its network."),
     }
 }
 
-fn describe(ip: IpAddr, server: Reach) -> Finding {
-    let sentence = match (reach_of(ip), server) {
-        (Reach::Machine, _) => "The server runs on this very machine.".to_owned(),
-        (Reach::Network, Reach::World) => {
-            format!("This machine is {ip}, behind a router: it can play, and needs --upnp to host for the internet.")
-        }
-        (Reach::Network, _) => format!("This machine is {ip}: friends on the same network reach it by that."),
+fn describe(ip: IpAddr, server: IpAddr) -> Finding {
+    let sentence = match (Reach::of(ip), Reach::of(server)) {
+        (Reach::Loopback, _) => "The server runs on this very machine.".to_owned(),
         (Reach::World, _) => {
             format!("This machine is {ip}, which the whole internet can reach if its firewall allows.")
         }
+        (_, Reach::World) => {
+            format!("This machine is {ip}, behind a router: it can play, and needs --upnp to host for the internet.")
+        }
+        _ => format!("This machine is {ip}: friends on the same network reach it by that."),
     };
     Finding::good("this machine", sentence)
 }
@@ -131,19 +111,18 @@ mod tests {
     use crate::doctor::Verdict;
 
     #[test]
-    fn addresses_have_a_reach() {
-        for (ip, reach) in [
-            ("127.0.0.1", Reach::Machine),
-            ("::1", Reach::Machine),
-            ("::ffff:192.168.1.2", Reach::Network),
-            ("10.9.0.1", Reach::Network),
-            ("100.64.0.1", Reach::Network),
-            ("100.63.0.1", Reach::World),
-            ("fd00::1", Reach::Network),
-            ("203.0.113.9", Reach::World),
-            ("2001:db8::1", Reach::World),
+    fn a_host_is_told_who_can_reach_this_machine() {
+        for (here, server, word) in [
+            ("127.0.0.1", "127.0.0.1", "this very machine"),
+            ("192.168.1.2", "8.8.8.8", "behind a router"),
+            ("100.64.0.1", "8.8.8.8", "behind a router"),
+            ("192.168.1.2", "192.168.1.9", "friends on the same network"),
+            ("fe80::1", "fe80::2", "friends on the same network"),
+            ("100.64.0.1", "100.64.0.2", "friends on the same network"),
+            ("2a00:1450::1", "2a00:1450::2", "the whole internet"),
         ] {
-            assert_eq!(reach_of(ip.parse().unwrap()), reach, "{ip}");
+            let finding = describe(here.parse().unwrap(), server.parse().unwrap());
+            assert!(finding.sentence.contains(word), "{here} {server}: {}", finding.sentence);
         }
     }
 

@@ -3,7 +3,7 @@
 //! Flow: `mdns_sd` → [`Browser`]'s thread: [`Seen`] → probes → [`Browser::servers`].
 
 use super::{SERVICE, tidy};
-use mdns_sd::{Receiver, ResolvedService, ScopedIp, ServiceDaemon, ServiceEvent};
+use mdns_sd::{Receiver, ResolvedService, ScopedIp, ServiceDaemon, ServiceEvent, VERIFY_TIMEOUT_DEFAULT};
 use protocol::limits::PROTOCOL_VERSION;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -22,7 +22,9 @@ const ASK_SOON: Duration = Duration::from_millis(250);
 const PATIENCE: Duration = Duration::from_millis(700);
 /// Questions in a row without an answer after which a server is taken for gone.
 const MAX_MISSED: u8 = 2;
-/// Servers that are looked after. More on one network are somebody's joke.
+/// Questions in a row without an answer, a minute of them, after which the network is asked whether the announcement still holds.
+const DOUBTED: u8 = 20;
+/// Servers that are looked after. More on one network are somebody's joke. Whoever answers keeps its place.
 const MAX_SERVERS: usize = 64;
 /// Addresses of one server that are tried.
 const MAX_ADDRESSES: usize = 4;
@@ -105,7 +107,7 @@ impl Seen {
     /// Takes an announcement, or a new one of a server that is known.
     fn hear(&mut self, label: &str, text: impl Fn(&str) -> Option<String>, addresses: Vec<SocketAddr>) {
         let Some(first) = addresses.first().copied() else { return };
-        if self.servers.len() >= MAX_SERVERS && !self.servers.contains_key(label) {
+        if self.servers.len() >= MAX_SERVERS && !self.servers.contains_key(label) && !self.make_room() {
             return;
         }
         let number = |key| text(key).and_then(|number| number.parse().ok()).unwrap_or_default();
@@ -125,13 +127,22 @@ impl Seen {
         self.servers.insert(label.to_owned(), Known { server, addresses, heard: self.heard, missed: 0 });
     }
 
+    /// Forgets whoever has been silent for longest. Returns whether there was anybody.
+    fn make_room(&mut self) -> bool {
+        let silent = self.servers.iter().filter(|(_, known)| known.missed >= MAX_MISSED);
+        let longest = silent.max_by_key(|(_, known)| (known.missed, std::cmp::Reverse(known.heard)));
+        let label = longest.map(|(label, _)| label.clone());
+        label.is_some_and(|label| self.servers.remove(&label).is_some())
+    }
+
     fn forget(&mut self, label: &str) {
         self.servers.remove(label);
     }
 
-    /// Notes what became of a question: where it was answered and how fast, or nothing.
-    fn asked(&mut self, label: &str, answer: Option<(SocketAddr, Duration)>) {
-        let Some(known) = self.servers.get_mut(label) else { return };
+    /// Notes what became of a question: where it was answered and how fast, or nothing. Returns whether there have now been so many of
+    /// these that the announcement itself is in doubt, which is said once.
+    fn asked(&mut self, label: &str, answer: Option<(SocketAddr, Duration)>) -> bool {
+        let Some(known) = self.servers.get_mut(label) else { return false };
         match answer {
             Some((addr, round_trip)) => {
                 known.missed = 0;
@@ -139,6 +150,7 @@ impl Seen {
             }
             None => known.missed = known.missed.saturating_add(1),
         }
+        known.missed == DOUBTED
     }
 
     /// Returns whom to ask, and where, the best way first.
@@ -167,7 +179,7 @@ fn listen(seen: &Arc<Mutex<Seen>>, stopped: oneshot::Receiver<()>) -> Result<(),
         tokio::select! {
             _ = stopped => {}
             () = hear_all(seen, events) => {}
-            () = ask_all(seen) => {}
+            () = ask_all(seen, &daemon) => {}
         }
     });
     // There is nothing to take back, so nobody waits for it.
@@ -191,7 +203,7 @@ async fn hear_all(seen: &Mutex<Seen>, events: Receiver<ServiceEvent>) {
     std::future::pending::<()>().await;
 }
 
-async fn ask_all(seen: &Arc<Mutex<Seen>>) {
+async fn ask_all(seen: &Arc<Mutex<Seen>>, daemon: &ServiceDaemon) {
     let mut rounds = interval(ASK_SOON);
     let mut asked = BTreeMap::<String, Instant>::new();
     loop {
@@ -206,7 +218,12 @@ async fn ask_all(seen: &Arc<Mutex<Seen>>) {
             }
         }
         while let Some(Ok((label, answer))) = questions.join_next().await {
-            seen.lock().unwrap_or_else(PoisonError::into_inner).asked(&label, answer);
+            let doubted = seen.lock().unwrap_or_else(PoisonError::into_inner).asked(&label, answer);
+            // If nobody stands up for it either, the daemon says that it is gone (RFC 6762, section 10.4), and a return is news to it. A
+            // daemon that is busy or gone may keep it: it is not shown, and its place is free for others.
+            if doubted {
+                let _ = daemon.verify(label, VERIFY_TIMEOUT_DEFAULT);
+            }
         }
     }
 }
@@ -301,5 +318,32 @@ mod tests {
         assert_eq!(seen.list().len(), MAX_SERVERS);
         hear(&mut seen, "nowhere", &[], &[]);
         assert_eq!(seen.list().len(), MAX_SERVERS);
+    }
+
+    #[test]
+    fn whoever_is_silent_makes_room_and_whoever_answers_does_not() {
+        let mut seen = Seen::default();
+        let label = |number: usize| format!("{number:02}");
+        let come = |seen: &mut Seen, number: usize| hear(seen, &label(number), &[], &[&format!("10.0.0.{number}:1")]);
+        (0..MAX_SERVERS).for_each(|number| come(&mut seen, number));
+        // All but two are silent, number 7 for longest.
+        for round in 0..3 {
+            for number in 2..MAX_SERVERS {
+                assert!(!seen.asked(&label(number), None), "{round}");
+            }
+        }
+        seen.asked(&label(7), None);
+        come(&mut seen, 90);
+        assert!(!seen.servers.contains_key(&label(7)), "silent for longest");
+        assert_eq!(seen.servers.len(), MAX_SERVERS);
+        (100..200).for_each(|number| come(&mut seen, number));
+        for number in [0, 1, 90] {
+            assert!(seen.servers.contains_key(&label(number)), "{number} is there, or was never asked");
+        }
+        assert_eq!(seen.list().len(), MAX_SERVERS, "no place is left to the silent");
+        let doubts = (0..50).filter(|_| seen.asked(&label(0), None)).count();
+        assert_eq!(doubts, 1, "after a minute, once");
+        seen.asked(&label(0), Some((addr("10.0.0.0:1"), Duration::from_millis(1))));
+        assert_eq!((0..50).filter(|_| seen.asked(&label(0), None)).count(), 1, "and anew after an answer");
     }
 }

@@ -71,7 +71,7 @@ async fn page(
 ) -> Result<Response, Refusal> {
     match find(&shared, &connection, &code) {
         Ok((code, room)) => {
-            let link = shared.granter.invite(code, connection.local.ip()).link;
+            let link = shared.granter.own_link(code, connection.asker());
             Ok(([PAGE_POLICY], Html(invitation(&room, &link))).into_response())
         }
         Err(Refusal::CodeUnknown) => Ok((StatusCode::NOT_FOUND, [PAGE_POLICY], Html(closed())).into_response()),

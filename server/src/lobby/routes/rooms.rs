@@ -42,7 +42,7 @@ async fn new_room(
     let asked = OpenRoom { wish, host: Some(caller.player), reserved: Vec::new() };
     let RoomEntry { info: room, code, .. } = shared.directory.open_room(asked).await?;
     tracing::info!(room = room.id.0, name = room.name, by = caller.name, "room opened");
-    let invite = shared.granter.invite(code, connection.local.ip());
+    let invite = shared.granter.invite(code, connection.asker());
     Ok((StatusCode::CREATED, Json(OpenedRoom { room, invite })))
 }
 
@@ -86,7 +86,7 @@ async fn invite(
     caller: Caller,
 ) -> Result<Json<Invite>, Refusal> {
     let room = entered(&shared, id, &caller)?;
-    Ok(Json(shared.granter.invite(room.code, connection.local.ip())))
+    Ok(Json(shared.granter.invite(room.code, connection.asker())))
 }
 
 /// Returns a room that `visitor` may know of.

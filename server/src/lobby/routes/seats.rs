@@ -66,7 +66,7 @@ pub(super) fn seat_in(
     if full && !back {
         return Err(Refusal::RoomFull(id));
     }
-    let grant = shared.granter.grant(caller, room.info.id, wish.spectate, connection.local.ip())?;
+    let grant = shared.granter.grant(caller, room.info.id, wish.spectate, connection.asker())?;
     Ok((StatusCode::CREATED, Json(grant)))
 }
 
@@ -123,5 +123,5 @@ async fn new_endpoints(
         return Err(Refusal::NotFound);
     }
     let identity = LinkIdentity { player: caller.player, session: SessionId(session) };
-    shared.granter.endpoints(identity, connection.local.ip()).map(Json)
+    shared.granter.endpoints(identity, connection.asker()).map(Json)
 }
