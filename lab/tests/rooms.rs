@@ -179,6 +179,37 @@ fn a_locked_private_room_opens_to_code_and_password_and_closes_by_its_host() {
 }
 
 #[test]
+fn whoever_leaves_a_match_is_in_its_result() {
+    let _turn = alone();
+    let mut evening = Evening::begin(&["--bots", "0"]);
+    let wish = NewRoom { bots: Some(0), match_seconds: Some(10), score_limit: Some(1_000), ..NewRoom::default() };
+    let (host, opened, stays) = evening.host(wish);
+    let (quitter, quits) = evening.friend("Quitter", &opened, &SeatWish::default(), Transport::Tcp);
+    // Without a third the match would be over at once.
+    evening.friend("Third", &opened, &SeatWish::default(), Transport::Quic);
+    evening.crew.fly_until(SOON, "the match", |people| phase(&people[stays]) == Some(PhaseKind::Live));
+    let now = Instant::now();
+    evening.crew.people[quits].pilot.player.leave(now);
+    let limit = 2 * SOON;
+    evening.crew.fly_until(limit, "the end of the match", |people| phase(&people[stays]) == Some(PhaseKind::Results));
+    let lobby = evening.server.lobby();
+    let until = Instant::now() + SOON;
+    let result = loop {
+        let history = evening.wait(lobby.history(quitter.player, None, 1));
+        if let Some(result) = history.matches.into_iter().next() {
+            break result;
+        }
+        assert!(Instant::now() < until, "the result is in nobody's history");
+        evening.crew.fly(Duration::from_millis(50));
+    };
+    let of = |guest: &Guest| result.standings.iter().find(|standing| standing.player == Some(guest.player));
+    let (first, last) = (of(&host).expect("the host stayed"), of(&quitter).expect("the quitter played"));
+    assert!(!first.left && first.seat.is_some() && first.place < 3, "{result:?}");
+    assert_eq!((last.left, last.seat, last.place), (true, None, 3), "{result:?}");
+    assert!(result.rated && last.points_after.is_some(), "{result:?}");
+}
+
+#[test]
 fn the_longest_seated_inherits_the_room() {
     let _turn = alone();
     let mut evening = Evening::begin(&["--bots", "0"]);

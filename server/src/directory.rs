@@ -182,7 +182,7 @@ impl RoomEntry {
 pub enum RoomNews {
     /// To be passed on as it is.
     Event(LobbyEvent),
-    /// A match was played to the end by at least one person: to be rated, stored, then passed on. Its points are still none.
+    /// A match is over: to be rated, stored, then passed on. Its points are still none.
     Finished(MatchResult),
 }
 
