@@ -34,6 +34,9 @@ pub enum OpenRoomError {
     /// The server is shutting down.
     #[error("the server is shutting down")]
     Stopping,
+    /// They lead this room of this name already. The asker's to mend.
+    #[error("they lead room {} already", .0.0)]
+    Leads(RoomId, String),
     /// As many rooms are open as the operator allows.
     #[error("no more rooms may be opened")]
     TooMany,

@@ -287,6 +287,42 @@ fn a_host_leads_and_nobody_else() {
 }
 
 #[test]
+fn everybody_leads_one_room_at_most() {
+    let house = House::open();
+    let (host, friend) = (house.guest("Host"), house.guest("Friend"));
+    let first = house.room(&host, r#"{"name":"Back room","private":true}"#).room.id.0;
+    let refused = house.post("/v1/rooms", &host, "{}");
+    assert_eq!((refused.status, refused.header("location")), (409, Some(format!("/v1/rooms/{first}").as_str())));
+    let problem = refused.problem();
+    assert!(problem.title == "Leads a room already" && problem.detail.contains("`Back room`"), "{problem:?}");
+    assert_eq!(house.call("DELETE", &format!("/v1/rooms/{first}"), Some(&host), "", "").status, 204);
+    house.room(&host, "{}");
+    // Two at once: it is not a matter of luck.
+    let answers = std::thread::scope(|scope| {
+        let asked: Vec<_> = (0..6).map(|_| scope.spawn(|| house.post("/v1/rooms", &friend, "{}").status)).collect();
+        let mut answers: Vec<_> = asked.into_iter().map(|asked| asked.join().unwrap()).collect();
+        answers.sort_unstable();
+        answers
+    });
+    assert_eq!(answers, [201, 409, 409, 409, 409, 409]);
+}
+
+#[test]
+fn whoever_opens_rooms_leaves_some_for_matches() {
+    let house = House::open();
+    let people: Vec<Guest> = (0..7).map(|n| house.guest(&format!("P{n}"))).collect();
+    let opened = people.iter().map(|guest| house.post("/v1/rooms", guest, "{}"));
+    let answers: Vec<_> = opened.map(|answer| answer.status).collect();
+    assert_eq!(answers, [201, 201, 201, 201, 201, 409, 409], "six of eight, the server's own among them");
+    let matched = |seats: usize| {
+        let asked = OpenRoom { reserved: vec![people[seats].player], ..OpenRoom::default() };
+        house.runtime.block_on(house.directory.open_room(asked)).map(|_| ())
+    };
+    let full = Err(server::directory::OpenRoomError::TooMany);
+    assert_eq!([matched(5), matched(6), matched(5)], [Ok(()), Ok(()), full]);
+}
+
+#[test]
 fn a_match_needs_two_ships_and_the_servers_own_room_stays() {
     let house = House::open();
     let host = house.guest("Host");
@@ -365,7 +401,7 @@ fn lists_and_rooms_have_versions_that_can_be_waited_for() {
             }
             false
         });
-        house.room(&host, r#"{"password":"x"}"#);
+        house.room(&house.guest("Other"), r#"{"password":"x"}"#);
         waiting.join().unwrap()
     });
     assert!(opened, "somebody who waits for a locked room hears of one");

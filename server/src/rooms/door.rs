@@ -72,6 +72,11 @@ impl Door {
         self.code = code;
     }
 
+    /// Returns whether `player` leads here and has been here.
+    pub fn was_led_by(&self, player: PlayerId) -> bool {
+        self.seen && self.host == Some(player)
+    }
+
     /// Returns how long ago the room was opened.
     pub fn age(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.opened)
@@ -137,8 +142,10 @@ mod tests {
         let start = Instant::now();
         let at = |s| start + Duration::from_secs(s);
         let mut door = door(start);
+        assert!(!door.was_led_by(ADA), "she has not come yet");
         door.settle(&[(BEN, at(2)), (ADA, at(3))], &[], at(4));
         assert_eq!(door.host, Some(ADA), "the host is here");
+        assert!(door.was_led_by(ADA) && !door.was_led_by(BEN));
         door.settle(&[(BEN, at(2))], &[ADA], at(5));
         assert_eq!(door.host, Some(ADA), "and may watch");
         door.settle(&[(CLEO, at(4)), (BEN, at(2))], &[], at(6));

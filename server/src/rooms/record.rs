@@ -115,7 +115,8 @@ pub(super) fn leaves(room: &mut Room, seat: SeatId, kicked: bool, now_ms: u64, r
     }
     let private = room.under_way.as_ref().is_some_and(|under_way| under_way.private);
     let news = break_off(room, now_ms);
-    let next = UnderWay { id: MatchId::from_random(random), started_ms: now_ms, began: at, private, people: BTreeMap::new() };
+    let next =
+        UnderWay { id: MatchId::from_random(random), started_ms: now_ms, began: at, private, people: BTreeMap::new() };
     room.under_way = Some(next);
     news
 }

@@ -77,7 +77,8 @@ mod tests {
         let kept = "SELECT count(*), sum(\"left\"), sum(kills) FROM standings WHERE match = 1";
         let kept = connection.query_row(kept, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
         assert_eq!(kept, Ok((2_u32, 0_u32, 5_u32)));
-        let again = connection.execute("INSERT INTO standings VALUES (1, 1, NULL, 'Boole', 3, 0, 0, NULL, NULL, 0)", []);
+        let again =
+            connection.execute("INSERT INTO standings VALUES (1, 1, NULL, 'Boole', 3, 0, 0, NULL, NULL, 0)", []);
         assert!(again.is_err(), "no seat twice");
         let gone = "INSERT INTO standings VALUES (1, NULL, NULL, 'Cantor', 3, 0, 0, NULL, NULL, 1)";
         assert!((0..2).all(|_| connection.execute(gone, []).is_ok()), "who is gone has no seat");

@@ -136,7 +136,8 @@ fn who_leaves_is_behind_all_who_stay_with_the_score_they_had() {
     let ada = hall.standing(ADA).expect("she played");
     assert_eq!((ada.kills, ada.deaths, ada.left, ada.seat), (had.0, had.1, true, None));
     let ben = hall.standing(BEN).expect("he played");
-    let worst = hall.results()[0].standings.iter().filter(|standing| !standing.left).map(|standing| standing.place).max();
+    let worst =
+        hall.results()[0].standings.iter().filter(|standing| !standing.left).map(|standing| standing.place).max();
     assert!(Some(ben.place) > worst && ada.place > ben.place, "the earlier the worse: {:?}", hall.results());
     assert!(hall.standing(CLEO).is_some_and(|cleo| !cleo.left));
 }
