@@ -185,6 +185,8 @@ impl RoomEntry {
 pub enum RoomNews {
     /// To be passed on as it is.
     Event(LobbyEvent),
+    /// For strangers alone: a room has been taken out of the public list, which looks to them as if it were closed, or put into it.
+    Outside(LobbyEvent),
     /// A match is over: to be rated, stored, then passed on. Its points are still none.
     Finished(MatchResult),
 }

@@ -160,7 +160,7 @@ fn kinds(house: &mut House) -> Vec<EventKind> {
     std::iter::from_fn(|| house.news.try_recv().ok())
         .filter_map(|news| match news {
             RoomNews::Event(event) => Some(event.kind()),
-            RoomNews::Finished(_) => None,
+            RoomNews::Outside(_) | RoomNews::Finished(_) => None,
         })
         .collect()
 }

@@ -182,8 +182,14 @@ pub fn serve_requests(
                 let found = rooms.iter_mut().find(|(_, room, _)| room.plan.id == order.room() && !room.closing);
                 let done = found.ok_or(OrderError::UnknownRoom).and_then(|(_, mut room, seated)| {
                     let inside: Vec<Entity> = seated.into_iter().flat_map(RelationshipTarget::iter).collect();
+                    let private = room.door.private;
                     obey(&order, &mut room, &inside, &mut seats, &maps)?;
-                    Ok(entry_of(&room, inside.iter().filter_map(|seat| seats.get(*seat).ok())))
+                    let entry = entry_of(&room, inside.iter().filter_map(|seat| seats.get(*seat).ok()));
+                    if entry.info.private != private {
+                        // Among its other news, so that strangers hear of those before and after what they should.
+                        room.news_for_lobby.push(RoomNews::Outside(seen_from_outside(&entry.info)));
+                    }
+                    Ok(entry)
                 });
                 if done.is_ok() {
                     let mut open = entries(rooms.iter(), &seats);
@@ -198,6 +204,14 @@ pub fn serve_requests(
     // again when nobody comes.
     for (reply, answer) in answers {
         let _ = reply.send(answer);
+    }
+}
+
+/// Returns what strangers see of a room that has just turned private or public.
+fn seen_from_outside(room: &RoomInfo) -> LobbyEvent {
+    match room.private {
+        true => LobbyEvent::RoomClosed { room: room.id },
+        false => LobbyEvent::RoomOpened { room: room.clone() },
     }
 }
 

@@ -98,7 +98,7 @@ impl Hall {
     fn results(&self) -> Vec<&MatchResult> {
         let finished = self.told.iter().filter_map(|news| match news {
             RoomNews::Finished(result) => Some(result),
-            RoomNews::Event(_) => None,
+            RoomNews::Event(_) | RoomNews::Outside(_) => None,
         });
         finished.collect()
     }
