@@ -287,6 +287,30 @@ fn a_host_leads_and_nobody_else() {
 }
 
 #[test]
+fn a_change_of_privacy_is_told_to_strangers_alone() {
+    let mut house = House::open();
+    let host = house.guest("Host");
+    let room = house.room(&host, r#"{"bots":0}"#).room.id;
+    let path = format!("/v1/rooms/{}", room.0);
+    for change in [r#"{"private":true}"#, r#"{"private":true,"name":"Cellar"}"#, r#"{"private":false}"#] {
+        assert_eq!(house.call("PATCH", &path, Some(&host), change, "").status, 200);
+    }
+    let mut outside = Vec::new();
+    let until = Instant::now() + Duration::from_secs(5);
+    while outside.len() < 2 && Instant::now() < until {
+        match house.news.try_recv() {
+            Ok(RoomNews::Outside(event)) => outside.push(event),
+            Ok(_) => {}
+            Err(_) => std::thread::sleep(Duration::from_millis(10)),
+        }
+    }
+    let [LobbyEvent::RoomClosed { room: closed }, LobbyEvent::RoomOpened { room: opened }] = &outside[..] else {
+        panic!("{outside:?}");
+    };
+    assert_eq!((*closed, opened.id, opened.name.as_str(), opened.private), (room, room, "Cellar", false));
+}
+
+#[test]
 fn everybody_leads_one_room_at_most() {
     let house = House::open();
     let (host, friend) = (house.guest("Host"), house.guest("Friend"));

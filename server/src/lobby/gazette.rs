@@ -272,7 +272,8 @@ mod tests {
         let (directory, host, _news) = directory();
         let mut judge = Judge::new(directory);
         let code = InviteCode::from_random(5);
-        let entry = RoomEntry { info: info(5, false), code, password: None, reserved: vec![], banned: vec![], members: vec![] };
+        let entry =
+            RoomEntry { info: info(5, false), code, password: None, reserved: vec![], banned: vec![], members: vec![] };
         host.publish_rooms(vec![entry]);
         assert!(!judge.is_public(&left(5)), "its opening was missed");
         judge.look_again();

@@ -196,6 +196,10 @@ fn rows(room: &Room, under_way: &UnderWay) -> Vec<Row> {
     let there = room.seated().filter_map(|(seat, name, player)| {
         let ship = room.arena.ship(seat)?;
         let before = player.and_then(|player| under_way.people.get(&player));
+        if before.is_some_and(|person| person.gone.is_some()) {
+            // On the way out: among the others.
+            return None;
+        }
         let (kills, deaths) = before.map_or((0, 0), |person| (person.kills, person.deaths));
         let (kills, deaths) = (ship.score.saturating_add(kills), ship.deaths.saturating_add(deaths));
         Some(Row { seat: Some(seat), player, name: name.to_owned(), kills, deaths, left: None })
