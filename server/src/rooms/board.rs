@@ -215,9 +215,10 @@ fn seen_from_outside(room: &RoomInfo) -> LobbyEvent {
     }
 }
 
-/// Closes the room that `host` leads, if they have been there and left it empty: it would only be in the way of their next one.
+/// Closes the room that `host` leads, if it is empty and they have left it or never came: it would only be in the way of their next one.
 fn make_place(host: PlayerId, rooms: &mut Houses<'_, '_>, seats: &Query<&mut Seat>) {
-    for (_, mut room, seated) in rooms.iter_mut().filter(|(_, room, _)| room.door.was_led_by(host)) {
+    let now = Instant::now();
+    for (_, mut room, seated) in rooms.iter_mut().filter(|(_, room, _)| room.door.is_left_by(host, now)) {
         let mut inside = seated.into_iter().flat_map(RelationshipTarget::iter);
         if inside.all(|seat| seats.get(seat).is_ok_and(|seat| seat.given_up.is_some())) {
             room.closing = true;

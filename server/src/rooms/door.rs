@@ -72,9 +72,10 @@ impl Door {
         self.code = code;
     }
 
-    /// Returns whether `player` leads here and has been here.
-    pub fn was_led_by(&self, player: PlayerId) -> bool {
-        self.seen && self.host == Some(player)
+    /// Returns whether `player` leads here and is not awaited: they have been here, or have not come for too long. If nobody is here now, they
+    /// have given the room up.
+    pub fn is_left_by(&self, player: PlayerId, now: Instant) -> bool {
+        self.host == Some(player) && (self.seen || self.age(now) >= HOST_AWAITED)
     }
 
     /// Returns how long ago the room was opened.
@@ -142,10 +143,11 @@ mod tests {
         let start = Instant::now();
         let at = |s| start + Duration::from_secs(s);
         let mut door = door(start);
-        assert!(!door.was_led_by(ADA), "she has not come yet");
+        assert!(!door.is_left_by(ADA, at(3)), "she has not come yet");
+        assert!(door.is_left_by(ADA, start + HOST_AWAITED), "she will not come any more");
         door.settle(&[(BEN, at(2)), (ADA, at(3))], &[], at(4));
         assert_eq!(door.host, Some(ADA), "the host is here");
-        assert!(door.was_led_by(ADA) && !door.was_led_by(BEN));
+        assert!(door.is_left_by(ADA, at(4)) && !door.is_left_by(BEN, at(4)));
         door.settle(&[(BEN, at(2))], &[ADA], at(5));
         assert_eq!(door.host, Some(ADA), "and may watch");
         door.settle(&[(CLEO, at(4)), (BEN, at(2))], &[], at(6));

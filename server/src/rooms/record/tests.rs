@@ -49,7 +49,9 @@ impl Hall {
         let mut door = Door::new(InviteCode::from_random(7), None, now);
         change(&mut door);
         let mut hall = Self { room: Room::open(plan, door, now), told: Vec::new(), sticks: BTreeMap::new() };
-        people.iter().for_each(|player| drop(hall.join(*player)));
+        for player in people {
+            hall.join(*player);
+        }
         hall.room.fill_with_bots();
         while hall.room.under_way.is_none() {
             hall.pass(1);
