@@ -8,7 +8,7 @@
 use crate::report::{Percentiles, Times};
 use crate::{descriptors, plain};
 use clap::Args;
-use protocol::lobby::{Guest, Health, NewRoom};
+use protocol::lobby::{Health, NewRoom};
 use std::io;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -118,10 +118,9 @@ async fn measure(options: &Options) -> Result<(), String> {
     }
     let ready = watch.ready.load(Ordering::Relaxed);
     let began = Instant::now();
-    let guest = lobby.guest("Crier").await.map_err(said)?;
     let mut missed = 0;
     for number in 1..=options.changes {
-        missed += change(&lobby, &guest, &watch, number, everybody).await?;
+        missed += change(&lobby, &watch, number, everybody).await?;
         sleep(WINDOW / options.changes.max(1) / 2).await;
     }
     sleep((WINDOW + Duration::from_secs(2)).saturating_sub(began.elapsed())).await;
@@ -139,11 +138,14 @@ async fn measure(options: &Options) -> Result<(), String> {
 }
 
 /// Opens a room and waits until everybody knows. Returns how many do not.
-async fn change(lobby: &LobbyClient, guest: &Guest, watch: &Watch, number: u32, everybody: u64) -> Result<u64, String> {
+async fn change(lobby: &LobbyClient, watch: &Watch, number: u32, everybody: u64) -> Result<u64, String> {
+    let said = |error: transport::lobby::LobbyError| error.to_string();
+    // Everybody leads one room at most.
+    let guest = lobby.guest("Crier").await.map_err(said)?;
     watch.heard.store(0, Ordering::Relaxed);
     *watch.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some((number, Instant::now()));
     let room = NewRoom { name: Some(format!("{ROOM}{number}")), bots: Some(0), ..NewRoom::default() };
-    lobby.open_room(guest, &room).await.map_err(|error| error.to_string())?;
+    lobby.open_room(&guest, &room).await.map_err(said)?;
     let until = Instant::now() + PATIENCE;
     while watch.heard.load(Ordering::Relaxed) < everybody && Instant::now() < until {
         sleep(Duration::from_millis(20)).await;

@@ -165,11 +165,11 @@ pub async fn places(lobby: &LobbyClient, room: Option<RoomId>, clients: usize) -
     let free = |room: &RoomInfo| usize::from(room.seats.saturating_sub(room.players));
     let rooms = lobby.rooms().await?.rooms;
     let mut places: Vec<RoomId> = rooms.iter().flat_map(|room| std::iter::repeat_n(room.id, free(room))).collect();
-    let founder: Option<Guest> = if places.len() < clients { Some(lobby.guest("Founder").await?) } else { None };
     while places.len() < clients {
-        let Some(founder) = &founder else { break };
+        // Everybody leads one room at most.
+        let founder = lobby.guest("Founder").await?;
         let wish = NewRoom { name: Some("Swarm".into()), seats: Some(SEATS), ..NewRoom::default() };
-        let room = lobby.open_room(founder, &wish).await?.room;
+        let room = lobby.open_room(&founder, &wish).await?.room;
         places.extend(std::iter::repeat_n(room.id, free(&room)));
     }
     places.truncate(clients);

@@ -4,6 +4,7 @@
 
 mod common;
 
+use common::players::FIRST_ROOM;
 use common::{Crew, Server, Someone, alone};
 use game::{PhaseKind, SeatId};
 use protocol::lobby::{Guest, MemberList, NewRoom, OpenedRoom, RoomChange, SeatWish};
@@ -176,6 +177,77 @@ fn a_locked_private_room_opens_to_code_and_password_and_closes_by_its_host() {
     let why = evening.crew.people[guest].farewell().expect("just seen");
     assert!(why.contains("closed this room"), "{why}");
     assert_eq!(evening.refused(lobby.room(Some(&host), opened.room.id)), Some(404));
+}
+
+#[test]
+fn whoever_leaves_a_match_is_in_its_result() {
+    let _turn = alone();
+    let mut evening = Evening::begin(&["--bots", "0"]);
+    let wish = NewRoom { bots: Some(0), match_seconds: Some(10), score_limit: Some(1_000), ..NewRoom::default() };
+    let (host, opened, stays) = evening.host(wish);
+    let (quitter, quits) = evening.friend("Quitter", &opened, &SeatWish::default(), Transport::Tcp);
+    // Without a third the match would be over at once.
+    evening.friend("Third", &opened, &SeatWish::default(), Transport::Quic);
+    evening.crew.fly_until(SOON, "the match", |people| phase(&people[stays]) == Some(PhaseKind::Live));
+    let now = Instant::now();
+    evening.crew.people[quits].pilot.player.leave(now);
+    let limit = 2 * SOON;
+    evening.crew.fly_until(limit, "the end of the match", |people| phase(&people[stays]) == Some(PhaseKind::Results));
+    let lobby = evening.server.lobby();
+    let until = Instant::now() + SOON;
+    let result = loop {
+        let history = evening.wait(lobby.history(quitter.player, None, 1));
+        if let Some(result) = history.matches.into_iter().next() {
+            break result;
+        }
+        assert!(Instant::now() < until, "the result is in nobody's history");
+        evening.crew.fly(Duration::from_millis(50));
+    };
+    let of = |guest: &Guest| result.standings.iter().find(|standing| standing.player == Some(guest.player));
+    let (first, last) = (of(&host).expect("the host stayed"), of(&quitter).expect("the quitter played"));
+    assert!(!first.left && first.seat.is_some() && first.place < 3, "{result:?}");
+    assert_eq!((last.left, last.seat, last.place), (true, None, 3), "{result:?}");
+    assert!(result.rated && last.points_after.is_some(), "{result:?}");
+}
+
+#[test]
+fn whoever_goes_elsewhere_gives_up_the_place_they_had() {
+    let _turn = alone();
+    let mut evening = Evening::begin(&["--bots", "0"]);
+    let (_, opened, flies) = evening.host(NewRoom { bots: Some(1), ..NewRoom::default() });
+    let (guest, first) = evening.friend("Guest", &opened, &SeatWish::default(), Transport::Quic);
+    let (seat, lobby) = (evening.crew.people[first].seat(), evening.server.lobby());
+    let watch = SeatWish { spectate: true, ..SeatWish::default() };
+    let grant = evening.wait(lobby.take_seat_as(&guest, FIRST_ROOM, &watch));
+    let second = evening.crew.enter(&guest, grant, Transport::Tcp);
+    evening.crew.fly_until(SOON, "the end of the first place", |people| people[first].farewell().is_some());
+    let why = evening.crew.people[first].farewell().expect("just seen");
+    assert!(why.contains("somewhere else"), "{why}");
+    evening.crew.fly_until(SOON, "the empty seat", |people| {
+        people[flies].heard().any(|event| *event == ServerEvent::Left { seat })
+    });
+    evening.crew.people[second].assert_unharmed();
+    let rooms = [opened.room.id, FIRST_ROOM].map(|room| evening.wait(lobby.room(None, room)));
+    assert_eq!(rooms.map(|room| (room.players, room.spectators)), [(1, 0), (0, 1)]);
+}
+
+#[test]
+fn a_room_that_its_host_has_left_empty_makes_place_for_the_next() {
+    let _turn = alone();
+    let mut evening = Evening::begin(&["--bots", "0"]);
+    let (host, opened, at) = evening.host(NewRoom { bots: Some(1), ..NewRoom::default() });
+    let (lobby, again) = (evening.server.lobby(), NewRoom::default());
+    assert_eq!(evening.refused(lobby.open_room(&host, &again)), Some(409), "they are in it");
+    let now = Instant::now();
+    evening.crew.people[at].pilot.player.leave(now);
+    let until = Instant::now() + SOON;
+    while evening.wait(lobby.room(None, opened.room.id)).players > 0 {
+        assert!(Instant::now() < until, "the host does not leave");
+        evening.crew.fly(Duration::from_millis(50));
+    }
+    let next = evening.wait(lobby.open_room(&host, &again)).room;
+    assert_eq!(next.host, Some(host.player));
+    assert_eq!(evening.refused(lobby.room(None, opened.room.id)), Some(404), "it is closed");
 }
 
 #[test]

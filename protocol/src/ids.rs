@@ -144,7 +144,7 @@ pub struct Epoch(pub u32);
 pub enum CloseReason {
     /// The owner is done with it: a player left, or another link has taken over.
     Done,
-    /// Another link of the same session drives now.
+    /// Another link of the same session drives now, or the player has taken another place.
     Replaced,
     /// The hello was refused; the reason was sent before.
     Refused,

@@ -41,6 +41,7 @@ impl Clerk {
             tokio::select! {
                 next = news.recv() => match next {
                     Some(RoomNews::Event(event)) => self.events.tell(event),
+                    Some(RoomNews::Outside(event)) => self.events.tell_strangers(event),
                     Some(RoomNews::Finished(result)) => {
                         self.keep(result);
                         self.store_waiting().await;

@@ -100,7 +100,7 @@ pub struct Config {
     /// Kills that end a match early, 1 to 1000.
     #[arg(long, value_name = "N", default_value = "20", value_parser = |s: &str| number(s, SCORE_LIMIT))]
     pub score_limit: u16,
-    /// Rooms that may be open at once, 1 to 256.
+    /// Rooms that may be open at once, 1 to 256. A quarter of them is kept for those whom the queue puts together.
     #[arg(long, value_name = "N", default_value = "32", value_parser = |s: &str| number(s, MAX_ROOMS))]
     pub max_rooms: u32,
     /// Snapshots per second for every player: 20, 30 or 60.

@@ -34,6 +34,9 @@ pub enum OpenRoomError {
     /// The server is shutting down.
     #[error("the server is shutting down")]
     Stopping,
+    /// They lead this room of this name already. The asker's to mend.
+    #[error("they lead room {} already", .0.0)]
+    Leads(RoomId, String),
     /// As many rooms are open as the operator allows.
     #[error("no more rooms may be opened")]
     TooMany,
@@ -182,7 +185,9 @@ impl RoomEntry {
 pub enum RoomNews {
     /// To be passed on as it is.
     Event(LobbyEvent),
-    /// A match was played to the end by at least one person: to be rated, stored, then passed on. Its points are still none.
+    /// For strangers alone: a room has been taken out of the public list, which looks to them as if it were closed, or put into it.
+    Outside(LobbyEvent),
+    /// A match is over: to be rated, stored, then passed on. Its points are still none.
     Finished(MatchResult),
 }
 

@@ -17,12 +17,15 @@ const KEPT_EVENTS: usize = 1_024;
 #[derive(Clone, Debug)]
 pub struct Events {
     sender: broadcast::Sender<Arc<StampedEvent>>,
+    /// The same events in the same order, and between them what only strangers are told.
+    outside: broadcast::Sender<Arc<StampedEvent>>,
     number: Arc<AtomicU64>,
 }
 
 impl Default for Events {
     fn default() -> Self {
-        Self { sender: broadcast::Sender::new(KEPT_EVENTS), number: Arc::default() }
+        let sender = || broadcast::Sender::new(KEPT_EVENTS);
+        Self { sender: sender(), outside: sender(), number: Arc::default() }
     }
 }
 
@@ -40,13 +43,25 @@ impl Events {
 
     /// Tells everybody who listens now. Events that were stamped later may have been told before.
     pub fn tell_stamped(&self, event: StampedEvent) {
+        let event = Arc::new(event);
         // Nobody listening is no error.
-        let _ = self.sender.send(Arc::new(event));
+        let _ = self.outside.send(event.clone());
+        let _ = self.sender.send(event);
+    }
+
+    /// Tells strangers alone: how something looks from outside that is no event to those who see everything.
+    pub fn tell_strangers(&self, event: LobbyEvent) {
+        let _ = self.outside.send(Arc::new(self.stamp(event)));
     }
 
     /// Returns what hears every event from now on.
     pub fn listen(&self) -> broadcast::Receiver<Arc<StampedEvent>> {
         self.sender.subscribe()
+    }
+
+    /// Returns what hears every event from now on, and all that strangers are told. What is not for them, the listener has to leave out.
+    pub fn listen_for_strangers(&self) -> broadcast::Receiver<Arc<StampedEvent>> {
+        self.outside.subscribe()
     }
 }
 

@@ -15,12 +15,13 @@ use std::time::Duration;
 /// Returns a match in which `people` took the places 1, 2, …
 fn finished(id: u64, people: &[&Guest]) -> MatchResult {
     let standings = (0..).zip(people).map(|(seat, guest)| Standing {
-        seat,
+        seat: Some(seat),
         player: Some(guest.player),
         name: guest.name.clone(),
         place: seat + 1,
         kills: 5 - u16::from(seat),
         deaths: 2,
+        left: false,
         points_before: None,
         points_after: None,
     });

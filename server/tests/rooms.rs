@@ -160,7 +160,7 @@ fn kinds(house: &mut House) -> Vec<EventKind> {
     std::iter::from_fn(|| house.news.try_recv().ok())
         .filter_map(|news| match news {
             RoomNews::Event(event) => Some(event.kind()),
-            RoomNews::Finished(_) => None,
+            RoomNews::Outside(_) | RoomNews::Finished(_) => None,
         })
         .collect()
 }
@@ -287,6 +287,66 @@ fn a_host_leads_and_nobody_else() {
 }
 
 #[test]
+fn a_change_of_privacy_is_told_to_strangers_alone() {
+    let mut house = House::open();
+    let host = house.guest("Host");
+    let room = house.room(&host, r#"{"bots":0}"#).room.id;
+    let path = format!("/v1/rooms/{}", room.0);
+    for change in [r#"{"private":true}"#, r#"{"private":true,"name":"Cellar"}"#, r#"{"private":false}"#] {
+        assert_eq!(house.call("PATCH", &path, Some(&host), change, "").status, 200);
+    }
+    let mut outside = Vec::new();
+    let until = Instant::now() + Duration::from_secs(5);
+    while outside.len() < 2 && Instant::now() < until {
+        match house.news.try_recv() {
+            Ok(RoomNews::Outside(event)) => outside.push(event),
+            Ok(_) => {}
+            Err(_) => std::thread::sleep(Duration::from_millis(10)),
+        }
+    }
+    let [LobbyEvent::RoomClosed { room: closed }, LobbyEvent::RoomOpened { room: opened }] = &outside[..] else {
+        panic!("{outside:?}");
+    };
+    assert_eq!((*closed, opened.id, opened.name.as_str(), opened.private), (room, room, "Cellar", false));
+}
+
+#[test]
+fn everybody_leads_one_room_at_most() {
+    let house = House::open();
+    let (host, friend) = (house.guest("Host"), house.guest("Friend"));
+    let first = house.room(&host, r#"{"name":"Back room","private":true}"#).room.id.0;
+    let refused = house.post("/v1/rooms", &host, "{}");
+    assert_eq!((refused.status, refused.header("location")), (409, Some(format!("/v1/rooms/{first}").as_str())));
+    let problem = refused.problem();
+    assert!(problem.title == "Leads a room already" && problem.detail.contains("`Back room`"), "{problem:?}");
+    assert_eq!(house.call("DELETE", &format!("/v1/rooms/{first}"), Some(&host), "", "").status, 204);
+    house.room(&host, "{}");
+    // Two at once: it is not a matter of luck.
+    let answers = std::thread::scope(|scope| {
+        let asked: Vec<_> = (0..6).map(|_| scope.spawn(|| house.post("/v1/rooms", &friend, "{}").status)).collect();
+        let mut answers: Vec<_> = asked.into_iter().map(|asked| asked.join().unwrap()).collect();
+        answers.sort_unstable();
+        answers
+    });
+    assert_eq!(answers, [201, 409, 409, 409, 409, 409]);
+}
+
+#[test]
+fn whoever_opens_rooms_leaves_some_for_matches() {
+    let house = House::open();
+    let people: Vec<Guest> = (0..7).map(|n| house.guest(&format!("P{n}"))).collect();
+    let opened = people.iter().map(|guest| house.post("/v1/rooms", guest, "{}"));
+    let answers: Vec<_> = opened.map(|answer| answer.status).collect();
+    assert_eq!(answers, [201, 201, 201, 201, 201, 409, 409], "six of eight, the server's own among them");
+    let matched = |seats: usize| {
+        let asked = OpenRoom { reserved: vec![people[seats].player], ..OpenRoom::default() };
+        house.runtime.block_on(house.directory.open_room(asked)).map(|_| ())
+    };
+    let full = Err(server::directory::OpenRoomError::TooMany);
+    assert_eq!([matched(5), matched(6), matched(5)], [Ok(()), Ok(()), full]);
+}
+
+#[test]
 fn a_match_needs_two_ships_and_the_servers_own_room_stays() {
     let house = House::open();
     let host = house.guest("Host");
@@ -365,7 +425,7 @@ fn lists_and_rooms_have_versions_that_can_be_waited_for() {
             }
             false
         });
-        house.room(&host, r#"{"password":"x"}"#);
+        house.room(&house.guest("Other"), r#"{"password":"x"}"#);
         waiting.join().unwrap()
     });
     assert!(opened, "somebody who waits for a locked room hears of one");

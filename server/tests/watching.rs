@@ -59,7 +59,7 @@ fn events_are_told_and_told_again_after_a_break() {
     let data: serde_json::Value = serde_json::from_str(&listener.until("data:")).unwrap();
     assert_eq!((data["event"].as_str(), data["room"].as_u64()), (Some("player.left"), Some(1)));
     drop(listener);
-    server.events.tell(LobbyEvent::RoomClosed { room: RoomId(9) });
+    server.events.tell(LobbyEvent::RoomClosed { room: RoomId(2) });
     assert_eq!(closings.until("event:"), "room.closed", "the first that it hears");
     let mut back = Listener::open(&server, "/v1/events", &format!("Last-Event-ID: {id}\r\n"));
     assert_eq!(back.until("event:"), "room.closed", "what it has missed");

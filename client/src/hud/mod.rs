@@ -34,6 +34,7 @@ pub(crate) use blind::Blind;
 pub(crate) use keys::{Panel, Panels};
 pub(crate) use netcode::Switches;
 pub(crate) use pause::sliders;
+pub(crate) use results::gone_word;
 pub(crate) use telemetry::Telemetry;
 
 use crate::{

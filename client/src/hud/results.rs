@@ -82,7 +82,21 @@ impl Results {
 
 /// Returns how somebody in this seat did.
 pub(super) fn standing(result: &MatchResult, seat: SeatId) -> Option<&Standing> {
-    result.standings.iter().find(|standing| standing.seat == seat.0)
+    result.standings.iter().find(|standing| standing.seat == Some(seat.0))
+}
+
+/// Returns those who played the match but were not there any more at its end, the best first.
+pub(super) fn gone(result: &MatchResult) -> impl Iterator<Item = &Standing> {
+    result.standings.iter().filter(|standing| standing.seat.is_none())
+}
+
+/// Returns why somebody who is in a result was not there any more at its end, in a word or two; nothing if they were.
+pub(crate) const fn gone_word(standing: &Standing) -> &'static str {
+    match standing.seat {
+        Some(_) => "",
+        None if standing.left => "left",
+        None => "sent away",
+    }
 }
 
 /// Returns what a match did to somebody's points; none if it was not rated.
@@ -111,9 +125,15 @@ pub(super) fn fetch(
         results.take(newest);
     }
     let Some(wish) = lobby.last_wish().cloned() else { return };
-    let over = picture.scene.as_ref().is_some_and(|scene| scene.phase.kind == PhaseKind::Results);
+    let phase = picture.scene.as_ref().map(|scene| scene.phase.kind);
+    let over = phase == Some(PhaseKind::Results);
     if !over {
         (results.result, results.since, results.gave_up) = (None, None, false);
+        if matches!(phase, Some(PhaseKind::Waiting | PhaseKind::Countdown)) {
+            // The match before may have been broken off and count all the same: what was there before the next one is asked in it.
+            results.before = Before::Unknown;
+            return;
+        }
         if results.before != Before::Unknown {
             return;
         }
@@ -145,12 +165,13 @@ mod tests {
 
     fn result(id: u64) -> MatchResult {
         let standing = |seat, player, points: Option<(i32, i32)>| Standing {
-            seat,
+            seat: Some(seat),
             player,
             name: "Ada".into(),
             place: seat + 1,
             kills: 3,
             deaths: 1,
+            left: false,
             points_before: points.map(|(before, _)| before),
             points_after: points.map(|(_, after)| after),
         };
@@ -179,6 +200,17 @@ mod tests {
         assert!(!results.take(Some(result(2))), "the next match has not ended");
         let mut first = Results::default();
         assert!(!first.take(None) && first.take(Some(result(1))), "the very first match of somebody");
+    }
+
+    #[test]
+    fn who_is_gone_has_no_seat_and_a_word_that_says_why() {
+        let mut result = result(1);
+        assert_eq!((gone(&result).count(), gone_word(&result.standings[0])), (0, ""));
+        (result.standings[0].seat, result.standings[0].left) = (None, true);
+        assert_eq!(gone(&result).map(gone_word).collect::<Vec<_>>(), ["left"]);
+        result.standings[0].left = false;
+        assert_eq!(gone(&result).map(gone_word).collect::<Vec<_>>(), ["sent away"]);
+        assert_eq!(standing(&result, SeatId(0)), None, "the seat may be somebody else's");
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::{
 };
 use bevy_egui::egui::{Align2, Pos2, Rect, pos2, vec2};
 use game::{PhaseKind, SeatId};
+use protocol::lobby::Standing;
 
 /// Draws time, stage, own score and the leader's at the top centre.
 pub(super) fn draw_summary(canvas: &Canvas, picture: &Picture) {
@@ -77,10 +78,15 @@ pub(super) fn draw(canvas: &Canvas, picture: &Picture, results: &Results) {
     let places = places(&pilots);
     let own = picture.own();
     let rated = is_due(picture).then(|| results.rated());
+    let gone: Vec<&Standing> = match &rated {
+        Some(Rated::Result(result)) => results::gone(result).collect(),
+        _ => Vec::new(),
+    };
     let foot = if rated.is_some() { FOOT } else { 0.0 };
-    let room = (canvas.screen.height() - ABOVE_AND_BELOW - foot) / ROW;
-    let shown = pilots.len().min(room.max(1.0) as usize);
-    let height = HEAD + ROW * shown as f32 + 2.0 * style::GRID + foot;
+    let room = ((canvas.screen.height() - ABOVE_AND_BELOW - foot) / ROW).max(1.0) as usize;
+    let shown = pilots.len().min(room);
+    let gone = &gone[..gone.len().min(room - shown)];
+    let height = HEAD + ROW * (shown + gone.len()) as f32 + 2.0 * style::GRID + foot;
     let middle = canvas.screen.center() + vec2(0.0, 3.0 * style::GRID);
     let rect = Rect::from_center_size(middle, vec2(WIDTH, height));
     canvas.glass(rect, 1.0);
@@ -106,10 +112,11 @@ pub(super) fn draw(canvas: &Canvas, picture: &Picture, results: &Results) {
         if let Some(Rated::Result(result)) = &rated
             && let Some(change) = results::standing(result, pilot.seat).and_then(results::change)
         {
-            let color = palette::ink(palette::change(change));
-            let at = pos2(columns.rating, y);
-            canvas.text(at, Align2::RIGHT_CENTER, &words::change(change), style::numbers(style::MIDDLE), color);
+            draw_change(canvas, change, pos2(columns.rating, y));
         }
+    }
+    for (index, standing) in (shown..).zip(gone) {
+        draw_gone(canvas, standing, &columns, rect.top() + HEAD + ROW * (index as f32 + 0.5));
     }
     if let Some(rated) = rated {
         let at = pos2(rect.center().x, rect.bottom() - FOOT * 0.5 - 2.0);
@@ -117,6 +124,30 @@ pub(super) fn draw(canvas: &Canvas, picture: &Picture, results: &Results) {
         canvas.text(at, Align2::CENTER_CENTER, &verdict(&rated, own), font, palette::ink(palette::TEXT));
     }
     draw_watchers(canvas, picture, rect);
+}
+
+fn draw_change(canvas: &Canvas, change: i32, at: Pos2) {
+    let color = palette::ink(palette::change(change));
+    canvas.text(at, Align2::RIGHT_CENTER, &words::change(change), style::numbers(style::MIDDLE), color);
+}
+
+/// Draws the row of somebody who played but was not there any more at the end, quietly.
+fn draw_gone(canvas: &Canvas, standing: &Standing, columns: &Columns, y: f32) {
+    let quiet = palette::ink(palette::QUIET);
+    for (x, value) in [
+        (columns.place, standing.place.to_string()),
+        (columns.kills, standing.kills.to_string()),
+        (columns.deaths, standing.deaths.to_string()),
+    ] {
+        canvas.text(pos2(x, y), Align2::RIGHT_CENTER, &value, style::numbers(style::MIDDLE), quiet);
+    }
+    let (at, font) = (pos2(columns.name, y), style::strong(style::MIDDLE));
+    let name = canvas.text(at, Align2::LEFT_CENTER, &standing.name, font, quiet);
+    let (at, word) = (pos2(name.right() + style::GRID, y), results::gone_word(standing));
+    canvas.text(at, Align2::LEFT_CENTER, word, style::words(style::SMALL), quiet);
+    if let Some(change) = results::change(standing) {
+        draw_change(canvas, change, pos2(columns.rating, y));
+    }
 }
 
 /// Names those who only watch, below the table.
@@ -136,10 +167,11 @@ fn verdict(rated: &Rated, own: Option<SeatId>) -> String {
     match rated {
         Rated::Asking => "Your rating is being worked out …".to_owned(),
         Rated::Unknown => "The server has not told your rating; see your profile later.".to_owned(),
-        Rated::Result(result) if !result.rated => "Not rated: that takes two people who play to the end.".to_owned(),
+        Rated::Result(result) if result.private => "Not rated: this match was among friends.".to_owned(),
+        Rated::Result(result) if !result.rated => "Not rated: that takes two people.".to_owned(),
         Rated::Result(result) => match results::own_points(result, own) {
             Some((before, after)) => format!("Your rating: {before} → {after} points"),
-            None => "Not rated for you: you were not here to the end.".to_owned(),
+            None => "Not rated for you: you came when it was over.".to_owned(),
         },
     }
 }

@@ -6,6 +6,7 @@ use super::Parts;
 use crate::{
     args::NAME_RULE,
     asked::Asked,
+    hud::gone_word,
     lobby::{Account, Lobby},
     matching::words,
     palette,
@@ -248,7 +249,7 @@ fn history(ui: &mut Ui, shelf: &mut Shelf, profile: &Profile, account: &Account,
         }
         _ if !shelf.listed => drop(ui.label(style::quiet("Asking …"))),
         _ if shelf.matches.is_empty() => {
-            ui.label(style::quiet("None yet. Each match that you play to the end is listed here."));
+            ui.label(style::quiet("None yet. Each match that you play is listed here."));
         }
         _ => {}
     }
@@ -273,7 +274,11 @@ fn row(ui: &mut Ui, result: &MatchResult, player: PlayerId, now_ms: u64) {
     let color = if own.place == 1 { palette::ink(palette::OWN) } else { text };
     let small = style::words(style::SMALL);
     painter.text(pos2(rect.left(), y), Align2::LEFT_CENTER, place, style::strong(style::SMALL), color);
-    painter.text(pos2(rect.left() + 88.0, y), Align2::LEFT_CENTER, &result.map, small.clone(), quiet);
+    let map = match gone_word(own) {
+        "" => result.map.clone(),
+        word => format!("{} · {word}", result.map),
+    };
+    painter.text(pos2(rect.left() + 88.0, y), Align2::LEFT_CENTER, map, small.clone(), quiet);
     let score = format!("{} : {}", own.kills, own.deaths);
     painter.text(pos2(rect.right() - 200.0, y), Align2::CENTER_CENTER, score, style::numbers(style::SMALL), text);
     let change = own.points_before.zip(own.points_after).map(|(before, after)| after - before);
@@ -297,12 +302,13 @@ mod tests {
 
     fn result(points: Option<(i32, i32)>) -> MatchResult {
         let standing = |player, points: Option<(i32, i32)>| Standing {
-            seat: 0,
+            seat: Some(0),
             player,
             name: "Ada".into(),
             place: 1,
             kills: 3,
             deaths: 1,
+            left: false,
             points_before: points.map(|(before, _)| before),
             points_after: points.map(|(_, after)| after),
         };

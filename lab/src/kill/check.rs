@@ -94,8 +94,8 @@ fn read(path: &Path) -> rusqlite::Result<Result<Stored, String>> {
 fn read_matches(connection: &Connection) -> rusqlite::Result<Vec<MatchResult>> {
     let mut standings: BTreeMap<i64, Vec<Standing>> = BTreeMap::new();
     let mut select = connection.prepare(
-        "SELECT match, seat, player, name, place, kills, deaths, points_before, points_after FROM standings \
-         ORDER BY match, place, seat",
+        "SELECT match, seat, player, name, place, kills, deaths, \"left\", points_before, points_after FROM standings \
+         ORDER BY match, place, seat, player",
     )?;
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
@@ -107,8 +107,9 @@ fn read_matches(connection: &Connection) -> rusqlite::Result<Vec<MatchResult>> {
             place: row.get(4)?,
             kills: row.get(5)?,
             deaths: row.get(6)?,
-            points_before: row.get(7)?,
-            points_after: row.get(8)?,
+            left: row.get(7)?,
+            points_before: row.get(8)?,
+            points_after: row.get(9)?,
         });
     }
     let mut select = connection
@@ -169,10 +170,11 @@ fn check_results(stored: &Stored, notes: &Notes) {
         }
     }
     for found in &stored.matches {
-        let seats: BTreeSet<u8> = found.standings.iter().map(|standing| standing.seat).collect();
+        let seats: Vec<u8> = found.standings.iter().filter_map(|standing| standing.seat).collect();
+        let taken: BTreeSet<u8> = seats.iter().copied().collect();
         let people: Vec<PlayerId> = found.standings.iter().filter_map(|standing| standing.player).collect();
         let different: BTreeSet<PlayerId> = people.iter().copied().collect();
-        if seats.len() != found.standings.len() || different.len() != people.len() {
+        if taken.len() != seats.len() || different.len() != people.len() {
             faults.push(format!("in match {} a seat or a person is there twice: {:?}", found.id.0, found.standings));
         }
     }

@@ -57,7 +57,7 @@ pub enum LobbyEvent {
         /// People in it.
         players: u8,
     },
-    /// A match was played to the end, and its result is stored.
+    /// A match is over, and its result is stored.
     #[serde(rename = "match.finished")]
     MatchFinished {
         /// The result.

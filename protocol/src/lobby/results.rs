@@ -10,25 +10,27 @@ use utoipa::ToSchema;
 /// How one seat did.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Standing {
-    /// Seat in the room.
-    pub seat: u8,
+    /// Seat in the room; none for who was not there any more at the end: it may be somebody else's by then.
+    pub seat: Option<u8>,
     /// Who; none for a bot.
     pub player: Option<PlayerId>,
     /// The name that others saw.
     pub name: String,
-    /// Place, counted from 1; equal scores share one.
+    /// Place, counted from 1; equal scores share one. Who left is behind all who did not, the earlier the worse.
     pub place: u8,
     /// Kills.
     pub kills: u16,
     /// Deaths.
     pub deaths: u16,
+    /// They left by their own will before the end. Who was sent away has no seat either, but did not leave.
+    pub left: bool,
     /// Rating points before the match; none for bots and unrated matches.
     pub points_before: Option<i32>,
     /// Rating points after it.
     pub points_after: Option<i32>,
 }
 
-/// `GET /v1/matches/{match}`: a finished match.
+/// `GET /v1/matches/{match}`: a finished match, or one that was broken off after half a minute of play or more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct MatchResult {
     /// Which match.
@@ -43,11 +45,11 @@ pub struct MatchResult {
     pub started_ms: u64,
     /// When it ended.
     pub ended_ms: u64,
-    /// It counts for ratings: two or more people played it to the end, and not in a private room of their own.
+    /// It counts for ratings: two or more people played it, those who left included, and not in a private room of their own.
     pub rated: bool,
-    /// It was played in a private room: only those who played it are told of it.
+    /// The room was private when it began: only those who played it are told of it.
     pub private: bool,
-    /// Everybody who was there at the end, best first.
+    /// Everybody who played it, best first: who was there at the end, then who had left.
     pub standings: Vec<Standing>,
 }
 

@@ -66,7 +66,7 @@ pub struct RoomList {
     pub rooms: Vec<RoomInfo>,
 }
 
-/// `POST /v1/rooms`: open a room. What is left out is as the operator set it. Whoever opens it is its host.
+/// `POST /v1/rooms`: open a room. What is left out is as the operator set it. Whoever opens it is its host; everybody is that of one at most.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct NewRoom {

@@ -215,6 +215,7 @@ fn refusal(status: &str, when: &str) -> Response {
     let text = |what: &str| HeaderBuilder::new().schema(Some(String::schema())).description(Some(what)).build();
     match status {
         "401" => response.header("WWW-Authenticate", text("`Bearer`.")),
+        "409" => response.header("Location", text("The caller's own room or ticket that is in the way, if one is.")),
         "429" | "503" => response.header("Retry-After", text("Seconds after which it makes sense to ask again.")),
         _ => response,
     }

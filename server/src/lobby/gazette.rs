@@ -1,7 +1,8 @@
 //! The public news: every event that anybody may hear of, written down once for all who listen.
 //!
 //! Thousands may listen at the same time, so an event is judged and put into JSON once, and each listener is handed the same bytes. The
-//! latest ones are kept, so that a listener whose connection broke can go on where it was. What happens in private rooms stays there.
+//! latest ones are kept, so that a listener whose connection broke can go on where it was. What happens in private rooms stays there; whoever keeps
+//! a list of rooms from what they are told has the public list, whichever rooms turn private or public meanwhile.
 //!
 //! Flow: [`crate::events`] → [`Gazette::print`] → [`Gazette::subscribe`] → `GET /v1/events`.
 
@@ -23,7 +24,8 @@ const MISSED: Bytes = Bytes::from_static(b"event: missed\ndata: {}\n\n");
 #[derive(Debug)]
 struct Page {
     number: u64,
-    kind: EventKind,
+    /// None for what everybody is told, whatever they asked for.
+    kind: Option<EventKind>,
     frame: Bytes,
 }
 
@@ -46,13 +48,20 @@ impl Default for Gazette {
 impl Gazette {
     /// Writes down what is public of `events`. Does not end.
     pub(super) async fn print(&self, mut events: broadcast::Receiver<Arc<StampedEvent>>, directory: Directory) {
-        let mut judge = Judge { directory, private: BTreeSet::new() };
+        let (mut judge, mut last) = (Judge::new(directory), 0);
         loop {
             match events.recv().await {
-                Ok(event) if judge.is_public(&event.event) => self.publish(&event),
-                Ok(_) => {}
+                Ok(event) => {
+                    last = event.number;
+                    if judge.is_public(&event.event) {
+                        self.publish(&event);
+                    }
+                }
                 Err(broadcast::error::RecvError::Lagged(missed)) => {
                     tracing::warn!("{missed} events were too fast to be told");
+                    judge.look_again();
+                    last += 1;
+                    self.put(Page { number: last, kind: None, frame: MISSED });
                 }
                 Err(broadcast::error::RecvError::Closed) => return std::future::pending().await,
             }
@@ -62,7 +71,11 @@ impl Gazette {
     fn publish(&self, event: &StampedEvent) {
         let kind = event.event.kind();
         let id = format!("{}-{}", self.run, event.number);
-        let page = Arc::new(Page { number: event.number, kind, frame: frame(&id, kind.name(), event) });
+        self.put(Page { number: event.number, kind: Some(kind), frame: frame(&id, kind.name(), event) });
+    }
+
+    fn put(&self, page: Page) {
+        let page = Arc::new(page);
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() >= EVENTS_KEPT {
             kept.pop_front();
@@ -103,8 +116,10 @@ impl Gazette {
         let live =
             stream::unfold(receiver, |mut receiver| async { receiver.recv().await.ok().map(|page| (page, receiver)) });
         let pages = stream::iter(again).chain(live);
-        let wanted =
-            pages.filter_map(move |page| std::future::ready(kinds.contains(&page.kind).then(|| page.frame.clone())));
+        let wanted = pages.filter_map(move |page| {
+            let wanted = page.kind.is_none_or(|kind| kinds.contains(&kind));
+            std::future::ready(wanted.then(|| page.frame.clone()))
+        });
         stream::iter(missed.then_some(MISSED)).chain(wanted)
     }
 }
@@ -112,40 +127,34 @@ impl Gazette {
 /// Knows what is not for everybody.
 struct Judge {
     directory: Directory,
-    /// Rooms that were private when they were last seen: once closed, nobody else can tell.
-    private: BTreeSet<RoomId>,
+    /// Rooms that strangers know to be open. They hear of nothing in any other room.
+    shown: BTreeSet<RoomId>,
 }
 
 impl Judge {
+    fn new(directory: Directory) -> Self {
+        let mut judge = Self { directory, shown: BTreeSet::new() };
+        judge.look_again();
+        judge
+    }
+
+    /// Takes over what the public list says, after events of which nothing is known.
+    fn look_again(&mut self) {
+        let rooms = self.directory.rooms();
+        self.shown = rooms.iter().filter(|room| !room.info.private).map(|room| room.info.id).collect();
+    }
+
+    /// Returns whether strangers are to be told. A room is opened to them once and closed once, really or by turning public and private.
     fn is_public(&mut self, event: &LobbyEvent) -> bool {
         match event {
-            LobbyEvent::RoomOpened { room } => {
-                if room.private {
-                    self.private.insert(room.id);
-                }
-                !room.private
-            }
-            LobbyEvent::RoomClosed { room } => {
-                let open = self.is_open_to_all(*room);
-                self.private.remove(room);
-                open
-            }
+            LobbyEvent::RoomOpened { room } => !room.private && self.shown.insert(room.id),
+            LobbyEvent::RoomClosed { room } => self.shown.remove(room),
             LobbyEvent::PlayerJoined { room, .. }
             | LobbyEvent::PlayerLeft { room, .. }
-            | LobbyEvent::MatchStarted { room, .. } => self.is_open_to_all(*room),
+            | LobbyEvent::MatchStarted { room, .. } => self.shown.contains(room),
             LobbyEvent::MatchFinished { result } => !result.private,
             LobbyEvent::TicketMatched { .. } => true,
         }
-    }
-
-    /// A host may have changed the room since it was opened, so it is looked at for as long as it is there.
-    fn is_open_to_all(&mut self, room: RoomId) -> bool {
-        match self.directory.room(room) {
-            Some(entry) if entry.info.private => drop(self.private.insert(room)),
-            Some(_) => drop(self.private.remove(&room)),
-            None => {}
-        }
-        !self.private.contains(&room)
     }
 }
 
@@ -201,11 +210,25 @@ mod tests {
         assert!(heard(gazette.subscribe(Some(&from_the_future), all())).is_empty());
     }
 
-    #[test]
-    fn what_happens_in_private_rooms_stays_there() {
+    fn info(id: u32, private: bool) -> RoomInfo {
+        RoomInfo { id: RoomId(id), private, ..RoomInfo::default() }
+    }
+
+    fn opened(id: u32, private: bool) -> LobbyEvent {
+        LobbyEvent::RoomOpened { room: info(id, private) }
+    }
+
+    fn left(room: u32) -> LobbyEvent {
+        LobbyEvent::PlayerLeft { room: RoomId(room), player: Default::default(), name: String::new() }
+    }
+
+    fn shut(room: u32) -> LobbyEvent {
+        LobbyEvent::RoomClosed { room: RoomId(room) }
+    }
+
+    /// Returns which of `events` strangers are told, beginning with the rooms `open`.
+    fn told(open: &[RoomInfo], events: &[LobbyEvent]) -> Vec<bool> {
         let (directory, host, _news) = directory();
-        let mut judge = Judge { directory, private: BTreeSet::new() };
-        let secret = RoomInfo { id: RoomId(2), private: true, ..RoomInfo::default() };
         let entry = |info: &RoomInfo| RoomEntry {
             info: info.clone(),
             code: InviteCode::from_random(u64::from(info.id.0)),
@@ -214,21 +237,60 @@ mod tests {
             banned: vec![],
             members: vec![],
         };
-        host.publish_rooms(vec![entry(&RoomInfo { id: RoomId(1), ..RoomInfo::default() }), entry(&secret)]);
-        let left =
-            |room| LobbyEvent::PlayerLeft { room: RoomId(room), player: Default::default(), name: String::new() };
-        assert!(judge.is_public(&left(1)) && !judge.is_public(&left(2)));
-        assert!(!judge.is_public(&LobbyEvent::RoomOpened { room: secret.clone() }));
-        let hidden = RoomInfo { id: RoomId(3), private: true, ..RoomInfo::default() };
-        assert!(judge.is_public(&LobbyEvent::RoomOpened { room: RoomInfo { private: false, ..hidden.clone() } }));
-        host.publish_rooms(vec![entry(&secret), entry(&hidden)]);
-        assert!(!judge.is_public(&left(3)), "its host has taken it out of the list");
-        host.publish_rooms(vec![]);
-        for room in [2, 3] {
-            assert!(!judge.is_public(&left(room)), "its last word");
-            assert!(!judge.is_public(&LobbyEvent::RoomClosed { room: RoomId(room) }));
-        }
-        assert!(judge.is_public(&LobbyEvent::RoomClosed { room: RoomId(1) }));
-        assert!(judge.private.is_empty(), "closed rooms are forgotten");
+        host.publish_rooms(open.iter().map(entry).collect());
+        let mut judge = Judge::new(directory);
+        events.iter().map(|event| judge.is_public(event)).collect()
+    }
+
+    #[test]
+    fn what_happens_in_private_rooms_stays_there() {
+        let open = [info(1, false), info(2, true)];
+        assert_eq!(told(&open, &[left(1), left(2), shut(2), shut(1)]), [true, false, false, true]);
+        assert_eq!(told(&open, &[opened(3, true), left(3), shut(3), left(3)]), [false; 4]);
+        assert_eq!(told(&open, &[left(9), shut(9)]), [false; 2], "nobody knows it");
+        assert_eq!(told(&open, &[shut(1), left(1)]), [true, false], "its last word");
+        let mut result = crate::store::testing::result(7, &[]);
+        assert_eq!(told(&[], &[LobbyEvent::MatchFinished { result: result.clone() }]), [true]);
+        result.private = true;
+        assert_eq!(told(&[], &[LobbyEvent::MatchFinished { result }]), [false]);
+    }
+
+    #[test]
+    fn a_room_that_turns_private_closes_to_strangers_and_opens_again() {
+        let life = [
+            (opened(3, false), true),
+            (left(3), true),
+            // Private from here on: as rooms tell it, see `RoomNews::Outside`.
+            (shut(3), true),
+            (left(3), false),
+            (opened(3, false), true),
+            (left(3), true),
+            (opened(3, false), false),
+            (shut(3), true),
+            (shut(3), false),
+        ];
+        let (events, wanted): (Vec<_>, Vec<_>) = life.into_iter().unzip();
+        assert_eq!(told(&[], &events), wanted);
+        // Opened among friends, then public, then private until the end.
+        let events = [opened(4, true), left(4), opened(4, false), left(4), shut(4), left(4), shut(4)];
+        assert_eq!(told(&[], &events), [false, false, true, true, true, false, false]);
+    }
+
+    #[test]
+    fn whoever_missed_events_is_told_so_and_the_judge_looks_again() {
+        let (directory, host, _news) = directory();
+        let mut judge = Judge::new(directory);
+        let code = InviteCode::from_random(5);
+        let entry =
+            RoomEntry { info: info(5, false), code, password: None, reserved: vec![], banned: vec![], members: vec![] };
+        host.publish_rooms(vec![entry]);
+        assert!(!judge.is_public(&left(5)), "its opening was missed");
+        judge.look_again();
+        assert!(judge.is_public(&left(5)) && judge.is_public(&shut(5)));
+        let gazette = Gazette::default();
+        let few = gazette.subscribe(None, BTreeSet::from([EventKind::RoomOpened]));
+        gazette.publish(&closed(1));
+        gazette.put(Page { number: 2, kind: None, frame: MISSED });
+        assert_eq!(heard(few), ["event: missed"], "whatever they asked for");
     }
 }

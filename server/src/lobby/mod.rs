@@ -116,7 +116,7 @@ impl Lobby {
     pub async fn serve(self, setup: Setup, stop: Receiver<bool>) -> io::Result<()> {
         let listener = tokio::net::TcpListener::from_std(self.listener)?;
         let (links, limits) = (setup.links.clone(), setup.limits);
-        let press = (setup.events.listen(), setup.directory.clone());
+        let press = (setup.events.listen_for_strangers(), setup.directory.clone());
         let versions = setup.directory.listed();
         let shared = Arc::new(routes::Shared::new(setup));
         let router = routes::router(&shared, self.admin.is_none());

@@ -64,6 +64,11 @@ pub(super) enum Refusal {
     /// No body was expected.
     #[error("This request takes no content. Is your game up to date?")]
     NoBodyExpected,
+    /// The caller leads this room of this name already.
+    #[error(
+        "You lead the room `{1}` already. Go back to it, or close it first; empty rooms close by themselves after two minutes."
+    )]
+    LeadsAlready(u32, String),
     /// The link of a call has ended, or never was.
     #[error("This connection is over. Start the game to play.")]
     LinkUnknown,
@@ -173,6 +178,7 @@ impl Refusal {
             Self::Invalid(_) | Self::NoBodyExpected => (StatusCode::UNPROCESSABLE_ENTITY, "Value not allowed"),
             Self::Match(refusal) => refusal.kind(),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "Wrong method"),
+            Self::LeadsAlready(..) => (StatusCode::CONFLICT, "Leads a room already"),
             Self::LinkUnknown => (StatusCode::NOT_FOUND, "Unknown link"),
             Self::LinkForeign => (StatusCode::UNAUTHORIZED, "Foreign link"),
             Self::NotAMember(_) => (StatusCode::NOT_FOUND, "Unknown member"),
@@ -220,6 +226,9 @@ impl IntoResponse for Refusal {
             Self::Match(refusal) => {
                 drop(refusal.location().and_then(|at| at.parse().ok()).map(|at| headers.insert(header::LOCATION, at)));
             }
+            Self::LeadsAlready(room, _) => {
+                drop(format!("/v1/rooms/{room}").parse().map(|at| headers.insert(header::LOCATION, at)));
+            }
             Self::Unauthorized | Self::LinkForeign | Self::OperatorOnly => {
                 drop(headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
             }
@@ -249,6 +258,7 @@ impl From<OpenRoomError> for Refusal {
         match error {
             OpenRoomError::Busy => Self::RoomsBusy,
             OpenRoomError::Stopping => Self::Stopping,
+            OpenRoomError::Leads(room, name) => Self::LeadsAlready(room.0, name),
             OpenRoomError::TooMany => Self::TooManyRooms,
             OpenRoomError::UnknownMap(map) => {
                 Self::Invalid(format!("This server has no map called `{map}`. Choose another map."))
@@ -419,6 +429,7 @@ mod tests {
         let all = [
             Refusal::Body("expected value at line 1 column 1".into()),
             Refusal::ForeignOrigin,
+            Refusal::LeadsAlready(2, "Back room".into()),
             Refusal::from(OpenRoomError::UnknownMap("moon".into())),
             Refusal::RoomFull(3),
             Refusal::RoomUnknown(4),

@@ -2,14 +2,16 @@
 //!
 //! Flow: `Matchmaker`, a few times per second → [`Line::tick`] → [`super::gather`] → proposals; new versions for those who watch.
 
-use super::gather::{Candidate, gather};
-use super::line::{Ending, Line, Progress, Stage};
+use super::gather::{Candidate, Reason, gather};
+use super::line::{Attempt, Ending, Entry, Line, Progress, Stage};
 use protocol::ids::TicketId;
 use protocol::lobby::Mode;
 use std::time::Duration;
 
 /// Time between two tries to open a room.
 pub(super) const RETRY: Duration = Duration::from_secs(1);
+/// An attempt that was not answered by then never will be: rooms answer within two seconds, or whoever asked them gives up.
+const LOST: Duration = Duration::from_secs(5);
 /// A ticket that merely waits gets a new version at most this often: news of the queue, not of the ticket.
 const NEWS_EVERY: Duration = Duration::from_secs(5);
 
@@ -17,6 +19,7 @@ impl Line {
     /// Does what is due at `now`. Call it a few times per second while there are tickets.
     pub fn tick(&mut self, now: Duration) {
         self.expire(now);
+        self.forget_attempts(now);
         self.end_proposals(now);
         Mode::ALL.into_iter().for_each(|mode| self.find_matches(now, mode));
         self.send_openings(now);
@@ -42,6 +45,17 @@ impl Line {
         late.into_iter().for_each(|(id, ending)| self.turn(now, id, Stage::Over(ending)));
     }
 
+    /// Has attempts to open a room made again whose answer was lost, or they would be waited for without end.
+    fn forget_attempts(&mut self, now: Duration) {
+        for group in self.groups.values_mut() {
+            if let Progress::Opening(_, attempt @ Attempt::Made(_)) = &mut group.progress
+                && matches!(*attempt, Attempt::Made(at) if now.saturating_sub(at) >= LOST)
+            {
+                *attempt = Attempt::Due(now);
+            }
+        }
+    }
+
     /// Ends proposals that somebody did not answer in time, and those for which no room could be had.
     fn end_proposals(&mut self, now: Duration) {
         let rules = self.rules;
@@ -56,7 +70,7 @@ impl Line {
                     let silent = group.tickets.iter().copied().filter(|id| !answered(id)).collect();
                     Some((*number, silent, Ending::Declined))
                 }
-                Progress::Opening(since, Some(_)) if now.saturating_sub(since) >= rules.open_within => {
+                Progress::Opening(since, Attempt::Due(_)) if now.saturating_sub(since) >= rules.open_within => {
                     Some((*number, group.tickets.clone(), Ending::NoRoom))
                 }
                 _ => None,
@@ -86,16 +100,19 @@ impl Line {
         }
     }
 
-    /// Gives those who wait a new version when the queue around them has changed.
+    /// Gives those who wait a new version when the queue around them has changed. Whether they are alone, and what the first look at a new
+    /// ticket brought, is told at once: anybody can see how many wait.
     fn tell_news(&mut self, now: Duration) {
         let people = &self.people;
-        let stale: Vec<TicketId> = self
-            .entries
-            .iter()
-            .filter(|(_, e)| e.stage == Stage::Waiting && now.saturating_sub(e.changed) >= NEWS_EVERY)
-            .filter(|(_, e)| e.told != (e.reason, people.get(&e.wish.mode).copied().unwrap_or(0)))
-            .map(|(id, _)| *id)
-            .collect();
+        let is_stale = |entry: &Entry| {
+            let present = (entry.reason, people.get(&entry.wish.mode).copied().unwrap_or(0));
+            let own = entry.wish.players.len() as u32;
+            let alone = |told: (Reason, u32)| told == (Reason::Alone, own);
+            let urgent = entry.version == 1 || alone(present) != alone(entry.told);
+            entry.told != present && (urgent || now.saturating_sub(entry.changed) >= NEWS_EVERY)
+        };
+        let waiting = self.entries.iter().filter(|(_, entry)| entry.stage == Stage::Waiting);
+        let stale: Vec<TicketId> = waiting.filter(|(_, entry)| is_stale(entry)).map(|(id, _)| *id).collect();
         stale.into_iter().for_each(|id| self.touch(now, id));
     }
 }

@@ -8,9 +8,9 @@
 use super::line::{AnswerError, AskError, Line, Opening, Player, Wish};
 use super::parties::{Parties, PartyError};
 use super::rules::Rules;
-use crate::directory::{Directory, OpenRoom};
+use crate::directory::{Directory, OpenRoom, OpenRoomError, Order, RoomEntry};
 use crate::events::{Events, unix_ms};
-use protocol::ids::{PlayerId, TicketId};
+use protocol::ids::{PlayerId, RoomId, TicketId};
 use protocol::invite::InviteCode;
 use protocol::lobby::{LobbyEvent, NewRoom, Party, Queue, Ticket};
 use std::collections::BTreeMap;
@@ -20,8 +20,10 @@ use tokio::sync::{Notify, watch};
 
 /// Time between two beats: nobody notices a quarter of a second in a queue.
 const BEAT: Duration = Duration::from_millis(250);
-/// How old the list of the queue may be that strangers get.
+/// How old the list of a long queue may be that strangers get.
 const QUEUE_AGE: Duration = Duration::from_millis(250);
+/// Tickets up to which the list is made anew for everybody who asks: it costs nothing, and agrees with what each ticket says.
+const SHORT_QUEUE: usize = 256;
 
 /// The matchmaker. Cheap to clone; ends with its last clone.
 #[derive(Clone)]
@@ -132,6 +134,9 @@ impl Matchmaker {
     /// Returns what anybody may see of the queue.
     pub fn queue(&self) -> Queue {
         let (mut state, now) = self.desk.open();
+        if state.line.len() <= SHORT_QUEUE {
+            return state.line.queue(now);
+        }
         match &state.queue {
             Some((at, queue)) if now.saturating_sub(*at) < QUEUE_AGE => queue.clone(),
             _ => {
@@ -254,6 +259,30 @@ impl Desk {
         }
     }
 
+    /// Takes in what became of an attempt to open a room. Returns a room that came too late: nobody waits for it any more.
+    fn take_room(self: &Arc<Self>, opening: &Opening, opened: Result<RoomEntry, OpenRoomError>) -> Option<RoomId> {
+        let (mut state, now) = self.open();
+        let mut unwanted = None;
+        match opened {
+            Ok(entry) => {
+                let (room, tickets) = (entry.info.id, state.line.opened(now, opening.group, entry.info.id));
+                let players = opening.players.len() as u8;
+                if tickets.is_empty() {
+                    unwanted = Some(room);
+                } else {
+                    tracing::info!(room = room.0, players, bots = opening.bots, "match made");
+                    self.events.tell(LobbyEvent::TicketMatched { tickets, room, players });
+                }
+            }
+            Err(error) => {
+                tracing::warn!("no room for a match at the moment: {error}");
+                state.line.not_opened(now, opening.group);
+            }
+        }
+        self.settle(&mut state);
+        unwanted
+    }
+
     /// Does what is due, and returns whether time can change anything more.
     fn beat(self: &Arc<Self>) -> bool {
         let (mut guard, now) = self.open();
@@ -304,19 +333,11 @@ async fn open_room(desk: Arc<Desk>, opening: Opening) {
         private: !opening.bots,
         ..NewRoom::default()
     };
-    let reserved = if opening.bots { Vec::new() } else { opening.players };
+    let reserved = if opening.bots { Vec::new() } else { opening.players.clone() };
     let opened = desk.directory.open_room(OpenRoom { wish, host: None, reserved }).await;
-    let (mut state, now) = desk.open();
-    match opened {
-        Ok(entry) => {
-            let (room, tickets) = (entry.info.id, state.line.opened(now, opening.group, entry.info.id));
-            tracing::info!(room = room.0, players, bots = opening.bots, "match made");
-            desk.events.tell(LobbyEvent::TicketMatched { tickets, room, players });
-        }
-        Err(error) => {
-            tracing::warn!("no room for a match at the moment: {error}");
-            state.line.not_opened(now, opening.group);
-        }
+    let unwanted = desk.take_room(&opening, opened);
+    if let Some(room) = unwanted {
+        // It would close by itself, too, only later.
+        let _ = desk.directory.order(Order::Close { room }).await;
     }
-    desk.settle(&mut state);
 }

@@ -149,8 +149,17 @@ pub(super) struct Group {
 pub(super) enum Progress {
     /// Everybody is asked.
     Asking,
-    /// Everybody accepted at this time; the next try to open the room, none while one runs.
-    Opening(Duration, Option<Duration>),
+    /// Everybody accepted at this time, and the room is tried for.
+    Opening(Duration, Attempt),
+}
+
+/// An attempt to open a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Attempt {
+    /// To be made at this time.
+    Due(Duration),
+    /// Made at this time; not answered yet.
+    Made(Duration),
 }
 
 /// The queue.
@@ -188,8 +197,9 @@ impl Line {
         let strength = Strength::of(wish.players.iter().map(|player| player.rating), wish.round_trip_ms);
         self.asking.extend(wish.players.iter().map(|player| (player.id, id)));
         let people = self.people.entry(wish.mode).or_default();
+        // Until the next beat has looked more closely.
+        let reason = if *people == 0 { Reason::Alone } else { Reason::NobodyNear };
         *people += wish.players.len() as u32;
-        let reason = Reason::default();
         let told = (reason, *people);
         let (stage, returned) = (Stage::Waiting, None);
         let times =
@@ -221,7 +231,7 @@ impl Line {
         let group = self.groups.get_mut(&number).ok_or(AnswerError::NotAsked)?;
         if group.accepted.insert(player) {
             if group.accepted.len() == group.players.len() {
-                group.progress = Progress::Opening(now, Some(now));
+                group.progress = Progress::Opening(now, Attempt::Due(now));
             }
             let tickets = group.tickets.clone();
             tickets.iter().for_each(|ticket| self.touch(now, *ticket));
@@ -257,7 +267,7 @@ impl Line {
         Ok(())
     }
 
-    /// The room of a group is open. Returns its tickets.
+    /// The room of a group is open. Returns its tickets; none if nobody waits for this room any more.
     pub fn opened(&mut self, now: Duration, group: u64, room: RoomId) -> Vec<TicketId> {
         let Some(group) = self.groups.remove(&group) else { return Vec::new() };
         self.matched += 1;
@@ -273,8 +283,8 @@ impl Line {
 
     /// The room of a group could not be opened now; it is tried again.
     pub fn not_opened(&mut self, now: Duration, group: u64) {
-        if let Some(Group { progress: Progress::Opening(_, next), .. }) = self.groups.get_mut(&group) {
-            *next = Some(now + super::beat::RETRY);
+        if let Some(Group { progress: Progress::Opening(_, attempt), .. }) = self.groups.get_mut(&group) {
+            *attempt = Attempt::Due(now + super::beat::RETRY);
         }
     }
 
@@ -306,6 +316,11 @@ impl Line {
         self.entries.contains_key(&id)
     }
 
+    /// Returns how many tickets there are, over or not.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     /// Returns whether there is nothing that time could change.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
@@ -323,7 +338,7 @@ impl Line {
         let players: Vec<_> = tickets.iter().filter_map(|id| self.entries.get(id)).flat_map(Entry::ids).collect();
         let alone = players.len() == 1;
         let accepted = players.iter().copied().filter(|_| alone).collect();
-        let progress = if alone { Progress::Opening(now, Some(now)) } else { Progress::Asking };
+        let progress = if alone { Progress::Opening(now, Attempt::Due(now)) } else { Progress::Asking };
         tickets.iter().for_each(|id| self.turn(now, *id, Stage::Grouped(number)));
         self.groups.insert(number, Group { tickets, players, accepted, since: now, bots, progress });
         if alone {
@@ -334,9 +349,10 @@ impl Line {
     /// Passes on every group whose room is to be tried now.
     pub(super) fn send_openings(&mut self, now: Duration) {
         for (number, group) in &mut self.groups {
-            let Progress::Opening(_, next) = &mut group.progress else { continue };
-            if next.take_if(|next| *next <= now).is_none() {
-                continue;
+            let Progress::Opening(_, attempt) = &mut group.progress else { continue };
+            match *attempt {
+                Attempt::Due(at) if at <= now => *attempt = Attempt::Made(now),
+                Attempt::Due(_) | Attempt::Made(_) => continue,
             }
             let mode = group.tickets.first().and_then(|id| self.entries.get(id)).map(|entry| entry.wish.mode);
             let (players, bots, found) = (group.players.clone(), group.bots, group.since);

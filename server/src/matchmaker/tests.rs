@@ -23,11 +23,13 @@ struct World {
     rooms: u32,
     /// Whether rooms can be had.
     open: bool,
+    /// Whether nobody ever hears what became of those that were asked for.
+    lost: bool,
 }
 
 impl World {
     fn new() -> Self {
-        Self { line: Line::new(Rules::default()), now: s(100), rooms: 0, open: true }
+        Self { line: Line::new(Rules::default()), now: s(100), rooms: 0, open: true, lost: false }
     }
 
     fn wish(people: &[u64], mean: f64) -> Wish {
@@ -65,6 +67,9 @@ impl World {
 
     fn open_rooms(&mut self) {
         for opening in self.line.take_openings() {
+            if self.lost {
+                continue;
+            }
             if self.open {
                 self.rooms += 1;
                 self.line.opened(self.now, opening.group, RoomId(self.rooms));
@@ -227,6 +232,54 @@ fn a_room_that_cannot_be_had_is_tried_for_a_while() {
     world.pass(s(51));
     assert_eq!(world.see(2).state, TicketState::Expired);
     assert!(world.see(2).why.contains("no place"), "{}", world.see(2).why);
+}
+
+#[test]
+fn an_attempt_that_was_lost_is_made_again_and_not_without_end() {
+    let mut world = World::new();
+    world.lost = true;
+    world.ask(&[1], 25.0);
+    world.pass(s(22));
+    assert_eq!(world.see(1).why, "Bots fill up. Your room is being opened.");
+    world.lost = false;
+    world.pass(s(2));
+    assert!(matches!(world.see(1).state, TicketState::Proposed { .. }), "an answer may still come");
+    world.pass(s(1));
+    assert_eq!(world.see(1).state, TicketState::Ready { room: RoomId(1) });
+    world.lost = true;
+    world.ask(&[2], 25.0);
+    world.pass(s(20 + 36));
+    assert_eq!(world.see(2).state, TicketState::Expired);
+    assert!(world.see(2).why.contains("no place"), "{}", world.see(2).why);
+    assert!(world.line.opened(world.now, 2, RoomId(9)).is_empty(), "nobody waits for it any more");
+}
+
+#[test]
+fn nobody_is_called_alone_beside_others() {
+    let mut world = World::new();
+    let agree = |world: &World, id| {
+        let (ticket, queue) = (world.see(id), world.line.queue(world.now));
+        assert_eq!(ticket.waiting, queue.waiting);
+        assert_eq!(ticket.why.contains("alone"), queue.waiting == 1, "{ticket:?} {queue:?}");
+        ticket.version
+    };
+    world.ask(&[1], 25.0);
+    world.pass(s(1));
+    assert_eq!(agree(&world, 1), 1);
+    world.ask(&[2], 90.0);
+    agree(&world, 2);
+    world.pass(TICK);
+    assert_eq!((agree(&world, 1), agree(&world, 2)), (2, 1), "told at once");
+    world.line.cancel(world.now, TicketId(2), PlayerId(2)).expect("they may");
+    world.pass(TICK);
+    assert_eq!(agree(&world, 1), 3, "and so is that one is alone again");
+    world.ask(&[3], 25.0);
+    world.pass(s(7));
+    assert!(matches!(world.see(1).state, TicketState::Proposed { .. }));
+    world.ask(&[4], 25.0);
+    world.pass(TICK);
+    agree(&world, 4);
+    assert!(world.see(4).why.starts_with("The others in the queue are just being asked"), "{}", world.see(4).why);
 }
 
 #[test]

@@ -26,7 +26,7 @@ impl Line {
         Some(Ticket {
             id,
             version: entry.version,
-            why: self.why(now, entry, &state, bots_in),
+            why: self.why(now, entry, &state, bots_in, waiting),
             state,
             mode: entry.wish.mode,
             players: entry.wish.players.iter().map(super::line::Player::as_member).collect(),
@@ -83,24 +83,27 @@ impl Line {
     }
 
     /// Returns the one sentence (or two short ones) for the player.
-    fn why(&self, now: Duration, entry: &Entry, state: &TicketState, bots_in: Option<Duration>) -> String {
+    fn why(&self, now: Duration, entry: &Entry, state: &TicketState, bots_in: Option<Duration>, people: u32) -> String {
         match (entry.stage, state) {
             (Stage::Ready(room), _) => format!("Your match is ready in room {}. Take your seat.", room.0),
             (Stage::Over(ending), _) => over(ending, entry).to_owned(),
             (Stage::Grouped(number), TicketState::Proposed { accepted, needed, mine, .. }) => {
                 proposed(self.groups.get(&number), *accepted, *needed, *mine)
             }
-            _ => waiting(now, entry, bots_in),
+            _ => waiting(now, entry, bots_in, people.saturating_sub(entry.wish.players.len() as u32)),
         }
     }
 }
 
-/// Says why there is no match yet. Without figures that change while nothing else does: those are beside it, for a screen to count on.
-fn waiting(now: Duration, entry: &Entry, bots_in: Option<Duration>) -> String {
+/// Says why there is no match yet, with so many `others` in the queue. Without figures that change while nothing else does: those are beside
+/// it, for a screen to count on.
+fn waiting(now: Duration, entry: &Entry, bots_in: Option<Duration>, others: u32) -> String {
     if entry.returned.is_some_and(|at| now.saturating_sub(at) < RETURN_TOLD) {
         return "Somebody did not accept. You are at the front of the queue again.".to_owned();
     }
     let why = match entry.reason {
+        // Who is asked about a match still counts, but cannot be put together with anybody.
+        Reason::Alone if others > 0 => "The others in the queue are just being asked about a match.".to_owned(),
         Reason::Alone => "You are alone in the queue.".to_owned(),
         Reason::NobodyNear => "Nobody of your strength yet; the range widens while you wait.".to_owned(),
         Reason::TooFew { found } => {
@@ -109,7 +112,7 @@ fn waiting(now: Duration, entry: &Entry, bots_in: Option<Duration>) -> String {
     };
     match bots_in {
         Some(_) => format!("{why} If nobody comes, bots fill up."),
-        None if entry.reason == Reason::Alone => format!("{why} Allow bots to play at once."),
+        None if entry.reason == Reason::Alone && others == 0 => format!("{why} Allow bots to play at once."),
         None => why,
     }
 }

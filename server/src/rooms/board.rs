@@ -18,6 +18,7 @@ use game::tick::TICK_HZ;
 use protocol::invite::InviteCode;
 use protocol::lobby::{Health, LobbyEvent, Member, Mode, NewRoom, RoomInfo};
 use protocol::{PlayerId, RoomId, Transport, limits::PROTOCOL_VERSION};
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tracing::info;
@@ -159,13 +160,13 @@ pub fn serve_requests(
     while let Some(request) = board.host.try_next_request() {
         match request {
             Request::Open { room, reply } => {
+                if let Some(host) = room.host {
+                    make_place(host, &mut rooms, &seats);
+                }
                 let mut open = entries(rooms.iter(), &seats);
                 open.extend(fresh.iter().cloned());
-                let answer = if open.len() < defaults.max_rooms {
-                    open_room(&mut board, room, &defaults, &maps, &open)
-                } else {
-                    Err(OpenRoomError::TooMany)
-                };
+                let answer = may_open(&room, &open, defaults.max_rooms)
+                    .and_then(|()| open_room(&mut board, room, &defaults, &maps, &open));
                 let answer = answer.map(|room| {
                     let entry = entry_of(&room, std::iter::empty());
                     info!("opened room {} `{}` on {}", entry.info.id.0, entry.info.name, entry.info.map);
@@ -181,8 +182,14 @@ pub fn serve_requests(
                 let found = rooms.iter_mut().find(|(_, room, _)| room.plan.id == order.room() && !room.closing);
                 let done = found.ok_or(OrderError::UnknownRoom).and_then(|(_, mut room, seated)| {
                     let inside: Vec<Entity> = seated.into_iter().flat_map(RelationshipTarget::iter).collect();
+                    let private = room.door.private;
                     obey(&order, &mut room, &inside, &mut seats, &maps)?;
-                    Ok(entry_of(&room, inside.iter().filter_map(|seat| seats.get(*seat).ok())))
+                    let entry = entry_of(&room, inside.iter().filter_map(|seat| seats.get(*seat).ok()));
+                    if entry.info.private != private {
+                        // Among its other news, so that strangers hear of those before and after what they should.
+                        room.news_for_lobby.push(RoomNews::Outside(seen_from_outside(&entry.info)));
+                    }
+                    Ok(entry)
                 });
                 if done.is_ok() {
                     let mut open = entries(rooms.iter(), &seats);
@@ -198,6 +205,42 @@ pub fn serve_requests(
     for (reply, answer) in answers {
         let _ = reply.send(answer);
     }
+}
+
+/// Returns what strangers see of a room that has just turned private or public.
+fn seen_from_outside(room: &RoomInfo) -> LobbyEvent {
+    match room.private {
+        true => LobbyEvent::RoomClosed { room: room.id },
+        false => LobbyEvent::RoomOpened { room: room.clone() },
+    }
+}
+
+/// Closes the room that `host` leads, if it is empty and they have left it or never came: it would only be in the way of their next one.
+fn make_place(host: PlayerId, rooms: &mut Houses<'_, '_>, seats: &Query<&mut Seat>) {
+    let now = Instant::now();
+    for (_, mut room, seated) in rooms.iter_mut().filter(|(_, room, _)| room.door.is_left_by(host, now)) {
+        let mut inside = seated.into_iter().flat_map(RelationshipTarget::iter);
+        if inside.all(|seat| seats.get(seat).is_ok_and(|seat| seat.given_up.is_some())) {
+            room.closing = true;
+        }
+    }
+}
+
+/// Decides whether a room may be opened beside those that are `open`. It is decided here, because here one comes after the other.
+fn may_open(asked: &OpenRoom, open: &[RoomEntry], max_rooms: usize) -> Result<(), OpenRoomError> {
+    let led = asked.host.and_then(|host| open.iter().find(|room| room.info.host == Some(host)));
+    if let Some(RoomEntry { info, .. }) = led {
+        return Err(OpenRoomError::Leads(info.id, info.name.clone()));
+    }
+    let ordinary = open.iter().filter(|room| room.reserved.is_empty()).count();
+    let for_ordinary = max_rooms.saturating_sub(kept_for_matches(max_rooms));
+    let fits = open.len() < max_rooms && (!asked.reserved.is_empty() || ordinary < for_ordinary);
+    if fits { Ok(()) } else { Err(OpenRoomError::TooMany) }
+}
+
+/// Returns how many of `max_rooms` are for those whom the matchmaker has put together: a quarter, whoever else opens rooms.
+fn kept_for_matches(max_rooms: usize) -> usize {
+    if max_rooms < 2 { 0 } else { (max_rooms / 4).max(1) }
 }
 
 fn open_room(
@@ -230,9 +273,12 @@ fn fresh_code(open: &[RoomEntry]) -> InviteCode {
     }
 }
 
-/// Sees to it that every room that is led has a host who is there.
+/// Sees to it that every room that is led has a host who is there, and that nobody leads two.
 pub fn settle_hosts(mut rooms: Query<(&mut Room, Option<&Seats>)>, seats: Query<&Seat>) {
     let now = Instant::now();
+    let led = rooms.iter().filter(|(room, _)| !room.closing);
+    let mut leads: BTreeMap<PlayerId, RoomId> =
+        led.filter_map(|(room, _)| Some((room.door.host?, room.plan.id))).collect();
     for (mut room, seated) in &mut rooms {
         if room.door.host.is_none() {
             continue;
@@ -245,7 +291,10 @@ pub fn settle_hosts(mut rooms: Query<(&mut Room, Option<&Seats>)>, seats: Query<
                 false => flying.push((seat.session.player(), seat.since)),
             }
         }
+        let id = room.plan.id;
+        flying.retain(|(player, _)| leads.get(player).is_none_or(|led| *led == id));
         room.door.settle(&flying, &watching, now);
+        leads.extend(room.door.host.map(|host| (host, id)));
     }
 }
 
@@ -305,5 +354,46 @@ pub fn publish(
             caught_panics: board.links.counters().peer_panics.load(Ordering::Relaxed),
             memory_bytes: memory_bytes(),
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ADA: PlayerId = PlayerId(1);
+
+    fn entry(id: u32, host: Option<PlayerId>, reserved: &[PlayerId]) -> RoomEntry {
+        let info = RoomInfo { id: RoomId(id), name: format!("Room {id}"), host, ..RoomInfo::default() };
+        let code = InviteCode::from_random(u64::from(id));
+        RoomEntry { info, code, password: None, reserved: reserved.to_vec(), banned: vec![], members: vec![] }
+    }
+
+    fn asked(host: Option<PlayerId>, reserved: &[PlayerId]) -> OpenRoom {
+        OpenRoom { host, reserved: reserved.to_vec(), ..OpenRoom::default() }
+    }
+
+    #[test]
+    fn everybody_leads_one_room_at_most() {
+        let open = [entry(1, None, &[]), entry(2, Some(ADA), &[])];
+        let leads = OpenRoomError::Leads(RoomId(2), "Room 2".into());
+        assert_eq!(may_open(&asked(Some(ADA), &[]), &open, 32), Err(leads));
+        assert_eq!(may_open(&asked(Some(PlayerId(2)), &[]), &open, 32), Ok(()));
+        assert_eq!(may_open(&asked(None, &[]), &open, 32), Ok(()), "quick joins open rooms that nobody leads");
+        assert_eq!(may_open(&asked(None, &[ADA]), &open, 32), Ok(()), "so does the matchmaker");
+    }
+
+    #[test]
+    fn a_quarter_of_the_rooms_is_kept_for_matches() {
+        assert_eq!([1, 2, 3, 4, 8, 32].map(kept_for_matches), [0, 1, 1, 1, 2, 8]);
+        let (ordinary, matched) = (asked(Some(ADA), &[]), asked(None, &[ADA]));
+        let mut open: Vec<_> = (1..=6).map(|id| entry(id, None, &[])).collect();
+        assert_eq!(may_open(&ordinary, &open, 8), Err(OpenRoomError::TooMany));
+        assert_eq!(may_open(&matched, &open, 8), Ok(()));
+        open.extend((7..=8).map(|id| entry(id, None, &[ADA])));
+        assert_eq!(may_open(&matched, &open, 8), Err(OpenRoomError::TooMany), "all rooms are open");
+        let busy: Vec<_> = (1..=5).map(|id| entry(id, None, &[ADA])).collect();
+        assert_eq!(may_open(&ordinary, &busy, 8), Ok(()), "matches do not use up what is for everybody");
+        assert_eq!(may_open(&ordinary, &[], 1), Ok(()));
     }
 }

@@ -72,6 +72,12 @@ impl Door {
         self.code = code;
     }
 
+    /// Returns whether `player` leads here and is not awaited: they have been here, or have not come for too long. If nobody is here now, they
+    /// have given the room up.
+    pub fn is_left_by(&self, player: PlayerId, now: Instant) -> bool {
+        self.host == Some(player) && (self.seen || self.age(now) >= HOST_AWAITED)
+    }
+
     /// Returns how long ago the room was opened.
     pub fn age(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.opened)
@@ -137,8 +143,11 @@ mod tests {
         let start = Instant::now();
         let at = |s| start + Duration::from_secs(s);
         let mut door = door(start);
+        assert!(!door.is_left_by(ADA, at(3)), "she has not come yet");
+        assert!(door.is_left_by(ADA, start + HOST_AWAITED), "she will not come any more");
         door.settle(&[(BEN, at(2)), (ADA, at(3))], &[], at(4));
         assert_eq!(door.host, Some(ADA), "the host is here");
+        assert!(door.is_left_by(ADA, at(4)) && !door.is_left_by(BEN, at(4)));
         door.settle(&[(BEN, at(2))], &[ADA], at(5));
         assert_eq!(door.host, Some(ADA), "and may watch");
         door.settle(&[(CLEO, at(4)), (BEN, at(2))], &[], at(6));

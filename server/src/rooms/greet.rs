@@ -179,6 +179,7 @@ fn join(
         doorman.forget(old.id());
         doorman.sessions.insert(proof.session, entity);
         info!("{} is back in room {} over {}", proof.name, room.plan.id.0, link.transport());
+        leave_others(seats, room_entity, proof.player);
         return Ok(entity);
     }
     let free = if proof.spectate { room.free_place() } else { room.free_seat() }.ok_or(Refusal::RoomFull)?;
@@ -189,12 +190,21 @@ fn join(
     let (player, name, wire) = (proof.player, proof.name.clone(), link.transport());
     let joined = LobbyEvent::PlayerJoined { room: room.plan.id, player, name, wire };
     room.news_for_lobby.push(RoomNews::Event(joined));
+    leave_others(seats, room_entity, proof.player);
     let session = begin(free, &room);
     info!("{} joined room {} over {}", proof.name, room.plan.id.0, link.transport());
     let entity = commands.spawn((Seat::new(session, now), SeatOf(room_entity))).id();
     doorman.sessions.insert(proof.session, entity);
     doorman.seated_now.push(proof.player);
     Ok(entity)
+}
+
+/// Gives up every place that `player` has in another room than `here`: nobody is in two.
+fn leave_others(seats: &mut Seated<'_, '_>, here: Entity, player: PlayerId) {
+    let others = seats.iter_mut().filter(|(_, seat, of)| of.0 != here && seat.session.player() == player);
+    others.for_each(|(_, mut seat, _)| {
+        seat.given_up.get_or_insert(CloseReason::Replaced);
+    });
 }
 
 /// Lets a link of a session that exists drive, or carry the match along.

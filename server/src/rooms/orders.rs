@@ -3,9 +3,11 @@
 //! Flow: [`crate::directory`] → [`super::board::serve_requests`] → here → [`Room`], [`Seat`]s, which [`super::seats::attend`] clears.
 
 use super::Maps;
+use super::record::break_off;
 use super::room::Room;
 use super::seats::Seat;
 use crate::directory::{Order, OrderError};
+use crate::events::unix_ms;
 use crate::password::Password;
 use bevy::ecs::prelude::*;
 use protocol::CloseReason;
@@ -34,9 +36,16 @@ pub(super) fn obey(
         }
         Order::Change { change, .. } => alter(room, change, maps)?,
         Order::Start { .. } if room.arena.seated().count() < game::MIN_SHIPS => return Err(OrderError::TooFew),
-        Order::Start { .. } => room.arena.restart(),
+        Order::Start { .. } => {
+            // Before the scores are gone.
+            let result = break_off(room, unix_ms());
+            room.news_for_lobby.extend(result);
+            room.arena.restart();
+        }
         Order::Close { .. } if room.plan.permanent => return Err(OrderError::Permanent),
         Order::Close { .. } => {
+            let result = break_off(room, unix_ms());
+            room.news_for_lobby.extend(result);
             room.closing = true;
             send_away(seats, inside, CloseReason::RoomClosed, |_| true);
             info!("room {} was closed by order", room.plan.id.0);

@@ -138,6 +138,9 @@ impl Room {
     /// Seats a person.
     pub fn join(&mut self, seat: SeatId, player: PlayerId, name: &str) {
         self.arena.join(seat);
+        if let Some(under_way) = &mut self.under_way {
+            under_way.came(player, self.arena.tick());
+        }
         self.players.insert(seat, player);
         self.seat(seat, Member { name: name.to_owned(), bot: false, away: false });
     }

@@ -4,8 +4,10 @@
 
 use super::greet::Doorman;
 use super::receive::LinkIndex;
+use super::record::leaves;
 use super::room::Room;
 use crate::directory::RoomNews;
+use crate::events::unix_ms;
 use crate::matchmaker::Rules;
 use bevy::ecs::prelude::*;
 use protocol::CloseReason;
@@ -92,7 +94,11 @@ pub fn attend(
                 .filter_map(|entity| links.get(entity).ok())
                 .for_each(|link| link.close(reason));
             doorman.forget(seat.session.id());
-            room.leave(seat.session.seat());
+            // Before the ship is gone, and its score with it.
+            let (at, kicked) = (seat.session.seat(), reason == CloseReason::Kicked);
+            let result = leaves(&mut room, at, kicked, unix_ms(), rand::random());
+            room.news_for_lobby.extend(result);
+            room.leave(at);
             let (player, name) = (seat.session.player(), seat.session.name().to_owned());
             let left = LobbyEvent::PlayerLeft { room: room.plan.id, player, name };
             room.news_for_lobby.push(RoomNews::Event(left));

@@ -10,7 +10,7 @@ use protocol::lobby::{History, Leaderboard, LeaderboardRow, MatchResult, Mode, R
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-/// People who must have played to the end for a match to be rated.
+/// People who must have played a match for it to be rated, those who left included.
 const RATED_FROM: usize = 2;
 /// What a match is read from, see [`read_match`].
 const MATCH_COLUMNS: &str = "number, id, room, mode, map, started_ms, ended_ms, rated, private";
@@ -24,7 +24,7 @@ pub fn record(connection: &Connection, mut result: MatchResult) -> rusqlite::Res
     if let Some(stored) = by_id(connection, result.id)? {
         return Ok(stored);
     }
-    result.standings.sort_by_key(|standing| (standing.place, standing.seat));
+    result.standings.sort_by_key(|standing| (standing.place, standing.seat, standing.player));
     let ratings = rate_people(connection, &mut result)?;
     let mut insert = connection.prepare_cached(
         "INSERT INTO matches (id, room, mode, map, started_ms, ended_ms, rated, private) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -79,12 +79,13 @@ fn rate_people(connection: &Connection, result: &mut MatchResult) -> rusqlite::R
 
 fn insert_standing(connection: &Connection, number: i64, standing: &Standing) -> rusqlite::Result<()> {
     let mut insert = connection.prepare_cached(
-        "INSERT INTO standings (match, seat, player, name, place, kills, deaths, points_before, points_after) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO standings (match, seat, player, name, place, kills, deaths, \"left\", points_before, points_after) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?;
-    let Standing { seat, player, name, place, kills, deaths, points_before, points_after } = standing;
+    let Standing { seat, player, name, place, kills, deaths, left, points_before, points_after } = standing;
     let player = player.map(|player| id_in(player.0));
-    insert.execute(params![number, seat, player, name, place, kills, deaths, points_before, points_after]).map(drop)
+    let row = params![number, seat, player, name, place, kills, deaths, left, points_before, points_after];
+    insert.execute(row).map(drop)
 }
 
 /// Adds a match to what its player has done in all of them.
@@ -211,11 +212,11 @@ fn read_match(row: &Row<'_>) -> rusqlite::Result<(i64, MatchResult)> {
     Ok((row.get(0)?, result))
 }
 
-/// Returns who was there at the end, best first.
+/// Returns who played, best first.
 fn standings(connection: &Connection, number: i64) -> rusqlite::Result<Vec<Standing>> {
     let mut select = connection.prepare_cached(
-        "SELECT seat, player, name, place, kills, deaths, points_before, points_after FROM standings WHERE match = ? \
-         ORDER BY place, seat",
+        "SELECT seat, player, name, place, kills, deaths, \"left\", points_before, points_after FROM standings \
+         WHERE match = ? ORDER BY place, seat, player",
     )?;
     let rows = select.query_map([number], |row| {
         let player: Option<i64> = row.get(1)?;
@@ -226,8 +227,9 @@ fn standings(connection: &Connection, number: i64) -> rusqlite::Result<Vec<Stand
             place: row.get(3)?,
             kills: row.get(4)?,
             deaths: row.get(5)?,
-            points_before: row.get(6)?,
-            points_after: row.get(7)?,
+            left: row.get(6)?,
+            points_before: row.get(7)?,
+            points_after: row.get(8)?,
         })
     })?;
     rows.collect()

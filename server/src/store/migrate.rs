@@ -11,6 +11,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/001_players.sql"),
     include_str!("migrations/002_matches.sql"),
     include_str!("migrations/003_webhooks.sql"),
+    include_str!("migrations/004_leavers.sql"),
     include_str!("migrations/005_ladder.sql"),
 ];
 
@@ -59,6 +60,29 @@ mod tests {
         assert_eq!(name, "Ripley");
         let matches: u32 = connection.query_row("SELECT count(*) FROM matches", [], |row| row.get(0)).expect("new");
         assert_eq!(matches, 0);
+    }
+
+    #[test]
+    fn standings_of_before_say_that_nobody_left() {
+        let mut connection = Connection::open_in_memory().expect("memory");
+        connection.pragma_update(None, "foreign_keys", true).expect("as in a server");
+        STEPS[..3].iter().try_for_each(|step| connection.execute_batch(step)).expect("three steps");
+        connection.pragma_update(None, "user_version", 3).expect("a number");
+        let old = "INSERT INTO players (id, name, secret_sha256, since_ms, mean, deviation, points)
+                       VALUES (7, 'Ripley', zeroblob(32), 1, 25.0, 8.0, 1000);
+                   INSERT INTO matches VALUES (1, 5, 'Dock', 'skirmish', 'crossfire', 1, 2, 0, 0);
+                   INSERT INTO standings VALUES (1, 0, 7, 'Ripley', 1, 3, 2, NULL, NULL);
+                   INSERT INTO standings VALUES (1, 1, NULL, 'Ada', 2, 2, 3, NULL, NULL);";
+        connection.execute_batch(old).expect("a match of before");
+        assert_eq!(migrate(&mut connection), Ok(true));
+        let kept = "SELECT count(*), sum(\"left\"), sum(kills) FROM standings WHERE match = 1";
+        let kept = connection.query_row(kept, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+        assert_eq!(kept, Ok((2_u32, 0_u32, 5_u32)));
+        let again =
+            connection.execute("INSERT INTO standings VALUES (1, 1, NULL, 'Boole', 3, 0, 0, NULL, NULL, 0)", []);
+        assert!(again.is_err(), "no seat twice");
+        let gone = "INSERT INTO standings VALUES (1, NULL, NULL, 'Cantor', 3, 0, 0, NULL, NULL, 1)";
+        assert!((0..2).all(|_| connection.execute(gone, []).is_ok()), "who is gone has no seat");
     }
 
     #[test]

@@ -18,12 +18,13 @@ pub(crate) async fn person(store: &Store, id: u64, name: &'static str) -> Player
 /// Returns a match of the people with their places, and of a bot that came last.
 pub(crate) fn result(id: u64, people: &[(PlayerId, u8)]) -> MatchResult {
     let standing = |seat: usize, player, place| Standing {
-        seat: seat as u8,
+        seat: Some(seat as u8),
         player,
         name: format!("Seat {seat}"),
         place,
         kills: 3,
         deaths: 2,
+        left: false,
         points_before: None,
         points_after: None,
     };

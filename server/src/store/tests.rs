@@ -167,11 +167,35 @@ async fn nobody_is_in_a_match_twice() {
     let twice = record(&store, result(1, &[(ripley, 1), (ripley, 2)])).await;
     assert!(matches!(twice, Err(StoreError::Refused(_))), "{twice:?}");
     let mut same_seat = result(2, &[(ripley, 1), (dallas, 2)]);
-    same_seat.standings[1].seat = 0;
+    same_seat.standings[1].seat = Some(0);
     let twice = record(&store, same_seat).await;
     assert!(matches!(twice, Err(StoreError::Refused(_))), "{twice:?}");
     let rating = store.read(move |connection| players::rating(connection, ripley)).await;
     assert_eq!(rating, Ok(Some(Rating::default())), "nothing of it was stored");
+}
+
+#[tokio::test]
+async fn who_leaves_is_rated_as_the_last_and_remembered_as_gone() {
+    let store = Store::open(None).expect("memory");
+    let (ripley, dallas) = (person(&store, 1, "Ripley").await, person(&store, 2, "Dallas").await);
+    let kane = person(&store, 3, "Kane").await;
+    let mut left = result(7, &[(ripley, 1), (dallas, 3), (kane, 3)]);
+    for gone in &mut left.standings[1..3] {
+        (gone.seat, gone.left, gone.kills) = (None, true, 9);
+    }
+    let told = record(&store, left).await.expect("room for it");
+    assert!(told.rated, "the three of them played");
+    let by = |player| told.standings.iter().find(move |standing| standing.player == Some(player)).expect("they played");
+    assert!(by(ripley).points_after > by(ripley).points_before, "who stays has won");
+    let after = [dallas, kane].map(|player| (by(player).left, by(player).seat, by(player).points_after));
+    assert_eq!(after[0], after[1], "both left at once");
+    assert!(after[0].0 && after[0].1.is_none() && by(dallas).points_after < by(ripley).points_after, "{told:?}");
+    let stored = store.read(|connection| matches::by_id(connection, protocol::ids::MatchId(7))).await;
+    assert_eq!(stored, Ok(Some(told.clone())), "in the same order");
+    let history = store.read(move |connection| matches::history(connection, Some(kane), None, 5, true)).await;
+    assert_eq!(history.map(|history| history.matches), Ok(vec![told]), "nobody gets rid of it by leaving");
+    let profile = store.read(move |connection| players::profile(connection, dallas)).await.expect("readable");
+    assert_eq!(profile.map(|profile| (profile.matches, profile.wins, profile.kills)), Some((1, 0, 9)));
 }
 
 #[tokio::test]

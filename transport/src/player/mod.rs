@@ -346,7 +346,7 @@ impl Player {
             self.end("The server was shut down. Start it again, or choose another one.".into());
         } else if matches!(closed, Closed::ByPeer(CloseReason::Replaced)) && driving && self.session.driving().is_none()
         {
-            self.end("Somebody took this seat over with the same identity.".into());
+            self.end("The same player took a place somewhere else, so this one was given up.".into());
         } else if !driving && (attaching || self.session.driving().is_none()) && !self.dialing.is_busy() {
             self.failed(link.transport(), closed.to_string(), now);
         }

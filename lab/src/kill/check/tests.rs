@@ -6,9 +6,10 @@ use super::*;
 use rusqlite::params;
 use std::path::PathBuf;
 
-const SCHEMA: [&str; 2] = [
+const SCHEMA: [&str; 3] = [
     include_str!("../../../../server/src/store/migrations/001_players.sql"),
     include_str!("../../../../server/src/store/migrations/002_matches.sql"),
+    include_str!("../../../../server/src/store/migrations/004_leavers.sql"),
 ];
 /// A folder of its own per test, gone in the end.
 struct Place(PathBuf);
@@ -34,12 +35,13 @@ fn secret(number: u8) -> [u8; 32] {
 
 fn result() -> MatchResult {
     let standing = |seat: u8, before, after| Standing {
-        seat,
+        seat: Some(seat),
         player: Some(PlayerId(u64::from(seat) + 1)),
         name: format!("Guest {}", seat + 1),
         place: seat + 1,
         kills: 5,
         deaths: 2,
+        left: false,
         points_before: Some(before),
         points_after: Some(after),
     };
@@ -73,7 +75,7 @@ fn store(path: &Path) -> rusqlite::Result<()> {
     SCHEMA.iter().try_for_each(|schema| connection.execute_batch(schema))?;
     let told = result();
     let (won, lost) = after();
-    for (standing, rating) in told.standings.iter().zip([won, lost]) {
+    for ((number, standing), rating) in (1..).zip(&told.standings).zip([won, lost]) {
         let player = standing.player.map(|player| player.0.cast_signed());
         connection.execute(
             "INSERT INTO players (id, name, secret_sha256, since_ms, mean, deviation, points, rated, matches, kills) \
@@ -81,7 +83,7 @@ fn store(path: &Path) -> rusqlite::Result<()> {
             params![
                 player,
                 standing.name,
-                Sha256::digest(secret(standing.seat + 1)).as_slice(),
+                Sha256::digest(secret(number)).as_slice(),
                 rating.rating,
                 rating.uncertainty,
                 points(rating),
@@ -95,7 +97,7 @@ fn store(path: &Path) -> rusqlite::Result<()> {
     )?;
     for s in &told.standings {
         connection.execute(
-            "INSERT INTO standings VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            "INSERT INTO standings VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             params![
                 s.seat,
                 s.player.map(|player| player.0.cast_signed()),
@@ -104,7 +106,8 @@ fn store(path: &Path) -> rusqlite::Result<()> {
                 s.kills,
                 s.deaths,
                 s.points_before,
-                s.points_after
+                s.points_after,
+                s.left
             ],
         )?;
     }

@@ -28,7 +28,8 @@ struct Wanted {
 /// Tells what happens in public, as server-sent events.
 ///
 /// Each has an `id`; after a break, send the last one as `Last-Event-ID` and the stream goes on from there. An event `missed` says that
-/// some are lost and that everything should be looked at again.
+/// some are lost and that everything should be looked at again. A room that turns private is `room.closed` here, one that turns public
+/// `room.opened`.
 #[utoipa::path(get, path = "/v1/events", tag = "events",
     params(
         ("kinds" = Option<String>, Query, description = "Kinds to hear of, such as `room.opened,room.closed`; all if left out.",

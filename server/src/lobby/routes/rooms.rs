@@ -29,6 +29,9 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
 }
 
 /// Opens a room. Whoever asks leads it, and needs no password for it.
+///
+/// Everybody leads one room at most: who leads one already gets 409, with its place in `Location`, unless it is empty and they have left it (or
+/// not come to it within 45 s); then it makes place for the new one.
 #[utoipa::path(post, path = "/v1/rooms", tag = "rooms", security(("player" = [])), request_body = NewRoom,
     responses((status = CREATED, body = OpenedRoom), Refusals))]
 async fn new_room(
