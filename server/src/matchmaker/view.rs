@@ -101,6 +101,7 @@ fn waiting(now: Duration, entry: &Entry, bots_in: Option<Duration>) -> String {
         return "Somebody did not accept. You are at the front of the queue again.".to_owned();
     }
     let why = match entry.reason {
+        Reason::Alone if entry.wish.players.len() > 1 => "Only your party is in the queue.".to_owned(),
         Reason::Alone => "You are alone in the queue.".to_owned(),
         Reason::NobodyNear => "Nobody of your strength yet; the range widens while you wait.".to_owned(),
         Reason::TooFew { found } => {
