@@ -176,7 +176,7 @@ fn fonts(assets: &AssetDir) -> FontDefinitions {
 }
 
 fn restyle(style: &mut egui::Style) {
-    use palette::{ACCENT, EDGE, GLASS, OWN, QUIET, RIM, TEXT, VOID, ink};
+    use palette::{EDGE, GLASS, OWN, QUIET, RIM, TEXT, VOID, ink};
     style.text_styles = [
         (TextStyle::Small, words(SMALL)),
         (TextStyle::Body, words(SMALL)),
