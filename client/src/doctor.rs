@@ -8,9 +8,10 @@ use bevy_egui::{
     EguiContexts, EguiInput, EguiPreUpdateSet, EguiPrimaryContextPass,
     egui::{self, Align2, Area, Context, Event, Id, Key, Margin, Order, RichText, ScrollArea, Ui, vec2},
 };
+use protocol::names::valid_name;
 use std::fmt::Write;
 use tokio::sync::mpsc::{Receiver, error::TryRecvError};
-use transport::doctor::{Finding, Verdict, examine};
+use transport::doctor::{Finding, Verdict, as_stranger, examine};
 
 /// Shows the doctor.
 pub(crate) struct DoctorPlugin;
@@ -41,6 +42,8 @@ struct Doctor {
     /// Esc was pressed to close the panel, and means nothing else in this frame.
     escaped: bool,
     server: String,
+    /// Who plays there.
+    name: String,
     findings: Vec<Finding>,
     /// Findings to come; none once all are there.
     arriving: Option<Receiver<Finding>>,
@@ -48,10 +51,17 @@ struct Doctor {
 }
 
 impl Doctor {
-    fn examine(&mut self, server: String, lobby: &Lobby) {
+    /// Examines `server` as whoever plays there as `name`: the doctor needs somebody, and that need not be one more guest.
+    fn examine(&mut self, server: String, name: String, lobby: &mut Lobby) {
+        let account = lobby.account(&server, &name).ok().filter(|_| valid_name(&name));
         let _inside = lobby.runtime().enter();
-        self.arriving = Some(examine(&server, None));
-        (self.server, self.copied) = (server, false);
+        self.arriving = Some(match account {
+            Some(account) => examine(&server, move |_, session| async move {
+                account.call(|lobby, guest| async move { lobby.endpoints(&guest, session).await }).await
+            }),
+            None => examine(&server, as_stranger),
+        });
+        (self.server, self.name, self.copied) = (server, name, false);
         self.findings.clear();
     }
 
@@ -105,26 +115,27 @@ fn open(
     mut opens: MessageReader<OpenDoctor>,
     mut doctor: ResMut<Doctor>,
     mut panels: ResMut<Panels>,
-    (lobby, settings): (Res<Lobby>, Res<Settings>),
+    (mut lobby, settings): (ResMut<Lobby>, Res<Settings>),
     screen: Res<State<Screen>>,
 ) {
     if opens.read().count() == 0 {
         return;
     }
     // In the menu it is the server of the field; elsewhere the one that was asked for, whatever the field says by now.
-    let asked = lobby.last_wish().filter(|_| *screen.get() != Screen::Menu).map(|wish| wish.server.clone());
-    let server = asked.unwrap_or_else(|| settings.server.trim().to_owned());
+    let asked = lobby.last_wish().filter(|_| *screen.get() != Screen::Menu);
+    let (server, name) = asked.map_or((&settings.server, &settings.name), |wish| (&wish.server, &wish.name));
+    let (server, name) = (server.trim().to_owned(), name.trim().to_owned());
     (doctor.open, doctor.fresh) = (true, true);
     // Keys go to the panel: the ship drifts on.
     panels.hands = *screen.get() == Screen::InMatch;
-    doctor.examine(server, &lobby);
+    doctor.examine(server, name, &mut lobby);
 }
 
 fn draw(
     mut contexts: EguiContexts,
     mut doctor: ResMut<Doctor>,
     mut panels: ResMut<Panels>,
-    lobby: Res<Lobby>,
+    mut lobby: ResMut<Lobby>,
 ) -> Result {
     if !doctor.open {
         return Ok(());
@@ -133,8 +144,8 @@ fn draw(
     let context = contexts.ctx_mut()?;
     match panel(context, &mut doctor) {
         Some(Pressed::Again) => {
-            let server = doctor.server.clone();
-            doctor.examine(server, &lobby);
+            let (server, name) = (doctor.server.clone(), doctor.name.clone());
+            doctor.examine(server, name, &mut lobby);
         }
         Some(Pressed::Copy) => {
             clipboard::copy(context, &report(&doctor.server, &doctor.findings));

@@ -9,8 +9,8 @@ use crate::{assets::AssetDir, palette, settings::Settings, state::Screen};
 use bevy::{asset::AssetEventSystems, prelude::*, window::PrimaryWindow};
 use bevy_egui::{EguiContexts, EguiPostUpdateSet, EguiPreUpdateSet, egui};
 use egui::{
-    Color32, CornerRadius, FontData, FontDefinitions, FontFamily, FontId, Frame, Margin, RichText, Stroke, TextStyle,
-    Ui,
+    Color32, CornerRadius, FontData, FontDefinitions, FontFamily, FontId, Frame, Id, Margin, RichText, Stroke,
+    TextStyle, Ui,
     style::{Selection, WidgetVisuals},
 };
 use std::sync::Arc;
@@ -117,6 +117,18 @@ pub(crate) fn field(ui: &mut Ui, name: &str, text: &mut String, limit: usize) ->
     )
 }
 
+/// Scrolls to what has just got the keyboard, if it is in `ui`, the inside of a scroll area: whoever moves by keys must see where they are.
+pub(crate) fn follow_focus(ui: &Ui) {
+    let focused = ui.memory(|memory| memory.focused());
+    let followed = ui.id().with("followed");
+    let before = ui.data_mut(|data| std::mem::replace(data.get_temp_mut_or_default::<Option<Id>>(followed), focused));
+    // Only when it moves: the wheel may go elsewhere meanwhile.
+    let Some(focused) = focused.filter(|_| before != focused).and_then(|id| ui.ctx().read_response(id)) else { return };
+    if focused.layer_id == ui.layer_id() && ui.min_rect().contains_rect(focused.rect) {
+        ui.scroll_to_rect(focused.rect.expand(GRID), None);
+    }
+}
+
 fn dress(mut contexts: EguiContexts, assets: Res<AssetDir>, mut dressed: Local<bool>) {
     if *dressed {
         return;
@@ -164,7 +176,7 @@ fn fonts(assets: &AssetDir) -> FontDefinitions {
 }
 
 fn restyle(style: &mut egui::Style) {
-    use palette::{ACCENT, EDGE, GLASS, QUIET, RIM, TEXT, VOID, ink};
+    use palette::{EDGE, GLASS, OWN, QUIET, RIM, TEXT, VOID, ink};
     style.text_styles = [
         (TextStyle::Small, words(SMALL)),
         (TextStyle::Body, words(SMALL)),
@@ -189,7 +201,7 @@ fn restyle(style: &mut egui::Style) {
     visuals.extreme_bg_color = ink(VOID);
     visuals.text_edit_bg_color = Some(ink(VOID));
     visuals.weak_text_color = Some(ink(QUIET));
-    visuals.selection = Selection { bg_fill: palette::faded(EDGE, 0.35), stroke: Stroke::new(1.0, ink(ACCENT)) };
+    visuals.selection = Selection { bg_fill: palette::faded(EDGE, 0.35), stroke: Stroke::new(1.5, ink(TEXT)) };
     visuals.slider_trailing_fill = true;
     let widget = |fill: palette::Rgb, stroke: palette::Rgb, width: f32| WidgetVisuals {
         bg_fill: ink(fill),
@@ -205,6 +217,9 @@ fn restyle(style: &mut egui::Style) {
     // egui draws what has the keyboard's attention as active: it must be seen from across the room.
     visuals.widgets.active = widget(LIT, TEXT, 1.5);
     visuals.widgets.open = widget(LIT, EDGE, 1.0);
+    // The handle of a slider has no other edge than this.
+    visuals.widgets.inactive.fg_stroke.color = ink(QUIET);
+    visuals.widgets.active.fg_stroke = Stroke::new(3.0, ink(OWN));
 }
 
 const STRONG: &str = "strong";

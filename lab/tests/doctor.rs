@@ -10,7 +10,10 @@ use protocol::lobby::{Endpoints, Guest, HttpEndpoint, QuicEndpoint, TcpEndpoint,
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use transport::doctor::examine;
+use transport::lobby::LobbyClient;
 use transport::{CertificateTerm, ServerConfig};
 
 /// What the doctor said.
@@ -183,6 +186,32 @@ fn another_version_is_told_with_who_should_update() {
     assert_eq!(report.about("lobby")[0], "good");
     assert_eq!(report.all("bad"), ["version"], "nothing else is to blame");
     assert!(!report.succeeded);
+}
+
+#[test]
+fn whoever_is_known_already_does_not_become_one_more_guest() {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&asked);
+    let lobby = web_server(move |path| {
+        heard.lock().expect("nobody panicked").push(path.to_owned());
+        json!({ "status": "ok", "version": "0.1.0", "protocol": PROTOCOL_VERSION }).to_string()
+    });
+    let ada = Guest { player: protocol::PlayerId(1), name: "Ada".to_owned(), secret: "secret".to_owned() };
+    let runtime = transport::runtime::runtime().expect("threads");
+    runtime.block_on(async {
+        let ask = move |lobby: LobbyClient, session| async move { lobby.endpoints(&ada, session).await };
+        let mut findings = examine(&lobby.to_string(), ask);
+        while let Some(finding) = findings.recv().await {
+            // There are no addresses in what this lobby answers.
+            if finding.what == "seat" {
+                return;
+            }
+        }
+        panic!("nobody asked for addresses");
+    });
+    let asked = asked.lock().expect("nobody panicked");
+    assert!(asked.last().is_some_and(|path| path.starts_with("/v1/sessions/")), "{asked:?}");
+    assert!(!asked.iter().any(|path| path == "/v1/guests"), "{asked:?}");
 }
 
 #[test]

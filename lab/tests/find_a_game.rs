@@ -6,172 +6,53 @@
 
 mod common;
 
-use common::server::{Server, program, workspace};
-use protocol::lobby::NewRoom;
-use std::io::{BufRead, BufReader, Write};
-use std::ops::Range;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use common::server::Server;
+use common::stage::{COLUMN, HEIGHT, PATIENCE, Picture, Rgb, Stage, TEXT};
+use protocol::lobby::{NewRoom, NewTicket};
 use std::time::{Duration, Instant};
 use transport::lan::{Browser, LanServer};
+use transport::lobby::LobbyError;
 
-/// A person: a virtual display whose picture lies in a file, and the client on it. Both end with the test.
-struct Person {
-    name: &'static str,
-    xvfb: Child,
-    client: Option<Child>,
-    display: String,
-    folder: PathBuf,
+/// Sits somebody down before the client, which begins on udp.
+fn sit_down(name: &'static str, server: &str, arguments: &[&str]) -> Stage {
+    let mut stage = Stage::open(name);
+    stage.start(server, &[&["--transport", "udp"][..], arguments].concat());
+    stage
 }
 
-impl Person {
-    fn sit_down(name: &'static str) -> Self {
-        let folder = std::env::temp_dir().join(format!("crosswire-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a temporary folder can be made");
-        let mut xvfb = Command::new("Xvfb");
-        xvfb.args(["-displayfd", "1", "-screen", "0", "1280x720x24", "-nolisten", "tcp", "-fbdir"]).arg(&folder);
-        xvfb.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut xvfb = xvfb.spawn().expect("Xvfb is installed (`make packages` does it)");
-        let mut number = String::new();
-        let told = BufReader::new(xvfb.stdout.take().expect("piped")).read_line(&mut number);
-        assert!(told.is_ok_and(|bytes| bytes > 0), "Xvfb opens no display");
-        Self { name, xvfb, client: None, display: format!(":{}", number.trim()), folder }
-    }
-
-    /// Starts the client for `server`.
-    fn start(&mut self, server: &str, arguments: &[&str]) {
-        let mut client = Command::new(program("client"));
-        client.current_dir(workspace()).env("DISPLAY", &self.display).env_remove("WAYLAND_DISPLAY");
-        client.env("XDG_DATA_HOME", &self.folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        client.args(["--server", server, "--name", self.name, "--autopilot", "--transport", "udp"]);
-        client.args(["--exit-after", "170"]).args(arguments);
-        self.client = Some(client.spawn().expect("the client starts"));
-        self.xdotool(&["search", "--sync", "--name", "^Crosswire$", "windowfocus", "--sync"]);
-    }
-
-    fn xdotool(&self, arguments: &[&str]) {
-        let status =
-            Command::new("timeout").arg("20").arg("xdotool").args(arguments).env("DISPLAY", &self.display).status();
-        let status = status.expect("xdotool is installed (`make packages` does it)");
-        assert!(status.success(), "xdotool {arguments:?}: {status}");
-    }
-
-    fn press(&self, key: &str) {
-        self.xdotool(&["key", key]);
-    }
-
-    /// Presses keys, each long enough for a slow frame to see it.
-    fn hold(&self, keys: &[&str]) {
-        for key in keys {
-            self.xdotool(&["keydown", key, "sleep", "0.15", "keyup", key, "sleep", "0.15"]);
-        }
-    }
-
-    /// Goes to the field before `steps` others and types into it.
-    fn type_before(&self, steps: usize, text: &str) {
-        self.xdotool(&["keydown", "shift"]);
-        self.hold(&vec!["Tab"; steps]);
-        self.xdotool(&["keyup", "shift", "sleep", "0.2", "type", "--delay", "150", text]);
-    }
-
-    /// Lets another program read the QR code on the screen.
-    fn read_code(&self) -> String {
-        let file = self.folder.join("screen.ppm");
-        let mut ppm = b"P6 1280 720 255\n".to_vec();
-        ppm.extend(self.picture().0.iter().flatten());
-        std::fs::File::create(&file).and_then(|mut file| file.write_all(&ppm)).expect("a picture can be saved");
-        let read = Command::new("zbarimg").args(["--quiet", "--raw"]).arg(&file).output();
-        let read = read.expect("zbarimg is installed (`make packages` does it)");
-        String::from_utf8_lossy(&read.stdout).trim().to_owned()
-    }
-
-    /// Waits until the picture shows `wanted`.
-    fn sees(&self, what: &str, wanted: impl Fn(&Picture) -> bool) {
-        let until = Instant::now() + PATIENCE;
-        while !wanted(&self.picture()) {
-            if Instant::now() > until {
-                let kept = std::env::temp_dir().join(format!("crosswire-{}-{}.xwd", self.name, std::process::id()));
-                let saved = std::fs::copy(self.folder.join("Xvfb_screen0"), &kept);
-                panic!("{} does not see {what}: see {} ({saved:?})", self.name, kept.display());
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
-    }
-
-    /// Returns what is on the display, out of the file in which Xvfb keeps it (X11's own format, XWD).
-    fn picture(&self) -> Picture {
-        let bytes = std::fs::read(self.folder.join("Xvfb_screen0")).expect("Xvfb keeps its picture there");
-        let field = |index: usize| u32::from_be_bytes(bytes[index * 4..][..4].try_into().expect("four bytes")) as usize;
-        let (header, width, height, stride, colours) = (field(0), field(4), field(5), field(12), field(19));
-        assert_eq!((width, height, stride), (1280, 720, 1280 * 4), "the display that was asked for");
-        let pixels = bytes[header + colours * 12..].chunks_exact(4).take(width * height);
-        Picture(pixels.map(|p| [p[2], p[1], p[0]]).collect())
-    }
-
-    fn plays(&self) {
-        self.sees("the match, over udp", |picture| picture.like(0..300, 0..60, UDP) > 150);
-    }
+/// Goes to the field before `steps` others and types into it.
+fn type_before(person: &Stage, steps: usize, text: &str) {
+    person.xdotool(&["keydown", "shift"]);
+    person.hold(&vec!["Tab"; steps]);
+    person.xdotool(&["keyup", "shift", "sleep", "0.2", "type", "--delay", "150", text]);
 }
 
-impl Drop for Person {
-    fn drop(&mut self) {
-        for child in self.client.iter_mut().chain([&mut self.xvfb]) {
-            // Asked politely, Xvfb takes its lock file along; either may have ended by itself.
-            let _ = Command::new("sh").args(["-c", &format!("kill {}", child.id())]).status();
-            let _ = child.wait();
-        }
-        // What could not be removed is of no harm.
-        let _ = std::fs::remove_dir_all(&self.folder);
-    }
+/// Returns whether a row or a button, not the main one, has the keyboard: it has a bright edge.
+fn has_marked_row(picture: &Picture) -> bool {
+    picture.line(TEXT, 150)
 }
 
-struct Picture(Vec<[u8; 3]>);
-
-impl Picture {
-    /// Counts the pixels of a rectangle that have this colour, give or take what smoothing does.
-    fn like(&self, x: Range<usize>, y: Range<usize>, colour: [u8; 3]) -> usize {
-        let rows = self.0.chunks_exact(1280).skip(y.start).take(y.len());
-        let like = |pixel: &&[u8; 3]| pixel.iter().zip(colour).all(|(a, b)| a.abs_diff(b) < 16);
-        rows.map(|row| row[x.clone()].iter().filter(like).count()).sum()
-    }
-
-    /// Returns whether the menu shows its one main button, with the keyboard's attention on it.
-    fn has_main_button(&self) -> bool {
-        self.like(41..537, 0..720, OWN) > 10_000
-    }
-
-    /// Returns whether a row or a button, not the main one, has the keyboard: it has a bright edge.
-    fn has_marked_row(&self) -> bool {
-        let bright = |pixel: &[u8; 3]| pixel.iter().zip(TEXT).all(|(a, b)| a.abs_diff(b) < 24);
-        let edge = |row: &[[u8; 3]]| row[41..537].split(|pixel| !bright(pixel)).any(|run| run.len() >= 150);
-        self.0.chunks_exact(1280).any(edge)
-    }
-
-    /// Returns whether the queue page says what each of the three ways to be told costs: their colours stand one below the other.
-    fn has_three_ways(&self) -> bool {
-        WAYS.into_iter().all(|way| self.like(41..537, 200..720, way) > 100)
-    }
+/// Returns whether the queue page says what each of the three ways to be told costs: their colours stand one below the other.
+fn has_three_ways(picture: &Picture) -> bool {
+    WAYS.into_iter().all(|way| picture.like(COLUMN, 200..HEIGHT, way) > 100)
 }
 
 #[test]
 fn two_people_find_each_other_by_quick_match() {
     let _turn = common::alone();
     let server = Server::start(&["--bots", "2"]);
-    let mut people = ["Ada", "Bob"].map(Person::sit_down);
-    for person in &mut people {
-        person.start(&server.url(), &[]);
-    }
+    let people = ["Ada", "Bob"].map(|name| sit_down(name, &server.url(), &[]));
     for person in &people {
         person.sees("the start screen", Picture::has_main_button);
     }
     for person in &people {
         person.press("Return");
         person.sees("the queue, with the three ways to be told", |picture| {
-            picture.has_three_ways() && !picture.has_main_button()
+            has_three_ways(picture) && !picture.has_main_button()
         });
     }
     for person in &people {
-        person.sees("a match to accept", |picture| picture.has_main_button() && picture.has_three_ways());
+        person.sees("a match to accept", |picture| picture.has_main_button() && has_three_ways(picture));
         person.press("Return");
     }
     for person in &people {
@@ -183,6 +64,22 @@ fn two_people_find_each_other_by_quick_match() {
 }
 
 #[test]
+fn whoever_looks_for_a_match_already_goes_on_with_that_search() {
+    let server = Server::start(&[]);
+    let lobby = server.lobby();
+    let [first, again] = block_on(async {
+        let ada = lobby.guest("Ada").await?;
+        let wish = NewTicket { bots: false, ..NewTicket::default() };
+        let first = lobby.open_ticket(&ada, &wish).await?;
+        Ok::<_, LobbyError>([first, lobby.open_ticket(&ada, &wish).await?])
+    })
+    .expect("everybody may look for a match");
+    assert_eq!(first.id, again.id);
+    let queue = block_on(lobby.queue()).expect("the lobby answers");
+    assert_eq!(queue.waiting, 1, "nobody waits twice");
+}
+
+#[test]
 fn a_code_leads_into_a_private_room() {
     let _turn = common::alone();
     let server = Server::start(&["--bots", "2"]);
@@ -190,11 +87,10 @@ fn a_code_leads_into_a_private_room() {
     let invite = block_on(async {
         let host = lobby.guest("Host").await?;
         let room = NewRoom { private: true, ..NewRoom::default() };
-        Ok::<_, transport::lobby::LobbyError>(lobby.open_room(&host, &room).await?.invite)
+        Ok::<_, LobbyError>(lobby.open_room(&host, &room).await?.invite)
     });
     let invite = invite.expect("everybody may open a room");
-    let mut cleo = Person::sit_down("Cleo");
-    cleo.start(&server.url(), &["--code", &invite.code]);
+    let cleo = sit_down("Cleo", &server.url(), &["--code", &invite.code]);
     cleo.plays();
     let rooms = block_on(lobby.rooms()).expect("the lobby answers").rooms;
     assert!(
@@ -209,9 +105,7 @@ fn a_code_leads_into_a_private_room() {
 fn one_creates_a_room_and_another_types_its_code() {
     let _turn = common::alone();
     let server = Server::start(&["--bots", "2"]);
-    let [mut dora, mut egon] = ["Dora", "Egon"].map(Person::sit_down);
-    dora.start(&server.url(), &[]);
-    egon.start(&server.url(), &[]);
+    let [dora, egon] = ["Dora", "Egon"].map(|name| sit_down(name, &server.url(), &[]));
     dora.sees("the start screen", Picture::has_main_button);
     // Play with friends, create a room, and play.
     dora.hold(&["Tab", "Tab", "Return"]);
@@ -219,12 +113,12 @@ fn one_creates_a_room_and_another_types_its_code() {
     dora.hold(&["Return"]);
     dora.sees("what is chosen for the room", Picture::has_main_button);
     dora.hold(&["Return"]);
-    dora.sees("a QR code", |picture| picture.like(640..1280, 0..720, TEXT) > 10_000);
+    dora.sees("a QR code", Picture::has_code);
     let link = dora.read_code();
     let (_, code) = link.split_once("/join/").unwrap_or_else(|| panic!("`{link}` is no invite"));
 
     egon.sees("the start screen", Picture::has_main_button);
-    egon.type_before(2, code);
+    type_before(&egon, 2, code);
     egon.press("Return");
     egon.plays();
     dora.plays();
@@ -238,16 +132,15 @@ fn a_server_in_the_list_of_the_network_is_one_press_away() {
     let name = format!("Next door {}", std::process::id());
     let server = Server::start_on("0.0.0.0:0", &["--bots", "2", "--lan-name", &name]);
     let browser = Browser::start();
-    let mut fay = Person::sit_down("Fay");
     // Nobody listens on the discard port.
-    fay.start("127.0.0.1:9", &[]);
+    let fay = sit_down("Fay", "127.0.0.1:9", &[]);
     fay.sees("the start screen", Picture::has_main_button);
     fay.hold(&["Tab", "Return"]);
     std::thread::sleep(LISTENED);
-    fay.sees("that there are other servers", Picture::has_marked_row);
+    fay.sees("that there are other servers", has_marked_row);
     fay.hold(&["Return"]);
     std::thread::sleep(LISTENED);
-    fay.sees("the servers", Picture::has_marked_row);
+    fay.sees("the servers", has_marked_row);
     // There may be more servers than ours; the client lists them in the same order.
     let until = Instant::now() + PATIENCE;
     let place = loop {
@@ -261,7 +154,7 @@ fn a_server_in_the_list_of_the_network_is_one_press_away() {
     fay.hold(&vec!["Down"; place]);
     fay.hold(&["Return"]);
     std::thread::sleep(LISTENED);
-    fay.sees("the rooms of that server", Picture::has_marked_row);
+    fay.sees("the rooms of that server", has_marked_row);
     fay.hold(&["Return"]);
     fay.plays();
     let rooms = block_on(server.lobby().rooms()).expect("the lobby answers").rooms;
@@ -273,14 +166,7 @@ fn block_on<T>(call: impl Future<Output = T>) -> T {
     runtime.expect("threads can be started").block_on(call)
 }
 
-const UDP: [u8; 3] = [0x56, 0xB4, 0xE9];
-/// The main button of a page while it has the keyboard.
-const OWN: [u8; 3] = [0xC8, 0xEC, 0xFF];
 /// Polling, long poll, event stream.
-const WAYS: [[u8; 3]; 3] = [[0xB0, 0x6A, 0x3C], [0xD5, 0x5E, 0x00], [0xFF, 0xA8, 0x66]];
-/// Text, the edge of what has the keyboard, and what a QR code is written on.
-const TEXT: [u8; 3] = [0xE6, 0xEB, 0xF5];
+const WAYS: [Rgb; 3] = [[0xB0, 0x6A, 0x3C], [0xD5, 0x5E, 0x00], [0xFF, 0xA8, 0x66]];
 /// Longer than it takes for an announcement to be heard, or for a list to arrive.
 const LISTENED: Duration = Duration::from_secs(2);
-/// A software renderer on a busy machine takes its time.
-const PATIENCE: Duration = Duration::from_secs(40);

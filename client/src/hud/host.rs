@@ -13,7 +13,7 @@ use crate::{
     palette, style,
 };
 use bevy::prelude::*;
-use bevy_egui::egui::{Button, RichText, ScrollArea, Ui, vec2};
+use bevy_egui::egui::{Align, Button, Layout, RichText, ScrollArea, Ui, vec2};
 use game::PhaseKind;
 use protocol::{
     PlayerId, RoomId,
@@ -42,6 +42,8 @@ pub(crate) struct House {
     ours: bool,
     /// What the last order came to: nothing, or why it was refused.
     complaint: Option<String>,
+    /// Who is to be sent away, if the host means it, and when that was pressed.
+    doubted: Option<(PlayerId, Instant)>,
     sender: Sender<(RoomId, News)>,
     inbox: Mutex<Receiver<(RoomId, News)>>,
 }
@@ -71,6 +73,7 @@ impl Default for House {
             asked: None,
             ours: false,
             complaint: None,
+            doubted: None,
             sender,
             inbox: Mutex::new(inbox),
         }
@@ -146,6 +149,21 @@ impl House {
         }
     }
 
+    /// Returns who is sent away if it is pressed once more.
+    fn doubted(&self) -> Option<PlayerId> {
+        self.doubted.filter(|(_, since)| since.elapsed() < DOUBT).map(|(player, _)| player)
+    }
+
+    /// The host wants somebody sent away. Whether they mean it is asked first: there is no way back in.
+    fn doubt(&mut self, player: PlayerId) -> Option<Order> {
+        if self.doubted() == Some(player) {
+            self.doubted = None;
+            return Some(Order::Kick(player));
+        }
+        self.doubted = Some((player, Instant::now()));
+        None
+    }
+
     fn order(&self, runtime: &Handle, order: Order) {
         let Some(Entered { lobby, guest, room }) = self.entered.clone() else { return };
         self.call(runtime, async move {
@@ -190,7 +208,7 @@ impl Room<'_> {
 pub(super) fn draw(ui: &mut Ui, parts: &mut Room<'_>) {
     let runtime = parts.lobby.runtime().clone();
     parts.house.keep_up(&runtime);
-    let house = &*parts.house;
+    let house = &mut *parts.house;
     let own = house.entered.as_ref().map(|entered| entered.guest.player);
     let hosts = own.is_some() && house.room.as_ref().is_some_and(|room| room.host == own);
     ui.heading(house.room.as_ref().map_or("Room", |room| room.name.as_str()));
@@ -209,7 +227,9 @@ pub(super) fn draw(ui: &mut Ui, parts: &mut Room<'_>) {
         }
     }
     ui.add_space(style::GRID);
-    order = draw_people(ui, house, own.filter(|_| hosts)).map(Order::Kick).or(order);
+    if let Some(player) = draw_people(ui, house, own, hosts) {
+        order = house.doubt(player).or(order);
+    }
     if let Some(complaint) = &house.complaint {
         ui.colored_label(palette::ink(palette::ALARM), complaint);
     }
@@ -233,38 +253,71 @@ fn draw_maps<'a>(ui: &mut Ui, names: impl Iterator<Item = &'a str>, present: &st
     chosen
 }
 
-/// Lists who is there; `host` may send the others away.
-fn draw_people(ui: &mut Ui, house: &House, host: Option<PlayerId>) -> Option<PlayerId> {
-    let mut kicked = None;
-    ui.label(style::quiet("People"));
-    ScrollArea::vertical().max_height(PEOPLE_HEIGHT).show(ui, |ui| {
+/// Lists who is there. Returns whom the host wants sent away.
+fn draw_people(ui: &mut Ui, house: &House, own: Option<PlayerId>, hosts: bool) -> Option<PlayerId> {
+    let mut pressed = None;
+    let doubted = house.doubted();
+    let (people, rgb) = match house.members.iter().find(|member| Some(member.player) == doubted) {
+        Some(member) => (format!("Once sent away, {} cannot come back.", member.name), palette::ALARM),
+        None if house.members.len() > 1 => (format!("{} people", house.members.len()), palette::QUIET),
+        None => ("Nobody else is here yet.".to_owned(), palette::QUIET),
+    };
+    ui.label(style::quiet(people).color(palette::ink(rgb)));
+    ScrollArea::vertical().max_height(PEOPLE_HEIGHT).min_scrolled_height(PEOPLE_HEIGHT).show(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = style::GRID * 0.5;
         for member in &house.members {
             ui.horizontal(|ui| {
                 ui.set_min_height(ROW);
+                let is_own = own == Some(member.player);
                 let leads = house.room.as_ref().is_some_and(|room| room.host == Some(member.player));
-                let what = match (member.seat, member.wire) {
-                    (None, _) => "watches",
-                    (Some(_), None) => "away",
-                    (Some(_), Some(_)) if leads => "host",
-                    (Some(_), Some(wire)) => wire.name(),
+                let (what, rgb) = match (member.seat, member.wire) {
+                    (None, _) => ("watches", palette::QUIET),
+                    (Some(_), None) => ("away", palette::QUIET),
+                    (Some(_), Some(_)) if leads => ("host", palette::QUIET),
+                    (Some(_), Some(wire)) => (wire.name(), palette::wire(wire)),
                 };
-                ui.label(RichText::new(&member.name).font(style::words(style::SMALL)));
-                ui.label(style::quiet(what));
-                if host.is_some_and(|host| host != member.player) {
-                    let kick = Button::new(RichText::new("Kick").font(style::words(style::SMALL)));
-                    if ui.add(kick.min_size(vec2(0.0, ROW))).clicked() {
-                        kicked = Some(member.player);
-                    }
+                let name = RichText::new(&member.name).font(style::strong(style::SMALL));
+                ui.label(name.color(palette::ink(if is_own { palette::OWN } else { palette::TEXT })));
+                ui.label(style::quiet(what).color(palette::ink(rgb)));
+                if hosts && !is_own {
+                    ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                        let text = if doubted == Some(member.player) { "Really?" } else { "Kick" };
+                        let kick = Button::new(RichText::new(text).font(style::words(style::SMALL)));
+                        if ui.add(kick.min_size(vec2(KICK, ROW))).clicked() {
+                            pressed = Some(member.player);
+                        }
+                    });
                 }
             });
         }
+        style::follow_focus(ui);
     });
-    kicked
+    pressed
 }
 
 /// How often the lobby is asked while the panel is open.
 const ASK_EVERY: Duration = Duration::from_secs(2);
+/// How long it counts that somebody was about to be sent away.
+const DOUBT: Duration = Duration::from_secs(5);
+/// Width of the button that sends somebody away.
+const KICK: f32 = 84.0;
 /// Height of a row in the list of people.
 const ROW: f32 = 28.0;
 /// Seven people; more can be scrolled to.
 const PEOPLE_HEIGHT: f32 = 210.0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_sent_away_by_one_press() {
+        let mut house = House::default();
+        let [ada, bob] = [PlayerId(1), PlayerId(2)];
+        assert!(house.doubt(ada).is_none() && house.doubt(bob).is_none(), "another row is another question");
+        assert!(matches!(house.doubt(bob), Some(Order::Kick(player)) if player == bob));
+        assert!(house.doubt(bob).is_none(), "the answer was given");
+        house.doubted = Instant::now().checked_sub(DOUBT).map(|since| (ada, since));
+        assert!(house.doubt(ada).is_none(), "the question is too old");
+    }
+}

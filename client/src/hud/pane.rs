@@ -38,7 +38,10 @@ pub(super) fn pane(
             });
             let height = dock.inner_height();
             ui.spacing_mut().scroll = ScrollStyle::floating();
-            let shown = ScrollArea::vertical().max_height(height).show(ui, |ui| add(ui, fresh));
+            let shown = ScrollArea::vertical().max_height(height).show(ui, |ui| {
+                add(ui, fresh);
+                style::follow_focus(ui);
+            });
             let below = shown.content_size.y - shown.state.offset.y - shown.inner_rect.height();
             if below > 1.0 {
                 tell_of_more(ui.painter(), shown.inner_rect);

@@ -23,7 +23,7 @@ pub(super) fn draw(
     mut room: host::Room,
     mut was_open: Local<bool>,
 ) -> Result {
-    let opened = panels.pause && !std::mem::replace(&mut *was_open, panels.pause);
+    let opened = !std::mem::replace(&mut *was_open, panels.pause);
     if !panels.pause {
         return Ok(());
     }

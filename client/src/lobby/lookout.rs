@@ -1,7 +1,7 @@
 //! What can be seen from the start screen: servers nearby, how a server is, which room a code leads to.
 //!
-//! Pages ask for what they show, every frame; here it is decided when somebody is really called. An answer is good for a few
-//! seconds.
+//! Pages ask for what they show, every frame; here it is decided when somebody is really called: about something that is being typed
+//! once the typing has rested. An answer is good for a few seconds.
 //!
 //! Flow: pages of [`crate::menu`] → [`Lookout`] → `transport::lobby`, `transport::lan` → pages.
 
@@ -59,6 +59,7 @@ pub(crate) struct Lookout {
     servers: BTreeMap<String, Server>,
     /// By server and code.
     codes: BTreeMap<(String, String), (Instant, Lead)>,
+    typing: Typing,
     send: Sender<News>,
     news: Mutex<Receiver<News>>,
 }
@@ -79,7 +80,26 @@ enum News {
 impl Default for Lookout {
     fn default() -> Self {
         let (send, news) = channel();
-        Self { browser: None, servers: BTreeMap::new(), codes: BTreeMap::new(), send, news: Mutex::new(news) }
+        let (servers, codes, typing) = (BTreeMap::new(), BTreeMap::new(), Typing::default());
+        Self { browser: None, servers, codes, typing, send, news: Mutex::new(news) }
+    }
+}
+
+/// What is in a box that is typed into: half an address is another address, and nobody is to be asked about it.
+#[derive(Debug, Default)]
+struct Typing {
+    text: String,
+    changed: Option<Instant>,
+}
+
+impl Typing {
+    /// Notes what is in the box at `now`. Returns whether it has been that for a while.
+    fn rests(&mut self, text: &str, now: Instant) -> bool {
+        if self.text != text {
+            text.clone_into(&mut self.text);
+            self.changed = Some(now);
+        }
+        self.changed.is_none_or(|changed| now.saturating_duration_since(changed) >= REST)
     }
 }
 
@@ -114,6 +134,12 @@ impl Lookout {
             });
         }
         known.pulse.clone()
+    }
+
+    /// Notes what is in the box of the start page. Returns whether what it leads to may be asked about; until then it is as if it were
+    /// being asked.
+    pub(crate) fn reads(&mut self, text: &str) -> bool {
+        self.typing.rests(text, Instant::now())
     }
 
     /// Returns which room a code leads to, and asks its server once in a while.
@@ -193,12 +219,28 @@ pub(crate) fn milliseconds(time: Duration) -> String {
 
 /// How long a pulse is good for.
 const AGAIN: Duration = Duration::from_secs(3);
+/// Whoever types on does so sooner than this.
+const REST: Duration = Duration::from_millis(400);
 /// How long a code is: asking for codes is dear, and rooms do not change that fast.
 const CODE_AGAIN: Duration = Duration::from_secs(15);
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_is_asked_about_half_an_address() {
+        let (mut typing, start) = (Typing::default(), Instant::now());
+        assert!(typing.rests("", start), "an empty box need not rest");
+        let at = |ms: u64| start + Duration::from_millis(ms);
+        // A letter every 150 ms, as people type.
+        for (index, text) in ["1", "10", "10.", "10.0", "10.0.", "10.0.0", "10.0.0.", "10.0.0.7"].iter().enumerate() {
+            assert!(!typing.rests(text, at(150 * index as u64)), "{text}");
+        }
+        assert!(!typing.rests("10.0.0.7", at(1_449)));
+        assert!(typing.rests("10.0.0.7", at(1_450)));
+        assert!(!typing.rests("10.0.0.70", at(1_460)), "one letter more is another address");
+    }
 
     #[test]
     fn addresses_are_shown_short() {

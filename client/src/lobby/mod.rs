@@ -99,6 +99,10 @@ pub(crate) struct Lobby {
     /// Counts wishes, so that the answer to an old one is known as such.
     number: u64,
     account: Option<Account>,
+    /// The room that we lead already, if that is why we could not open another one.
+    led: Option<RoomId>,
+    /// The room that we wanted into is gone, or not for us.
+    shut: bool,
     calls_made: u64,
 }
 
@@ -115,21 +119,25 @@ struct Denied {
     advice: &'static str,
     /// The room asks for a password, or for another one.
     locked: bool,
+    /// We lead this room already.
+    led: Option<RoomId>,
+    /// The room is gone, or not for us: trying again does not help.
+    shut: bool,
 }
 
 impl From<String> for Denied {
     fn from(why: String) -> Self {
-        Self { why, advice: UNREACHED, locked: false }
+        Self { why, advice: UNREACHED, locked: false, led: None, shut: false }
     }
 }
 
 impl From<LobbyError> for Denied {
     fn from(error: LobbyError) -> Self {
-        let why = error.to_string();
-        match error {
-            LobbyError::Refused(problem) => Self { why, advice: "", locked: problem.asks_password() },
-            _ => Self { why, advice: UNREACHED, locked: false },
-        }
+        let (why, led) = (error.to_string(), error.room());
+        let locked = matches!(&error, LobbyError::Refused(problem) if problem.asks_password());
+        let advice = if error.status().is_some() { "" } else { UNREACHED };
+        let shut = !locked && matches!(error.status(), Some(FORBIDDEN | NOT_FOUND));
+        Self { why, advice, locked, led, shut }
     }
 }
 
@@ -138,7 +146,16 @@ impl Default for Lobby {
         // Two threads: the links' sockets and the lobby's calls mostly wait.
         let runtime = Builder::new_multi_thread().worker_threads(2).thread_name("wire").enable_all().build();
         let runtime = runtime.unwrap_or_else(|error| panic!("The system gave us no thread for the network: {error}"));
-        Self { runtime, calls: JoinSet::new(), wish: None, number: 0, account: None, calls_made: 0 }
+        Self {
+            runtime,
+            calls: JoinSet::new(),
+            wish: None,
+            number: 0,
+            account: None,
+            led: None,
+            shut: false,
+            calls_made: 0,
+        }
     }
 }
 
@@ -151,6 +168,16 @@ impl Lobby {
     /// Returns the wish that is being fulfilled, or was the last one.
     pub(crate) const fn last_wish(&self) -> Option<&Wish> {
         self.wish.as_ref()
+    }
+
+    /// Returns the room that we lead already, if that is why we could not open another one.
+    pub(crate) const fn led_room(&self) -> Option<RoomId> {
+        self.led
+    }
+
+    /// Returns whether the room that we wanted into is gone, or not for us.
+    pub(crate) const fn is_shut(&self) -> bool {
+        self.shut
     }
 
     /// Returns the password that was tried at the last door, to be mended.
@@ -212,7 +239,7 @@ impl Lobby {
 
     fn join(&mut self, wish: Wish) {
         let account = self.account(&wish.server, &wish.name);
-        self.wish = Some(wish.clone());
+        (self.wish, self.led, self.shut) = (Some(wish.clone()), None, false);
         self.number += 1;
         let number = self.number;
         self.call(async move {
@@ -281,10 +308,11 @@ fn collect(
                     let wire = lobby.wish.as_ref().and_then(|wish| wish.wire);
                     granted.write(SeatGranted { lobby: account.lobby, guest, grant, wire, invite });
                 }
-                Err(Denied { why, advice, locked }) => {
+                Err(Denied { why, advice, locked, led, shut }) => {
                     if locked {
                         lobby.ask_password();
                     }
+                    (lobby.led, lobby.shut) = (led, shut);
                     *failure = Failure { title: NOT_JOINED, why, advice };
                     next.set(Screen::Failed);
                 }
@@ -309,5 +337,8 @@ async fn in_time<T, E: From<String>>(server: &str, call: impl Future<Output = Re
 
 /// What to do when a server cannot be spoken with.
 const UNREACHED: &str = "Check the address in the menu, or let the doctor look (F8).";
+/// The HTTP statuses for a door that stays closed, and for one that is not there.
+const FORBIDDEN: u16 = 403;
+const NOT_FOUND: u16 = 404;
 /// Longest that a player looks at a connecting screen before being told why.
 const PATIENCE: Duration = Duration::from_secs(8);

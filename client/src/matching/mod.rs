@@ -30,7 +30,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, task::JoinHandle};
 use transport::{
     lobby::LobbyError,
     told::{self, Watch},
@@ -58,6 +58,8 @@ pub(crate) struct Search {
     queue: Asked<Queue>,
     queue_asked: Option<Instant>,
     answer: Asked<()>,
+    /// The ticket of before is being given back.
+    parting: Option<JoinHandle<()>>,
     /// The page is open.
     attended: bool,
 }
@@ -71,7 +73,12 @@ enum Stage {
     /// The lobby is asked for a ticket.
     Opening { opened: Asked<Opened>, unwanted: Arc<AtomicBool> },
     /// There is a ticket.
-    Open { board: Box<Board>, watch: Watch },
+    Open {
+        board: Box<Board>,
+        watch: Watch,
+        /// The player was told that others were found.
+        found: bool,
+    },
     /// Nothing came of it: one sentence.
     Over(String),
 }
@@ -145,8 +152,15 @@ impl Search {
         }
         let unwanted = Arc::new(AtomicBool::new(false));
         let mut opened = Asked::default();
-        let party = self.party.code().map(str::to_owned);
-        opened.ask(runtime, open(account.clone(), party, Arc::clone(&unwanted)));
+        let (party, parting) = (self.party.code().map(str::to_owned), self.parting.take());
+        let opening = open(account.clone(), party, Arc::clone(&unwanted));
+        opened.ask(runtime, async move {
+            // Or the lobby would find that there is a ticket already, and it would be the one that is just about to end.
+            if let Some(parting) = parting {
+                drop(parting.await);
+            }
+            opening.await
+        });
         (self.account, self.answer) = (Some(account), Asked::default());
         self.stage = Stage::Opening { opened, unwanted };
     }
@@ -170,7 +184,7 @@ impl Search {
             Stage::Open { board, .. } if !told::is_over(&board.ticket().state) => {
                 let (Some(account), ticket) = (self.account.clone(), board.ticket().id) else { return };
                 self.party.note_ended(ticket);
-                runtime.spawn(async move { give_back(&account, ticket).await });
+                self.parting = Some(runtime.spawn(async move { give_back(&account, ticket).await }));
             }
             Stage::Open { .. } | Stage::Idle | Stage::Over(_) => {}
         }
@@ -182,8 +196,8 @@ impl Search {
         self.open_watch(runtime);
         let notice = self.hear(now);
         self.ask_queue(runtime, now);
-        let wished = self.party.advance(runtime, now).filter(|_| self.attended && matches!(self.stage, Stage::Idle));
-        if let Some(ticket) = wished {
+        let free = matches!(self.stage, Stage::Idle | Stage::Over(_));
+        if let Some(ticket) = self.party.advance(runtime, now).filter(|_| self.attended && free) {
             self.follow(ticket, runtime);
         }
         notice
@@ -200,31 +214,33 @@ impl Search {
                 let known = self.account.as_ref().and_then(|account| Some((account.lobby.base(), account.known()?)));
                 let (base, guest) = known.ok_or_else(String::new)?;
                 let watch = told::watch(runtime, base, &guest, ticket.id)?;
-                Ok(Stage::Open { board: Box::new(Board::new(ticket, asked, answered)), watch })
+                Ok(Stage::Open { board: Box::new(Board::new(ticket, asked, answered)), watch, found: false })
             });
         self.stage = begun.unwrap_or_else(Stage::Over);
     }
 
     fn hear(&mut self, now: Instant) -> Option<Notice> {
-        let Stage::Open { board, watch } = &mut self.stage else { return None };
-        let mut notice = None;
+        let Stage::Open { board, watch, found } = &mut self.stage else { return None };
         while let Some(report) = watch.heard() {
-            let waited = matches!(board.face(now), Face::Waiting);
-            if !board.hear(report) {
-                continue;
-            }
-            match board.face(now) {
-                Face::Proposed { .. } if waited => notice = Some(Notice::Found),
-                Face::Ready(room) => notice = Some(Notice::Ready(room)),
-                _ => {}
-            }
+            board.hear(report);
         }
         let ticket = board.ticket().id;
-        match board.face(now) {
-            Face::Over(why) => self.stage = Stage::Over(why),
-            Face::Ready(_) => self.stage = Stage::Idle,
-            Face::Waiting | Face::Proposed { .. } => return notice,
-        }
+        // The ticket may have been there before we looked: what it says from the start is news as well.
+        let notice = match board.face(now) {
+            Face::Waiting => {
+                *found = false;
+                return None;
+            }
+            Face::Proposed { .. } => return (!std::mem::replace(found, true)).then_some(Notice::Found),
+            Face::Ready(room) => {
+                self.stage = Stage::Idle;
+                Some(Notice::Ready(room))
+            }
+            Face::Over(why) => {
+                self.stage = Stage::Over(why);
+                None
+            }
+        };
         self.party.note_ended(ticket);
         notice
     }
@@ -307,3 +323,51 @@ const QUEUE_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_ROUND_TRIP: Duration = Duration::from_secs(10);
 /// A call to a lobby nearby is out by then.
 const FAREWELL: Duration = Duration::from_millis(100);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::{
+        PlayerId,
+        lobby::{Guest, Mode, TicketState},
+    };
+
+    /// A search that goes on with a ticket which was there already, in this state.
+    fn taken_up(runtime: &Handle, state: TicketState) -> Search {
+        let ticket = Ticket {
+            id: TicketId(7),
+            version: 4,
+            state,
+            mode: Mode::Skirmish,
+            players: Vec::new(),
+            points: 1_000,
+            waited_ms: 9_000,
+            window_points: 100,
+            expected_ms: None,
+            bots_in_ms: None,
+            waiting: 1,
+            why: String::new(),
+            changed_ms: 0,
+        };
+        let guest = Guest { player: PlayerId(1), name: "Ada".to_owned(), secret: "secret".to_owned() };
+        let watch = told::watch(runtime, "127.0.0.1:9", &guest, ticket.id).expect("an address");
+        let now = Instant::now();
+        let stage = Stage::Open { board: Box::new(Board::new(ticket, now, now)), watch, found: false };
+        Search { stage, ..Search::default() }
+    }
+
+    #[test]
+    fn what_a_ticket_says_from_the_start_is_noticed_once() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let now = Instant::now();
+        let mut search = taken_up(runtime.handle(), TicketState::Waiting);
+        assert_eq!(search.hear(now), None);
+        let proposed = TicketState::Proposed { accept_within_ms: 9_000, accepted: 1, needed: 2, mine: false };
+        let mut search = taken_up(runtime.handle(), proposed);
+        assert_eq!([search.hear(now), search.hear(now)], [Some(Notice::Found), None]);
+        assert!(matches!(search.stage, Stage::Open { .. }));
+        let mut search = taken_up(runtime.handle(), TicketState::Ready { room: RoomId(3) });
+        assert_eq!([search.hear(now), search.hear(now)], [Some(Notice::Ready(RoomId(3))), None]);
+        assert!(matches!(search.stage, Stage::Idle));
+    }
+}

@@ -4,7 +4,7 @@
 //!
 //! Flow: [`crate::lobby`], [`crate::links`] → [`Screen`] → here → [`Wish`] again, or the menu.
 
-use super::start::MAX_PASSWORD_CHARS;
+use super::{Menu, Page, start::MAX_PASSWORD_CHARS};
 use crate::{
     doctor::OpenDoctor,
     links::{LeaveMatch, Match},
@@ -79,11 +79,12 @@ pub(super) fn failed(
     mut lobby: ResMut<Lobby>,
     mut wishes: MessageWriter<Wish>,
     mut doctor: MessageWriter<OpenDoctor>,
+    mut pages: ResMut<Menu>,
     mut next: ResMut<NextState<Screen>>,
 ) -> Result {
     let context = contexts.ctx_mut()?;
     let mut menu = context.input(|input| input.key_pressed(Key::Escape));
-    let mut again = false;
+    let (mut again, mut elsewhere, mut own_room) = (false, false, None);
     panel(context, |ui| {
         ui.heading(failure.title);
         ui.label(RichText::new(&failure.why).font(style::words(style::MIDDLE)));
@@ -100,12 +101,22 @@ pub(super) fn failed(
             again |= entered;
             ui.add_space(style::GRID);
         }
-        if failure.title == SENT_AWAY {
-            let back = style::main_button(ui, "Menu");
+        if failure.title == SENT_AWAY || lobby.is_shut() {
+            let rooms = style::main_button(ui, "Other rooms");
             if ui.memory(|memory| memory.focused().is_none()) {
-                back.request_focus();
+                rooms.request_focus();
             }
-            menu |= back.clicked();
+            elsewhere = rooms.clicked();
+            menu |= style::button(ui, "Menu").clicked();
+            return;
+        }
+        if let Some(room) = lobby.led_room() {
+            let go = style::main_button(ui, "Go to your room");
+            if ui.memory(|memory| memory.focused().is_none()) {
+                go.request_focus();
+            }
+            own_room = go.clicked().then_some(room);
+            menu |= style::button(ui, "Menu").clicked();
             return;
         }
         if lobby.last_wish().is_some() {
@@ -116,19 +127,27 @@ pub(super) fn failed(
             }
             again |= retry.clicked();
         }
-        if style::button(ui, "What is wrong? (F8)").clicked() {
+        let to_a_room = matches!(lobby.last_wish(), Some(Wish { goal: Goal::Room(..) | Goal::Code(..), .. }));
+        if failure.title == NOT_JOINED && failure.advice.is_empty() && to_a_room {
+            // The lobby has answered, so nothing is wrong with the way to it.
+            elsewhere = style::button(ui, "Other rooms").clicked();
+        } else if style::button(ui, "What is wrong? (F8)").clicked() {
             doctor.write_default();
         }
         menu |= style::button(ui, "Menu").clicked();
     });
-    if let Some(wish) = lobby.last_wish().filter(|_| again) {
+    if let Some(wish) = lobby.last_wish().filter(|_| again || own_room.is_some()) {
         // A room that was opened exists by now, and the seat in it is kept.
-        let goal = match (&wish.goal, lobby.kept_room()) {
-            (Goal::Open(_), Some(room)) if failure.title == ENDED => Goal::Room(room, SeatWish::default()),
-            (goal, _) => goal.clone(),
+        let kept = lobby.kept_room().filter(|_| failure.title == ENDED && matches!(wish.goal, Goal::Open(_)));
+        let goal = match own_room.or(kept) {
+            Some(room) => Goal::Room(room, SeatWish::default()),
+            None => wish.goal.clone(),
         };
         wishes.write(Wish { goal, ..wish.clone() });
-    } else if menu {
+    } else if menu || elsewhere {
+        if elsewhere {
+            pages.begin_at(Page::Rooms);
+        }
         next.set(Screen::Menu);
     }
     Ok(())

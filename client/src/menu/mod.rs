@@ -106,6 +106,8 @@ struct Menu {
     left: Option<Page>,
     /// Another page was turned to in this frame; it is shown from the next one on.
     turned: bool,
+    /// The page to turn to when the menu begins, other than the start page.
+    bound: Option<Page>,
     /// This is the first frame of the page.
     opened: bool,
     /// Nothing on this page has had the keyboard yet: its first target comes later than the page.
@@ -119,10 +121,18 @@ struct Menu {
 }
 
 impl Menu {
-    /// Begins at the start page.
+    /// Begins at the start page, or where it was said to.
     fn begin(&mut self) {
         self.trail.clear();
         self.show(Page::Start, None);
+        if let Some(page) = self.bound.take() {
+            self.turn_to(page);
+        }
+    }
+
+    /// Lets the menu begin at a page; from there it goes back to the start page.
+    const fn begin_at(&mut self, page: Page) {
+        self.bound = Some(page);
     }
 
     /// Opens a page.
@@ -236,6 +246,7 @@ fn draw(mut contexts: EguiContexts, mut parts: Parts) -> Result {
                     Page::Profile => profile::page(ui, &mut parts),
                     Page::Options => options::page(ui, &mut parts),
                 }
+                style::follow_focus(ui);
             });
         });
     });

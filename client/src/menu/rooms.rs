@@ -75,13 +75,16 @@ pub(super) fn page(ui: &mut Ui, parts: &mut Parts) {
     });
     filters(ui, parts);
     let height = (ui.clip_rect().bottom() - ui.cursor().top() - style::GRID).max(LEAST_LIST);
-    ScrollArea::vertical().id_salt("rooms").max_height(height).auto_shrink([false, false]).show(ui, |ui| match known {
-        None => drop(ui.label(style::quiet(format!("Asking {} …", shown(&server))))),
-        Some(Err(why)) => {
-            widgets::alarm(ui, &why);
-            ui.label(style::quiet("`make server` starts one on this machine. Other servers are one press away."));
+    ScrollArea::vertical().id_salt("rooms").max_height(height).auto_shrink([false, false]).show(ui, |ui| {
+        match known {
+            None => drop(ui.label(style::quiet(format!("Asking {} …", shown(&server))))),
+            Some(Err(why)) => {
+                widgets::alarm(ui, &why);
+                ui.label(style::quiet("`make server` starts one on this machine. Other servers are one press away."));
+            }
+            Some(Ok(list)) => show(ui, parts, &list),
         }
-        Some(Ok(list)) => show(ui, parts, &list),
+        style::follow_focus(ui);
     });
 }
 

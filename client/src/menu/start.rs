@@ -8,7 +8,7 @@
 use super::{Page, Parts, widgets};
 use crate::{
     clipboard,
-    lobby::{Goal, Lead, Lookout, Pulse, milliseconds, shown},
+    lobby::{Goal, Lead, Lobby, Lookout, Pulse, milliseconds, shown},
     palette,
     settings::{self, Settings},
     style,
@@ -136,6 +136,7 @@ fn understand(parts: &mut Parts) -> Place {
     let text = parts.menu.start.place.trim().to_owned();
     let server = parts.settings.server.clone();
     let Parts { lookout, lobby, .. } = parts;
+    let rests = lookout.reads(&text);
     if text.is_empty() {
         let (line, wrong) = tell_server(&server, &lookout.pulse(lobby, &server));
         let line = if wrong { format!("{line} {WHAT_TO_DO}") } else { line };
@@ -143,17 +144,19 @@ fn understand(parts: &mut Parts) -> Place {
     }
     match Destination::parse(&text) {
         Ok(Destination::Server(server)) => {
-            let (line, wrong) = tell_server(&server, &lookout.pulse(lobby, &server));
+            let pulse = if rests { lookout.pulse(lobby, &server) } else { Pulse::Asked };
+            let (line, wrong) = tell_server(&server, &pulse);
             Place { line, wrong, action: Action::Play(server), locked: false }
         }
-        Ok(Destination::Code(code)) => led(lookout, lobby, server, code.to_string()),
-        Ok(Destination::Invite { server, code }) => led(lookout, lobby, server, code.to_string()),
+        Ok(Destination::Code(code)) => led(lookout, lobby, rests, server, code.to_string()),
+        Ok(Destination::Invite { server, code }) => led(lookout, lobby, rests, server, code.to_string()),
         Err(why) => Place { line: why, wrong: false, action: Action::Nothing, locked: false },
     }
 }
 
-fn led(lookout: &mut Lookout, lobby: &crate::lobby::Lobby, server: String, code: String) -> Place {
-    let (line, wrong, locked) = match lookout.lead(lobby, &server, &code) {
+fn led(lookout: &mut Lookout, lobby: &Lobby, rests: bool, server: String, code: String) -> Place {
+    let lead = if rests { lookout.lead(lobby, &server, &code) } else { Lead::Asked };
+    let (line, wrong, locked) = match lead {
         Lead::Asked => (format!("Code {code}: asking {} …", shown(&server)), false, false),
         Lead::Room(room) => (tell_room(&room, &server), false, room.locked),
         Lead::Nowhere(why) => (why, true, false),

@@ -4,6 +4,7 @@
 pub(crate) mod players;
 pub(crate) mod scene;
 pub(crate) mod server;
+pub(crate) mod stage;
 
 #[allow(unused_imports, reason = "every test program uses its own part of this")]
 pub(crate) use players::{Crew, Someone};

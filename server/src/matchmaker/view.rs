@@ -104,6 +104,7 @@ fn waiting(now: Duration, entry: &Entry, bots_in: Option<Duration>, others: u32)
     let why = match entry.reason {
         // Who is asked about a match still counts, but cannot be put together with anybody.
         Reason::Alone if others > 0 => "The others in the queue are just being asked about a match.".to_owned(),
+        Reason::Alone if entry.wish.players.len() > 1 => "Only your party is in the queue.".to_owned(),
         Reason::Alone => "You are alone in the queue.".to_owned(),
         Reason::NobodyNear => "Nobody of your strength yet; the range widens while you wait.".to_owned(),
         Reason::TooFew { found } => {

@@ -4,12 +4,12 @@
 
 use super::{Finding, Report};
 use crate::dial::rough;
-use crate::lobby::LobbyClient;
+use crate::lobby::{LobbyClient, LobbyError};
 use crate::quic::seconds_since_1970;
 use crate::reach::Reach;
 use protocol::SessionId;
 use protocol::limits::PROTOCOL_VERSION;
-use protocol::lobby::{Endpoints, Guest, Problem};
+use protocol::lobby::{Endpoints, Problem};
 use serde::Deserialize;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -42,7 +42,14 @@ struct Said {
 }
 
 /// Goes as far as it can get, and reports on every step.
-pub(super) async fn reach(server: &str, guest: Option<Guest>, report: &Report) -> Option<Reached> {
+pub(super) async fn reach<A>(
+    server: &str,
+    ask: impl FnOnce(LobbyClient, SessionId) -> A + Send,
+    report: &Report,
+) -> Option<Reached>
+where
+    A: Future<Output = Result<Endpoints, LobbyError>> + Send,
+{
     let client = match LobbyClient::new(server) {
         Ok(client) => client,
         Err(sentence) => {
@@ -61,7 +68,7 @@ pub(super) async fn reach(server: &str, guest: Option<Guest>, report: &Report) -
         }
     };
     let answered = SystemTime::now();
-    let (said, date) = match ask(&client, lobby).await {
+    let (said, date) = match greet(&client, lobby).await {
         Ok(answer) => answer,
         Err(finding) => {
             report.add(*finding).await;
@@ -80,13 +87,15 @@ pub(super) async fn reach(server: &str, guest: Option<Guest>, report: &Report) -
     if !same {
         return None;
     }
-    match endpoints(&client, guest).await {
-        Ok((session, endpoints)) => {
+    // As for another link of a session; that there is no such session is only noticed on the wire.
+    let session = SessionId::from_random(rand::random());
+    match ask(client, session).await {
+        Ok(endpoints) => {
             report.add(addresses(lobby, &endpoints)).await;
             Some(Reached { lobby, session, endpoints })
         }
-        Err(sentence) => {
-            report.add(Finding::bad("seat", sentence, "Try again in a moment.")).await;
+        Err(error) => {
+            report.add(Finding::bad("seat", error.to_string(), "Try again in a moment.")).await;
             None
         }
     }
@@ -134,7 +143,7 @@ fn unreachable(addr: SocketAddr, error: &io::Error) -> Finding {
 }
 
 /// Asks what answers there who it is. Also returns its time of day, if it tells.
-async fn ask(client: &LobbyClient, lobby: SocketAddr) -> Result<(Said, Option<SystemTime>), Box<Finding>> {
+async fn greet(client: &LobbyClient, lobby: SocketAddr) -> Result<(Said, Option<SystemTime>), Box<Finding>> {
     let strange = |who: &str| {
         let (ip, port) = (lobby.ip(), lobby.port());
         let sentence = format!("Port {port} of {ip} is open, but {who} answers there, not a Crosswire server.");
@@ -190,17 +199,13 @@ fn http_date(text: &str) -> Option<SystemTime> {
     UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
 }
 
-/// Gets addresses and a token, as for another link of a session; that there is no such session is only noticed on the wire.
-async fn endpoints(client: &LobbyClient, guest: Option<Guest>) -> Result<(SessionId, Endpoints), String> {
-    let session = SessionId::from_random(rand::random());
-    if let Some(guest) = guest
-        && let Ok(endpoints) = client.endpoints(&guest, session).await
-    {
-        return Ok((session, endpoints));
-    }
-    let guest = client.guest(NAME).await.map_err(|error| error.to_string())?;
-    let endpoints = client.endpoints(&guest, session).await.map_err(|error| error.to_string())?;
-    Ok((session, endpoints))
+/// Asks for addresses for `session` as a new guest, for [`super::examine`].
+///
+/// # Errors
+/// See [`LobbyError`].
+pub async fn as_stranger(lobby: LobbyClient, session: SessionId) -> Result<Endpoints, LobbyError> {
+    let guest = lobby.guest(NAME).await?;
+    lobby.endpoints(&guest, session).await
 }
 
 /// Compares where players are sent with where the lobby was reached.

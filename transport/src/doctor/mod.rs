@@ -10,8 +10,12 @@ mod lobby;
 mod network;
 mod wires;
 
+pub use lobby::as_stranger;
+
 use crate::lan::Browser;
-use protocol::lobby::Guest;
+use crate::lobby::{LobbyClient, LobbyError};
+use protocol::SessionId;
+use protocol::lobby::Endpoints;
 use serde::Serialize;
 use std::fmt;
 use std::time::Duration;
@@ -83,14 +87,21 @@ impl fmt::Display for Finding {
 /// Examines `server` (as [`crate::lobby::LobbyClient::new`] reads it), and sends each finding when it is there. Ends when the channel is
 /// closed, from either end. Must be called inside a tokio runtime. Takes a few seconds.
 ///
-/// `guest` is who asks for addresses; without one the lobby is asked for a new one.
-pub fn examine(server: &str, guest: Option<Guest>) -> mpsc::Receiver<Finding> {
+/// `ask` asks the lobby for addresses for this session, as whoever the caller is to it: [`as_stranger`] for somebody who is nobody yet.
+/// It is called once, and only if the lobby is of this version.
+pub fn examine<A>(
+    server: &str,
+    ask: impl FnOnce(LobbyClient, SessionId) -> A + Send + 'static,
+) -> mpsc::Receiver<Finding>
+where
+    A: Future<Output = Result<Endpoints, LobbyError>> + Send + 'static,
+{
     let (findings, receiver) = mpsc::channel(MOST_FINDINGS);
     let server = server.to_owned();
     tokio::spawn(async move {
         let report = Report(findings.clone());
         tokio::select! {
-            () = all(&server, guest, &report) => {}
+            () = all(&server, ask, &report) => {}
             // Nobody reads the rest.
             () = findings.closed() => {}
         }
@@ -108,9 +119,12 @@ impl Report {
     }
 }
 
-async fn all(server: &str, guest: Option<Guest>, report: &Report) {
+async fn all<A>(server: &str, ask: impl FnOnce(LobbyClient, SessionId) -> A + Send, report: &Report)
+where
+    A: Future<Output = Result<Endpoints, LobbyError>> + Send,
+{
     let (browser, heard) = (Browser::start(), Instant::now().checked_add(LISTEN));
-    let reached = lobby::reach(server, guest, report).await;
+    let reached = lobby::reach(server, ask, report).await;
     if let Some(reached) = &reached {
         wires::dial_all(reached, report).await;
     }

@@ -41,6 +41,8 @@ pub struct Cost {
 pub(super) enum Broken {
     /// Nobody answers, or not in time.
     Silent,
+    /// Somebody was there, but the connection ended before the end of the answer.
+    Cut,
     /// What came back is not HTTP, or too much of it.
     Strange,
 }
@@ -103,7 +105,7 @@ impl Wire {
         match connection.sender.send_request(request).await {
             Ok(response) => Ok(self.answer(response, connection)),
             Err(error) if error.is_parse() => Err(Broken::Strange),
-            Err(_) => Err(Broken::Silent),
+            Err(_) => Err(Broken::Cut),
         }
     }
 
@@ -195,7 +197,7 @@ impl Body {
                         return Ok(Some(piece));
                     }
                 }
-                Some(Err(_)) => return Err(Broken::Silent),
+                Some(Err(_)) => return Err(Broken::Cut),
                 None => {
                     if let Some(connection) = self.connection.take() {
                         *self.wire.idle() = Some(connection);

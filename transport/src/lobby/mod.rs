@@ -21,11 +21,14 @@ use fetch::{Answer, Broken, Wire};
 use http_body_util::Full;
 use hyper::{Method, Request, header};
 use protocol::SessionId;
+use protocol::ids::{RoomId, TicketId};
 use protocol::lobby::{Endpoints, Guest, Health, Problem};
 use serde::{Serialize, de::DeserializeOwned};
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
+use tokio::time::sleep;
 
 /// How long one call may take, and a long poll on top of the wait that it asks for.
 const CALL_DEADLINE: Duration = Duration::from_secs(5);
@@ -33,6 +36,8 @@ const CALL_DEADLINE: Duration = Duration::from_secs(5);
 pub const LONGEST_WAIT: Duration = Duration::from_secs(25);
 /// Largest answer that is read, bytes: a thousand rooms are a quarter of it.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
+/// Pause before a call whose connection broke is made once more: what was begun may still be under way.
+const AFTER_CUT: Duration = Duration::from_millis(200);
 /// The lobby's port where an address names none.
 const DEFAULT_PORT: u16 = 8080;
 
@@ -43,10 +48,24 @@ pub enum LobbyError {
     /// The lobby answered no.
     #[error("{}", .0.detail)]
     Refused(Problem),
+    /// The lobby answered no, because what was asked for is there already: `at` this path.
+    #[error("{}", .problem.detail)]
+    Already {
+        /// What it said.
+        problem: Problem,
+        /// Where it is (`Location`), such as `/v1/tickets/7`.
+        at: String,
+    },
     /// Something answered that is no lobby of ours.
     #[error("{server} answered, but not like a Crosswire server of this version.")]
     Strange {
         /// Who.
+        server: String,
+    },
+    /// Somebody was there, but the connection ended before there was a whole answer: whether it was done is not known.
+    #[error("The connection to {server} broke. Try again.")]
+    Cut {
+        /// Whose.
         server: String,
     },
     /// Nobody answered.
@@ -67,8 +86,25 @@ impl LobbyError {
     /// Returns the HTTP status, if the lobby answered.
     pub fn status(&self) -> Option<u16> {
         match self {
-            Self::Refused(problem) => Some(problem.status),
-            Self::Strange { .. } | Self::Unreachable { .. } | Self::Damaged { .. } => None,
+            Self::Refused(problem) | Self::Already { problem, .. } => Some(problem.status),
+            Self::Strange { .. } | Self::Cut { .. } | Self::Unreachable { .. } | Self::Damaged { .. } => None,
+        }
+    }
+
+    /// Returns the room that is there already, if that is why the lobby said no.
+    pub fn room(&self) -> Option<RoomId> {
+        self.number_at("/v1/rooms/").map(RoomId)
+    }
+
+    /// Returns the ticket that is there already, if that is why the lobby said no.
+    pub fn ticket(&self) -> Option<TicketId> {
+        self.number_at("/v1/tickets/").map(TicketId)
+    }
+
+    fn number_at<T: FromStr>(&self, folder: &str) -> Option<T> {
+        match self {
+            Self::Already { at, .. } => at.strip_prefix(folder)?.parse().ok(),
+            _ => None,
         }
     }
 }
@@ -194,6 +230,29 @@ impl LobbyClient {
         self.json(self.fetch(Call { guest, body: Some(body), ..Call::to(Method::POST, path) }).await?).await
     }
 
+    /// Asks for something that must not be done twice. The call carries a key of its own, and is made once more under the same key if
+    /// its connection broke: a lobby that has done it already gives the first answer again.
+    async fn post_once<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        guest: Option<&Guest>,
+        body: &impl Serialize,
+    ) -> Result<T, LobbyError> {
+        let body = serde_json::to_vec(body).unwrap_or_default();
+        let key = format!("{:032x}", rand::random::<u128>());
+        let ask = async || {
+            let call = Call { guest, key: Some(&key), body: Some(body.clone()), ..Call::to(Method::POST, path) };
+            self.json(self.fetch(call).await?).await
+        };
+        match ask().await {
+            Err(LobbyError::Cut { .. }) => {
+                sleep(AFTER_CUT).await;
+                ask().await
+            }
+            answered => answered,
+        }
+    }
+
     async fn patch<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -221,9 +280,13 @@ impl LobbyClient {
         if matches!(answer.status, 200..=299 | NOT_MODIFIED) {
             return Ok(answer);
         }
+        let at = answer.header("location").filter(|_| answer.status == CONFLICT).map(str::to_owned);
         let problem = answer.whole(MAX_ANSWER_BYTES, CALL_DEADLINE).await.map_err(|broken| self.broken(broken))?;
         let problem = serde_json::from_slice(&problem).map_err(|_| self.broken(Broken::Strange))?;
-        Err(LobbyError::Refused(problem))
+        Err(match at {
+            Some(at) => LobbyError::Already { problem, at },
+            None => LobbyError::Refused(problem),
+        })
     }
 
     fn request(&self, call: Call<'_>) -> Result<Request<Full<Bytes>>, LobbyError> {
@@ -235,6 +298,9 @@ impl LobbyClient {
         }
         if let Some(guest) = call.guest {
             request = request.header(header::AUTHORIZATION, format!("Bearer {}", guest.secret));
+        }
+        if let Some(key) = call.key {
+            request = request.header("idempotency-key", key);
         }
         if let Some(Tag(tag)) = call.seen {
             request = request.header(header::IF_NONE_MATCH, tag);
@@ -255,6 +321,7 @@ impl LobbyClient {
         let server = self.base.clone();
         match broken {
             Broken::Silent => LobbyError::Unreachable { server },
+            Broken::Cut => LobbyError::Cut { server },
             Broken::Strange => LobbyError::Strange { server },
         }
     }
@@ -267,6 +334,8 @@ struct Call<'a> {
     accept: &'static str,
     guest: Option<&'a Guest>,
     seen: Option<&'a Tag>,
+    /// What makes a repeated call one call (`Idempotency-Key`).
+    key: Option<&'a str>,
     /// How long the server may take its time.
     wait: Duration,
     /// First byte of a file that is wanted.
@@ -277,7 +346,7 @@ struct Call<'a> {
 impl<'a> Call<'a> {
     const fn to(method: Method, path: &'a str) -> Self {
         let (accept, wait) = ("application/json", Duration::ZERO);
-        Self { method, path, accept, guest: None, seen: None, wait, from: None, body: None }
+        Self { method, path, accept, guest: None, seen: None, key: None, wait, from: None, body: None }
     }
 }
 
@@ -288,6 +357,8 @@ fn piece(text: &str) -> String {
 
 /// The HTTP status for something that is as it was.
 const NOT_MODIFIED: u16 = 304;
+/// The HTTP status for something that contradicts what is there.
+const CONFLICT: u16 = 409;
 
 #[cfg(test)]
 mod tests {

@@ -12,7 +12,7 @@ impl LobbyClient {
     /// # Errors
     /// See [`LobbyError`]; so for every call.
     pub async fn guest(&self, name: &str) -> Result<Guest, LobbyError> {
-        self.post("/v1/guests", None, &NewGuest { name: name.to_owned() }).await
+        self.post_once("/v1/guests", None, &NewGuest { name: name.to_owned() }).await
     }
 
     /// Asks what is known about oneself.

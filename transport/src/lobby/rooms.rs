@@ -77,9 +77,9 @@ impl LobbyClient {
     /// Opens a room and becomes its host.
     ///
     /// # Errors
-    /// See [`LobbyError`].
+    /// See [`LobbyError`]; whoever leads a room already is told which ([`LobbyError::room`]).
     pub async fn open_room(&self, guest: &Guest, room: &NewRoom) -> Result<OpenedRoom, LobbyError> {
-        self.post("/v1/rooms", Some(guest), room).await
+        self.post_once("/v1/rooms", Some(guest), room).await
     }
 
     /// Changes a room, as its host.

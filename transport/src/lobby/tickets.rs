@@ -9,12 +9,18 @@ use protocol::lobby::{Guest, NewTicket, Party, Queue, Ticket};
 use std::time::Duration;
 
 impl LobbyClient {
-    /// Asks for a match.
+    /// Asks for a match. Whoever is looking for one already goes on with the ticket that they have.
     ///
     /// # Errors
     /// See [`LobbyError`]; so for every call.
     pub async fn open_ticket(&self, guest: &Guest, wish: &NewTicket) -> Result<Ticket, LobbyError> {
-        self.post("/v1/tickets", Some(guest), wish).await
+        match self.post_once("/v1/tickets", Some(guest), wish).await {
+            Err(error) => match error.ticket() {
+                Some(present) => self.ticket(guest, present).await,
+                None => Err(error),
+            },
+            opened => opened,
+        }
     }
 
     /// Asks how it is going (the first way of being told: polling).
@@ -85,7 +91,7 @@ impl LobbyClient {
     /// # Errors
     /// See [`LobbyError`].
     pub async fn open_party(&self, guest: &Guest) -> Result<Party, LobbyError> {
-        self.post("/v1/parties", Some(guest), &serde_json::json!({})).await
+        self.post_once("/v1/parties", Some(guest), &serde_json::json!({})).await
     }
 
     /// Asks who is in a party.
@@ -115,7 +121,7 @@ impl LobbyClient {
     /// # Errors
     /// See [`LobbyError`].
     pub async fn join_party(&self, guest: &Guest, code: &str) -> Result<Party, LobbyError> {
-        self.post(&format!("/v1/parties/{}/members", piece(code)), Some(guest), &serde_json::json!({})).await
+        self.post_once(&format!("/v1/parties/{}/members", piece(code)), Some(guest), &serde_json::json!({})).await
     }
 
     /// Leaves a party.

@@ -116,7 +116,12 @@ impl Fault {
     const fn may_pass(&self) -> bool {
         matches!(
             self,
-            Self::Lobby(LobbyError::Unreachable { .. } | LobbyError::Strange { .. } | LobbyError::Damaged { .. })
+            Self::Lobby(
+                LobbyError::Cut { .. }
+                    | LobbyError::Unreachable { .. }
+                    | LobbyError::Strange { .. }
+                    | LobbyError::Damaged { .. }
+            )
         )
     }
 }

@@ -24,7 +24,7 @@ use crate::{
 };
 use bevy::prelude::*;
 use bevy_egui::egui::{self, Align2, CornerRadius, Rect, RichText, Sense, Ui, pos2, vec2};
-use protocol::lobby::Queue;
+use protocol::lobby::{Party, Queue};
 use std::time::{Duration, Instant};
 
 /// What the page keeps while it is open.
@@ -44,6 +44,8 @@ pub(super) struct Draft {
 enum Panel {
     Trouble,
     Idle,
+    Friends,
+    Party,
     Waiting,
     Proposed,
     Accepted,
@@ -69,7 +71,9 @@ pub(super) fn page(ui: &mut Ui, parts: &mut Parts) {
     let Parts { menu, settings, lobby, search, .. } = parts;
     let (menu, search, lobby) = (&mut **menu, &mut **search, &mut **lobby);
     if menu.opened {
-        menu.queue = Draft::default();
+        // Whoever comes from the page about friends wants them in first, and then says when to look for a match.
+        let with_friends = menu.trail.last() == Some(&Page::Friends);
+        menu.queue = Draft { begun: with_friends, party: party::Draft::new(with_friends), ..Draft::default() };
     }
     let draft = &mut menu.queue;
     let account = match lobby.account(settings.server.trim(), settings.name.trim()) {
@@ -85,13 +89,16 @@ pub(super) fn page(ui: &mut Ui, parts: &mut Parts) {
         search.begin(account.clone(), lobby.runtime());
     }
     match search.view() {
+        View::Idle if alone && draft.party.is_open() => {}
         View::Idle => idle(ui, draft, search, &account, lobby),
         View::Opening => asking(ui),
         View::Over(why) => {
             let why = why.to_owned();
-            if trouble(ui, draft, &why) {
-                search.cancel(lobby.runtime());
-                draft.begun = false;
+            if !search.party.leads() {
+                alarm(ui, &why);
+                ui.label(style::quiet(search.party.party().map_or_else(String::new, told_of_leader)));
+            } else if trouble(ui, draft, &why) {
+                search.begin(account.clone(), lobby.runtime());
             }
         }
         View::Open(_) => open(ui, draft, search, lobby),
@@ -99,7 +106,11 @@ pub(super) fn page(ui: &mut Ui, parts: &mut Parts) {
     let answering = matches!(search.view(), View::Open(board) if board.face(Instant::now()) != Face::Waiting);
     if !answering {
         ui.add_space(2.0 * style::GRID);
-        party::show(ui, &mut draft.party, search, &account, lobby.runtime());
+        let first = party::show(ui, &mut draft.party, search, &account, lobby.runtime());
+        // Who leads a party has a button above.
+        if let Some(first) = first.filter(|_| alone || !search.party.leads()) {
+            draft.focus(if alone { Panel::Friends } else { Panel::Party }, &first);
+        }
     }
 }
 
@@ -112,25 +123,36 @@ fn asking(ui: &mut Ui) {
 
 /// Says why there is no match. Returns whether to try again.
 fn trouble(ui: &mut Ui, draft: &mut Draft, why: &str) -> bool {
-    ui.label(RichText::new(why).font(style::words(style::MIDDLE)).color(palette::ink(palette::ALARM)));
+    alarm(ui, why);
     ui.add_space(style::GRID);
     let again = style::main_button(ui, "Look for a match again");
     draft.focus(Panel::Trouble, &again);
     again.clicked()
 }
 
+fn alarm(ui: &mut Ui, why: &str) {
+    ui.label(RichText::new(why).font(style::words(style::MIDDLE)).color(palette::ink(palette::ALARM)));
+}
+
+/// Says on whom it depends that a match is looked for.
+fn told_of_leader(party: &Party) -> String {
+    let leader = party.members.iter().find(|member| member.player == party.leader);
+    let leader = leader.map_or("Somebody else", |member| member.name.as_str());
+    format!("{leader} leads. When they look for a match, it begins here by itself.")
+}
+
 /// Shows the page while nobody looks for a match.
 fn idle(ui: &mut Ui, draft: &mut Draft, search: &mut Search, account: &Account, lobby: &Lobby) {
     let leads = search.party.leads();
     let text = match search.party.party() {
-        None => "The lobby looks for players of your strength.",
-        Some(_) if leads => "You lead this party. When everybody is here, look for a match.",
-        Some(_) => "The leader of your party looks for a match; it begins here by itself.",
+        None => "The lobby looks for players of your strength.".to_owned(),
+        Some(_) if leads => "You lead this party. When everybody is here, look for a match.".to_owned(),
+        Some(party) => told_of_leader(party),
     };
     ui.label(style::quiet(text));
     if leads {
         let find = style::main_button(ui, "Find a match");
-        draft.focus(Panel::Idle, &find);
+        draft.focus(if search.party.party().is_some() { Panel::Party } else { Panel::Idle }, &find);
         if find.clicked() {
             search.begin(account.clone(), lobby.runtime());
         }
