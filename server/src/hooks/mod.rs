@@ -10,7 +10,8 @@
 //! same `webhook-id`. Results of matches are written down by the clerk, together with the result itself ([`write_down`]); everything else
 //! by a task that hears of it a moment after it has happened.
 //!
-//! Flow: [`crate::clerk`] → [`write_down`]; `lobby::routes::webhooks` → [`Hooks`] → [`outbox`]; [`worker`] → [`send`] with [`sign`], [`target`] and [`schedule`].
+//! Flow: [`crate::clerk`] → [`write_down`]; `lobby::routes::webhooks` → [`Hooks`] → [`outbox`]; [`worker`] → [`send`] with [`sign`],
+//! [`target`] and [`schedule`].
 
 mod limits;
 mod outbox;

@@ -107,7 +107,7 @@ impl Gazette {
         let again: Vec<_> = match heard.map(|number| number.unwrap_or(0)) {
             None => Vec::new(),
             // Places count, not numbers: a result has its number before it is stored, and is told afterwards.
-            Some(last) => match kept.iter().position(|page| page.number == last) {
+            Some(last) => match kept.iter().rposition(|page| page.number == last) {
                 Some(place) => kept.range(place + 1..).cloned().collect(),
                 None => kept.iter().filter(|page| page.number > last).cloned().collect(),
             },
