@@ -91,7 +91,7 @@ impl Hall {
                 self.room.commands.set(*seat, command);
             }
             self.room.step();
-            let news = record(&mut self.room, START_MS, 8);
+            let news = record(&mut self.room, START_MS, u64::from(self.room.arena.tick().0) << 32);
             self.told.extend(news);
         }
     }
