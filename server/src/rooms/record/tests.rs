@@ -91,7 +91,8 @@ impl Hall {
                 self.room.commands.set(*seat, command);
             }
             self.room.step();
-            let news = record(&mut self.room, START_MS, u64::from(self.room.arena.tick().0) << 32);
+            let random = u64::from(self.room.arena.tick().0) << 32;
+            let news = record(&mut self.room, START_MS, random);
             self.told.extend(news);
         }
     }
