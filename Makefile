@@ -6,7 +6,7 @@ BOTS ?= 6
 MAP ?= crossfire
 
 .DEFAULT_GOAL := help
-.PHONY: help play server race race-real test lint api-fuzz packages
+.PHONY: help play server web race race-real test test-web lint api-fuzz packages
 
 help: ## Lists what can be made.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,6 +17,10 @@ play: packages ## Builds, starts a local server with bots and flies against them
 
 server: ## Builds and runs the headless server alone, optimised, for everybody on the network.
 	$(CARGO) run --release -p server -- --data server-data --bots "$(BOTS)" --map "$(MAP)"
+
+web: packages ## Builds the game for browsers; servers started afterwards offer it. The first time takes a while.
+	$(CARGO) build --workspace --bins
+	@scripts/web
 
 race: packages ## Races every wire in every weather, 20 s each, and writes race.html with plots.
 	$(CARGO) build --workspace --bins
@@ -29,6 +33,10 @@ race-real: packages ## Races the promised weathers over the model and over a rea
 test: packages ## Runs every test: rules, protocol, transports, server, client on a virtual display, end to end.
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --workspace
+
+test-web: web ## Plays the game in Chromium against a server of its own; pictures go to artifacts/web.
+	@scripts/packages web
+	@scripts/test-web
 
 lint: packages ## Checks format, clippy and documentation, warnings denied.
 	$(CARGO) fmt --all --check

@@ -7,7 +7,9 @@
 
 use crate::lobby::Goal;
 use bevy::prelude::Resource;
-use clap::{Parser, error::ErrorKind};
+use clap::Parser;
+#[cfg(not(target_family = "wasm"))]
+use clap::error::ErrorKind;
 use protocol::{RoomId, Transport, invite::InviteCode, lobby::SeatWish};
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 use transport::{HttpMode, Weather, WireOptions, destination::Destination};
@@ -67,6 +69,7 @@ pub(crate) struct Wire(pub(crate) Option<Transport>);
 
 impl Args {
     /// Reads the command line, or says what is wrong with it (or what there is) and returns the exit code.
+    #[cfg(not(target_family = "wasm"))]
     pub(crate) fn read() -> Result<Self, ExitCode> {
         Self::try_parse().map(Self::follow).map_err(|error| match error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
@@ -83,6 +86,18 @@ impl Args {
                 ExitCode::from(WRONG_ARGUMENTS)
             }
         })
+    }
+
+    /// Reads what the address of the page asks for. Whatever of it makes no sense is not done: the menu opens.
+    #[cfg(target_family = "wasm")]
+    pub(crate) fn read() -> Result<Self, ExitCode> {
+        let server = crate::web::server().map(|server| format!("--server={server}"));
+        let given = |line: Vec<String>| Self::try_parse_from(line.into_iter().chain(server.clone()));
+        let args = given(crate::web::command_line()).or_else(|error| {
+            bevy::log::warn!("{error}");
+            given(vec!["crosswire".to_owned()])
+        });
+        args.map(Self::follow).map_err(|_| ExitCode::from(WRONG_ARGUMENTS))
     }
 
     /// Takes an invite link apart, if one was given for the server.

@@ -6,7 +6,8 @@
 //! Flow: a page → [`Asked::ask`] → a task on the lobby's runtime → [`Asked::answer`] → the page.
 
 use std::future::Future;
-use tokio::{runtime::Handle, sync::oneshot};
+use tokio::sync::oneshot;
+use transport::runtime::Handle;
 
 /// See the head of this file.
 #[derive(Debug)]

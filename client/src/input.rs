@@ -15,7 +15,7 @@ use crate::{
 use bevy::{ecs::system::SystemParam, prelude::*, window::PrimaryWindow};
 use game::{Aim, Bot, Buttons, Command};
 use protocol::Transport;
-use std::time::{Duration, Instant};
+use web_time::{Duration, Instant};
 
 /// Reads the devices.
 pub(crate) struct InputPlugin;
@@ -203,9 +203,9 @@ const FLIGHT_KEYS: [KeyCode; 11] = [
 const FLIGHT_BUTTONS: [MouseButton; 2] = [MouseButton::Left, MouseButton::Right];
 /// Presses that a mean is made of.
 const WAITS: u32 = 8;
-/// One per wire, in the order of [`Transport::WIRES`].
-const DIGITS: [KeyCode; Transport::WIRES.len()] =
-    [KeyCode::Digit1, KeyCode::Digit2, KeyCode::Digit3, KeyCode::Digit4, KeyCode::Digit5];
+/// One per wire, in the order of [`Transport::WIRES`]; a browser has fewer wires.
+const DIGITS: [KeyCode; 5] = [KeyCode::Digit1, KeyCode::Digit2, KeyCode::Digit3, KeyCode::Digit4, KeyCode::Digit5];
+const _: () = assert!(DIGITS.len() >= Transport::WIRES.len());
 /// The first three wires, for hands that are used to it.
 const F_KEYS: [KeyCode; 3] = [KeyCode::F1, KeyCode::F2, KeyCode::F3];
 

@@ -17,8 +17,8 @@ use crate::{
 };
 use bevy::prelude::*;
 use protocol::Transport;
-use std::time::{Duration, Instant};
 use transport::player::{Entry, Player, PlayerEvent};
+use web_time::{Duration, Instant};
 
 /// Runs the presence in a match.
 pub(crate) struct LinksPlugin;
@@ -187,7 +187,8 @@ fn leave(world: &mut World) {
 /// Gives the seat up when the window is closed: others need not wait for somebody who left.
 fn part(world: &mut World) {
     if give_up_seat(world) {
-        // The tasks that carry the farewell end with the process.
+        // The tasks that carry the farewell end with the process; those of a page go on.
+        #[cfg(not(target_family = "wasm"))]
         std::thread::sleep(FAREWELL);
     }
 }
@@ -213,6 +214,7 @@ fn wave(mut leaving: ResMut<Leaving>) {
 }
 
 /// A farewell is out after a frame or two; this is how long the process waits for it at its own end.
+#[cfg(not(target_family = "wasm"))]
 const FAREWELL: Duration = Duration::from_millis(100);
 /// After this nobody listens to a farewell any more.
 const GOODBYE: Duration = Duration::from_secs(2);

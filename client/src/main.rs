@@ -11,7 +11,9 @@ mod assets;
 mod backdrop;
 mod clipboard;
 mod data;
+#[cfg(not(target_family = "wasm"))]
 mod display;
+#[cfg(not(target_family = "wasm"))]
 mod doctor;
 mod hud;
 mod identity;
@@ -23,6 +25,7 @@ mod matching;
 mod menu;
 mod palette;
 mod picture;
+#[cfg(not(target_family = "wasm"))]
 mod screenshot;
 mod settings;
 mod sound;
@@ -30,6 +33,8 @@ mod state;
 mod style;
 mod view;
 mod weather;
+#[cfg(target_family = "wasm")]
+mod web;
 
 use bevy::{
     app::AppExit,
@@ -46,9 +51,12 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(code) => return code,
     };
-    display::explain_panics();
-    if !display::present() {
-        return ExitCode::from(display::NO_DISPLAY);
+    #[cfg(not(target_family = "wasm"))]
+    {
+        display::explain_panics();
+        if !display::present() {
+            return ExitCode::from(display::NO_DISPLAY);
+        }
     }
     let assets = assets::AssetDir::find(args.assets.as_deref());
     let mut app = App::new();
@@ -64,7 +72,6 @@ fn main() -> ExitCode {
         menu::MenuPlugin,
         lobby::LobbyPlugin,
         matching::MatchingPlugin,
-        doctor::DoctorPlugin,
         links::LinksPlugin,
     ));
     app.add_plugins((
@@ -75,8 +82,11 @@ fn main() -> ExitCode {
         view::ViewPlugin,
         sound::SoundPlugin,
         hud::HudPlugin,
-        screenshot::ScreenshotPlugin,
     ));
+    #[cfg(not(target_family = "wasm"))]
+    app.add_plugins((doctor::DoctorPlugin, screenshot::ScreenshotPlugin));
+    #[cfg(target_family = "wasm")]
+    app.add_plugins(web::WebPlugin);
     match app.run() {
         AppExit::Success => ExitCode::SUCCESS,
         AppExit::Error(code) => ExitCode::from(code.get()),
@@ -93,6 +103,10 @@ fn engine() -> bevy::app::PluginGroupBuilder {
         present_mode: PresentMode::AutoVsync,
         // A second frame in the queue would be a frame of delay that no wire can win back.
         desired_maximum_frame_latency: NonZero::new(1),
+        // In a page: which canvas, as large as the page, and no key or click of the game's is the browser's as well.
+        canvas: Some("#game".to_owned()),
+        fit_canvas_to_parent: true,
+        prevent_default_event_handling: true,
         ..default()
     };
     let engine = DefaultPlugins
@@ -101,5 +115,9 @@ fn engine() -> bevy::app::PluginGroupBuilder {
     if sound::audible() { engine } else { engine.disable::<AudioPlugin>() }
 }
 
+/// A browser's console belongs to the page's own faults.
+#[cfg(target_family = "wasm")]
+const LOG_FILTER: &str = "error,client=info";
 /// Audio and input libraries complain about missing devices at a level that scares people.
+#[cfg(not(target_family = "wasm"))]
 const LOG_FILTER: &str = "warn,client=info,renet=error,renetcode=off,wgpu=error,naga=error,winit=error,bevy_winit=error,gilrs=error,gilrs_core=error,alsa=error";

@@ -62,6 +62,7 @@ pub(crate) const fn wire(transport: Transport) -> Rgb {
         Transport::Websocket => [0xE6, 0x9F, 0x00],
         Transport::Tcp => [0xF0, 0xE4, 0x42],
         Transport::Http => [0xD5, 0x5E, 0x00],
+        Transport::Webtransport => [0xCC, 0x79, 0xA7],
         Transport::Memory => [0x9A, 0xA4, 0xB2],
     }
 }

@@ -163,13 +163,12 @@ fn fonts(assets: &AssetDir) -> FontDefinitions {
         (FontFamily::Name(STRONG.into()), "Inter-SemiBold.otf"),
         (FontFamily::Monospace, "JetBrainsMono-Regular.ttf"),
     ] {
-        let path = assets.0.join("fonts").join(file);
-        match std::fs::read(&path) {
+        match assets.read(&format!("fonts/{file}")) {
             Ok(bytes) => {
                 fonts.font_data.insert(file.to_owned(), Arc::new(FontData::from_owned(bytes)));
                 fonts.families.entry(family).or_default().insert(0, file.to_owned());
             }
-            Err(error) => warn!("{} could not be read ({error}); another face is used.", path.display()),
+            Err(error) => warn!("{file} could not be read ({error}); another face is used."),
         }
     }
     fonts

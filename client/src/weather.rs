@@ -9,10 +9,10 @@
 use crate::{args::Args, links::Match, picture::FrameSystems, state::Screen};
 use bevy::prelude::*;
 use protocol::Transport;
-use std::time::{Duration, Instant};
 use transport::WeatherStation;
 use transport::player::Player;
 use transport::weather::{PRESETS, Weather};
+use web_time::{Duration, Instant};
 
 /// Runs the weather keys.
 pub(crate) struct WeatherPlugin;
@@ -141,7 +141,7 @@ fn keys(
     blind: Res<crate::hud::Blind>,
 ) {
     // A blind test is about one weather.
-    if blind.is_running() {
+    if !MADE_HERE || blind.is_running() {
         return;
     }
     if keys.just_pressed(KeyCode::F5) {
@@ -156,6 +156,8 @@ fn keys(
     sky.enter(&mut the_match.player);
 }
 
+/// Whether there can be weather: its relay needs sockets, which a page has none of.
+pub(crate) const MADE_HERE: bool = cfg!(not(target_family = "wasm"));
 /// What a lag spike adds to the delay, each way: enough to be felt on every wire.
 const SPIKE: Duration = Duration::from_millis(300);
 const SPIKE_LASTS: Duration = Duration::from_millis(700);

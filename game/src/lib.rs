@@ -17,6 +17,7 @@ pub mod checksum;
 pub mod collide;
 pub mod command;
 pub mod map;
+pub mod proof;
 pub mod rail;
 pub mod rng;
 pub mod ship;

@@ -11,6 +11,7 @@ mod descriptors;
 pub mod doctor;
 pub mod host;
 pub mod kill;
+pub mod pack;
 pub mod pilot;
 mod plain;
 pub mod race;

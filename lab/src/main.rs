@@ -1,9 +1,9 @@
 //! `lab`: the bench. Every tool here flies with the very sessions and transports that the client uses.
 //!
-//! Flow: command line → [`swarm`], [`switch`], [`unplug`], [`rail`], [`race`], [`storm`], [`crowd`], [`kill`], [`tun`], [`doctor`] → [`report`].
+//! Flow: command line → [`swarm`], [`switch`], [`unplug`], [`rail`], [`race`], [`storm`], [`crowd`], [`kill`], [`tun`], [`doctor`], [`pack`] → [`report`].
 
 use clap::{Parser, Subcommand};
-use lab::{crowd, doctor, kill, race, rail, storm, swarm, switch, tun, unplug};
+use lab::{crowd, doctor, kill, pack, race, rail, storm, swarm, switch, tun, unplug};
 use std::process::ExitCode;
 
 /// Crosswire's bench: measures and tortures a running server.
@@ -36,6 +36,8 @@ enum Tool {
     Tun(tun::Options),
     /// Says in words why somebody cannot play on a server, and what to do.
     Doctor(doctor::Options),
+    /// Packs a build for browsers, so that the server can offer it.
+    Pack(pack::Options),
 }
 
 fn main() -> ExitCode {
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         Tool::Kill(options) => kill::run(&options),
         Tool::Tun(options) => tun::run(&options),
         Tool::Doctor(options) => doctor::run(&options),
+        Tool::Pack(options) => pack::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

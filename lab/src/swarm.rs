@@ -39,6 +39,8 @@ pub enum Wires {
     Tcp,
     /// HTTP calls.
     Http,
+    /// WebTransport, as browsers fly.
+    Webtransport,
     /// All of them, in turn.
     Mixed,
 }
@@ -51,6 +53,7 @@ impl Wires {
             Self::Websocket => Transport::Websocket,
             Self::Tcp => Transport::Tcp,
             Self::Http => Transport::Http,
+            Self::Webtransport => Transport::Webtransport,
             Self::Mixed => Transport::WIRES[index % Transport::WIRES.len()],
         }
     }
@@ -130,6 +133,8 @@ pub struct Outcome {
     pub matches_started: u64,
     /// Matches that ended before them.
     pub matches_finished: u64,
+    /// Who was in the first player's room at the end, by the names that it saw.
+    pub roster: Vec<String>,
     /// Seconds that were counted.
     pub seconds: f64,
 }
@@ -322,8 +327,14 @@ impl Flock {
             kills: self.kills,
             matches_started: self.started,
             matches_finished: self.finished,
+            roster: self.roster(),
             seconds: self.seconds,
         }
+    }
+
+    fn roster(&self) -> Vec<String> {
+        let first = self.pilots.first().map(|pilot| pilot.player.roster().values());
+        first.into_iter().flatten().map(|member| member.name.clone()).collect()
     }
 
     /// Says goodbye and stays long enough for it to be heard.

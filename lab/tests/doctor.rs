@@ -6,7 +6,9 @@ mod common;
 
 use common::{Server, alone, output_of};
 use protocol::limits::PROTOCOL_VERSION;
-use protocol::lobby::{Endpoints, Guest, HttpEndpoint, QuicEndpoint, TcpEndpoint, UdpEndpoint, WebsocketEndpoint};
+use protocol::lobby::{
+    Endpoints, Guest, HttpEndpoint, QuicEndpoint, TcpEndpoint, UdpEndpoint, WebsocketEndpoint, WebtransportEndpoint,
+};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -227,6 +229,7 @@ fn an_expired_certificate_is_told_with_its_age() {
         websocket: WebsocketEndpoint { url: "ws://127.0.0.1:9/v1/link".to_owned() },
         tcp: TcpEndpoint { addr: listeners.tcp_addr },
         http: HttpEndpoint { url: "http://127.0.0.1:9/v1/link/http".to_owned() },
+        webtransport: WebtransportEndpoint { url: String::new(), certificate_sha256: [0; 32] },
     };
     let guest = Guest { player: protocol::PlayerId(1), name: "Doctor".to_owned(), secret: "secret".to_owned() };
     let lobby = web_server(move |path| match path {

@@ -10,7 +10,7 @@
 
 use game::{Tick, tick::TICK_HZ};
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use web_time::{Duration, Instant};
 
 /// How far back minima look: long enough to see the true minimum, short enough to follow a changed path.
 pub const WINDOW: Duration = Duration::from_secs(2);

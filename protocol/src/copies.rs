@@ -8,7 +8,7 @@
 //! Flow: `session::client` (snapshots heard) → [`Copies::heard`] → `ClientEvent::Copies` → server → link.
 
 use game::Tick;
-use std::time::{Duration, Instant};
+use web_time::{Duration, Instant};
 
 /// Time over which arrivals are counted before they are weighed.
 const WINDOW: Duration = Duration::from_secs(2);

@@ -29,14 +29,27 @@ pub enum Transport {
     Tcp,
     /// Calls to the lobby's port.
     Http,
+    /// WebTransport: as QUIC, for browsers, over HTTP/3.
+    Webtransport,
 }
 
 impl Transport {
-    /// The wires that leave the process, in the order in which keys and tables list them.
+    /// Every wire that leaves the process: what a server listens on and counts.
+    pub const ALL: [Self; 6] = [Self::Udp, Self::Quic, Self::Websocket, Self::Tcp, Self::Http, Self::Webtransport];
+    /// The wires that a player can fly over, in the order in which keys and tables list them. On the desktop `webtransport` would be
+    /// `quic` with a longer handshake.
+    #[cfg(not(target_family = "wasm"))]
     pub const WIRES: [Self; 5] = [Self::Udp, Self::Quic, Self::Websocket, Self::Tcp, Self::Http];
+    /// The wires that a player can fly over, in the order in which keys and tables list them: those that a browser has.
+    #[cfg(target_family = "wasm")]
+    pub const WIRES: [Self; 3] = [Self::Webtransport, Self::Websocket, Self::Http];
     /// The wires that are tried when nobody wishes for one, the best first. `tcp` is not among them: it is `websocket` without a
     /// way through proxies.
+    #[cfg(not(target_family = "wasm"))]
     pub const RACE: [Self; 4] = [Self::Udp, Self::Quic, Self::Websocket, Self::Http];
+    /// The wires that are tried when nobody wishes for one, the best first.
+    #[cfg(target_family = "wasm")]
+    pub const RACE: [Self; 3] = Self::WIRES;
 
     /// Returns the name used on screen, in logs, metrics and command lines.
     pub const fn name(self) -> &'static str {
@@ -47,6 +60,7 @@ impl Transport {
             Self::Websocket => "websocket",
             Self::Tcp => "tcp",
             Self::Http => "http",
+            Self::Webtransport => "webtransport",
         }
     }
 
@@ -59,7 +73,13 @@ impl Transport {
             Self::Websocket => 3,
             Self::Tcp => 4,
             Self::Http => 5,
+            Self::Webtransport => 6,
         }
+    }
+
+    /// Returns whether its Latest lane is made of datagrams: what is lost delays nothing, and a copy may help.
+    pub const fn is_of_datagrams(self) -> bool {
+        matches!(self, Self::Udp | Self::Quic | Self::Webtransport)
     }
 }
 
@@ -73,10 +93,10 @@ impl std::str::FromStr for Transport {
     type Err = String;
 
     fn from_str(s: &str) -> Result<Self, String> {
-        Self::WIRES
+        Self::ALL
             .into_iter()
             .find(|t| t.name() == s)
-            .ok_or_else(|| format!("`{s}` is not one of {}", Self::WIRES.map(Self::name).join(", ")))
+            .ok_or_else(|| format!("`{s}` is not one of {}", Self::ALL.map(Self::name).join(", ")))
     }
 }
 

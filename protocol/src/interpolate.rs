@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::quantile::{Recent, Tooth};
 use crate::snapshot::Ring;
 use game::{Tick, View, tick::TICK_HZ};
-use std::time::{Duration, Instant};
+use web_time::{Duration, Instant};
 
 /// How far back the age of the newest snapshot is remembered.
 pub const WINDOW: Duration = Duration::from_secs(10);

@@ -19,7 +19,7 @@ use crate::limits::{BUNDLE_COMMANDS, MAX_COMMAND_LEAD};
 use crate::quantile::{Recent, Tooth};
 use game::{Tick, tick::TICK_HZ};
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use web_time::{Duration, Instant};
 
 /// How far back needs are remembered.
 pub const WINDOW: Duration = Duration::from_secs(15);

@@ -10,7 +10,7 @@
 //! Flow: `pacing`, `interpolate` → [`Recent::add`] → [`Recent::level`] → `pacing`, `interpolate`.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use web_time::{Duration, Instant};
 
 /// Halvings of the bisection: a range of a thousand ticks down to less than a microsecond.
 const HALVINGS: u32 = 32;

@@ -13,7 +13,7 @@ use server::directory::directory;
 use server::events::Events;
 use server::hooks::HookSettings;
 use server::lan;
-use server::lobby::{Files, Keys, Limits, Lobby, Setup, Wires};
+use server::lobby::{Files, Keys, Limits, Lobby, Setup, WebClient, Wires};
 use server::matchmaker::Rules;
 use server::operator::{Operator, Token};
 use server::ops::start_log;
@@ -46,7 +46,7 @@ fn main() -> ExitCode {
 
 fn serve(config: &Config) -> Result<(), String> {
     let assets = assets_dir(config.assets.as_deref())?;
-    let (maps, files) = (MapShelf::open(&assets)?, Files::index(&assets));
+    let (maps, files, web) = (MapShelf::open(&assets)?, Files::index(&assets), WebClient::open(&assets));
     descriptors::raise();
     let public_host = config.resolve_public_host()?;
     let keys = match &config.data {
@@ -124,6 +124,7 @@ fn serve(config: &Config) -> Result<(), String> {
         events,
         operator,
         files,
+        web,
         limits: config.requests_per_second.map_or_else(Limits::default, Limits::with_requests),
         matchmaking: Rules::default(),
     };

@@ -58,8 +58,8 @@ pub struct Pulse {
     pub violations: u64,
     /// What the transports refused, by name, since the start.
     pub refused: Vec<(&'static str, u64)>,
-    /// What the wires carried, in the order of [`Transport::WIRES`].
-    pub wires: [WireTotals; Transport::WIRES.len()],
+    /// What the wires carried, in the order of [`Transport::ALL`].
+    pub wires: [WireTotals; Transport::ALL.len()],
 }
 
 /// The latest pulses. Cheap to clone.
@@ -125,15 +125,14 @@ fn point(before: &Pulse, after: &Pulse) -> ConsolePoint {
         let at = ((sorted.len() as f64 * share).ceil() as usize).saturating_sub(1);
         sorted.get(at).copied().unwrap_or(0.0)
     };
-    let wires =
-        Transport::WIRES.into_iter().zip(before.wires.iter().zip(&after.wires)).map(|(wire, (a, b))| WireRates {
-            wire,
-            links: b.links,
-            bytes_in: b.bytes_in.saturating_sub(a.bytes_in),
-            bytes_out: b.bytes_out.saturating_sub(a.bytes_out),
-            messages_in: (b.reliable_in + b.latest_in).saturating_sub(a.reliable_in + a.latest_in),
-            messages_out: (b.reliable_out + b.latest_out).saturating_sub(a.reliable_out + a.latest_out),
-        });
+    let wires = Transport::ALL.into_iter().zip(before.wires.iter().zip(&after.wires)).map(|(wire, (a, b))| WireRates {
+        wire,
+        links: b.links,
+        bytes_in: b.bytes_in.saturating_sub(a.bytes_in),
+        bytes_out: b.bytes_out.saturating_sub(a.bytes_out),
+        messages_in: (b.reliable_in + b.latest_in).saturating_sub(a.reliable_in + a.latest_in),
+        messages_out: (b.reliable_out + b.latest_out).saturating_sub(a.reliable_out + a.latest_out),
+    });
     ConsolePoint {
         at_ms: after.at_ms,
         tick_p50: rank(0.5),
@@ -171,7 +170,7 @@ struct Probe {
 struct Seen {
     ticks: u32,
     /// What links carried that are over.
-    gone: [WireTotals; Transport::WIRES.len()],
+    gone: [WireTotals; Transport::ALL.len()],
 }
 
 fn note_end(end: On<Remove, Link>, links: Query<&Link>, mut seen: ResMut<Seen>) {
@@ -211,7 +210,7 @@ fn take_pulse(
 }
 
 fn place_of(link: &Link) -> Option<usize> {
-    Transport::WIRES.iter().position(|wire| *wire == link.transport())
+    Transport::ALL.iter().position(|wire| *wire == link.transport())
 }
 
 fn add(totals: &mut WireTotals, stats: &LinkStats) {
@@ -230,7 +229,7 @@ mod tests {
     use protocol::Lane;
 
     fn pulse(at_ms: u64, work_ms: &[u64], overruns: u64, bytes_in: u64) -> Pulse {
-        let mut wires = [WireTotals::default(); Transport::WIRES.len()];
+        let mut wires = [WireTotals::default(); Transport::ALL.len()];
         wires[1] = WireTotals { links: 2, bytes_in, reliable_in: bytes_in / 100, ..WireTotals::default() };
         let ticks = work_ms.iter().map(|ms| Duration::from_millis(*ms)).collect();
         Pulse { at: Instant::now(), at_ms, ticks, overruns, violations: 0, refused: Vec::new(), wires }
@@ -245,7 +244,7 @@ mod tests {
         vitals.beat(pulse(2_000, &[4, 1, 2, 3], 5, 1_700));
         let point = vitals.point().expect("two pulses");
         assert_eq!((point.at_ms, point.tick_p50, point.tick_p99, point.tick_max), (2_000, 2.0, 4.0, 4.0));
-        assert_eq!((point.overruns, point.wires.len()), (2, Transport::WIRES.len()));
+        assert_eq!((point.overruns, point.wires.len()), (2, Transport::ALL.len()));
         let quic = point.wires[1];
         assert_eq!((quic.wire, quic.links, quic.bytes_in, quic.messages_in), (Transport::Quic, 2, 700, 7));
         assert_eq!(vitals.points(), [point]);

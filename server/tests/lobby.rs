@@ -338,7 +338,7 @@ fn a_grant_opens_a_link_over_every_wire() {
     let mut server = Server::start();
     let guest = server.guest("Ripley");
     let grant: Grant = server.post("/v1/rooms/1/seats", Some(&guest.secret), "").json();
-    let offers = Transport::WIRES.map(|wire| Offer::over(wire, grant.endpoints.clone(), WireOptions::default()));
+    let offers = Transport::ALL.map(|wire| Offer::over(wire, grant.endpoints.clone(), WireOptions::default()));
     let mut app = App::new();
     app.add_plugins(server.plugin.take().unwrap());
     let identity = LinkIdentity { player: guest.player, session: grant.session };

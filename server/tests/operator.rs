@@ -18,7 +18,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 fn pulse(quic_bytes: u64) -> Pulse {
-    let mut wires = [WireTotals::default(); Transport::WIRES.len()];
+    let mut wires = [WireTotals::default(); Transport::ALL.len()];
     wires[1] = WireTotals { links: 3, bytes_in: quic_bytes, latest_in: quic_bytes / 100, ..WireTotals::default() };
     let ticks = vec![Duration::from_micros(1_500); 60];
     Pulse {

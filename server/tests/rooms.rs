@@ -14,7 +14,7 @@ use protocol::lobby::{EventKind, Grant, Guest, Invite, LobbyEvent, Member, Opene
 use server::directory::{Directory, OpenRoom, Order, OrderError, RoomNews, directory};
 use server::events::Events;
 use server::hooks::HookSettings;
-use server::lobby::{Files, Keys, Limits, Lobby, Rate, Setup, Wires};
+use server::lobby::{Files, Keys, Limits, Lobby, Rate, Setup, WebClient, Wires};
 use server::matchmaker::Rules;
 use server::operator::{Operator, Token};
 use server::rooms::{Defaults, RoomsPlugin, board, runner};
@@ -100,6 +100,7 @@ impl House {
             events,
             operator,
             files: Files::index(&assets),
+            web: WebClient::default(),
             limits,
             matchmaking: Rules::default(),
         };

@@ -4,6 +4,7 @@
 //! km7 4qx                                  a room, by its code, on the server that is set
 //! 192.168.1.20   attic.local:8080          a server
 //! http://host:8080/join/KM7-4QX            a room on a server; also in the middle of a line of chat
+//! http://host:8080/?room=KM7-4QX            the same, as the game in a browser shows it
 //! ```
 //!
 //! A bare word that can be a code is one; who means a machine of that name adds its port.
@@ -13,8 +14,8 @@
 use crate::lobby::LobbyClient;
 use protocol::invite::{CODE_CHARS, InviteCode, NoCode};
 
-/// What stands between server and code in an invite link.
-const JOIN: &str = "/join/";
+/// What stands between server and code in an invite link: one for everybody, and the address of the game in a browser.
+const JOINS: [&str; 2] = ["/join/", "/?room="];
 
 /// A place to go to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +43,8 @@ impl Destination {
         if text.is_empty() {
             return Err("Type an invite code such as KM7-4QX, or a server's address such as 192.168.1.20.".to_owned());
         }
-        if let Some(link) = text.split_whitespace().find(|word| word.contains(JOIN)) {
+        let link = |word: &&str| JOINS.iter().any(|join| word.contains(join));
+        if let Some(link) = text.split_whitespace().find(link) {
             return Self::from_link(link);
         }
         if let Ok(code) = text.parse() {
@@ -57,8 +59,8 @@ impl Destination {
     fn from_link(link: &str) -> Result<Self, String> {
         // Chat programs and people put brackets, quotes and full stops around links.
         let link = link.trim_matches(['<', '>', '(', ')', '"', '\'', ',', '.']);
-        let (host, code) = link.split_once(JOIN).unwrap_or_default();
-        let code = code.split(['/', '?', '#']).next().unwrap_or_default();
+        let (host, code) = JOINS.iter().find_map(|join| link.split_once(join)).unwrap_or_default();
+        let code = code.split(['/', '?', '#', '&']).next().unwrap_or_default();
         let code = code.parse().map_err(|wrong: NoCode| wrong.to_string())?;
         Ok(Self::Invite { server: server(host)?, code })
     }
@@ -111,6 +113,7 @@ mod tests {
     fn links_are_found_in_what_was_pasted() {
         let invite = |server: &str| Ok(Destination::Invite { server: server.to_owned(), code: code() });
         assert_eq!(Destination::parse("http://10.0.0.7:8080/join/KM7-4QX"), invite("10.0.0.7:8080"));
+        assert_eq!(Destination::parse("http://10.0.0.7:8080/?room=KM7-4QX&watch"), invite("10.0.0.7:8080"));
         assert_eq!(Destination::parse("10.0.0.7/join/km74qx/"), invite("10.0.0.7:8080"));
         assert_eq!(
             Destination::parse("play with me: <http://arena.example:80/join/KM7-4QX>."),

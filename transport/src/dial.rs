@@ -1,13 +1,18 @@
 //! The client's entrance: an [`Offer`] from the lobby becomes a [`Link`], or a sentence that says why not.
 //!
-//! Flow: grant -> [`Offer`] -> [`dial`] -> `udp/client.rs`, `quic.rs`, `websocket.rs`, `tcp.rs` or `http/client.rs`
+//! Flow: grant -> [`Offer`] -> [`dial`] -> `udp/client.rs`, `quic.rs`, `quic/webtransport.rs`, `websocket.rs`, `tcp.rs` or `http/client.rs`
 //! -> [`Link`].
 
+#[cfg(target_family = "wasm")]
+use crate::browser::webtransport;
 use crate::http::HttpMode;
 use crate::link::Link;
-use crate::udp::TokenError;
-use crate::{Timing, http, quic, tcp, udp, websocket};
-use hyper::Uri;
+#[cfg(not(target_family = "wasm"))]
+use crate::quic::{self, webtransport};
+#[cfg(not(target_family = "wasm"))]
+use crate::udp::{self, TokenError};
+use crate::{Timing, http, websocket};
+use ::http::Uri;
 use protocol::Transport;
 use protocol::lobby::Endpoints;
 use std::fmt;
@@ -43,6 +48,13 @@ pub enum Offer {
         /// Whether Nagle's algorithm stays on, at both ends: to feel what it costs.
         nagle: bool,
     },
+    /// Over `webtransport`.
+    Webtransport {
+        /// `https://host:port/v1/link`.
+        url: String,
+        /// SHA-256 of the only certificate that is accepted.
+        certificate_sha256: [u8; 32],
+    },
     /// Over `http`.
     Http {
         /// `http://host:port/v1/link/http`.
@@ -64,13 +76,16 @@ pub struct WireOptions {
 impl Offer {
     /// Returns what the lobby's `endpoints` offer over `wire`.
     pub fn over(wire: Transport, endpoints: Endpoints, options: WireOptions) -> Self {
-        let Endpoints { udp, quic, websocket, tcp, http } = endpoints;
+        let Endpoints { udp, quic, websocket, tcp, http, webtransport } = endpoints;
         match wire {
             Transport::Udp | Transport::Memory => Self::Udp { token: udp.token, server: Some(udp.addr) },
             Transport::Quic => Self::Quic { addr: quic.addr, certificate_sha256: quic.certificate_sha256 },
             Transport::Websocket => Self::Websocket { url: websocket.url },
             Transport::Tcp => Self::Tcp { addr: tcp.addr, nagle: options.nagle },
             Transport::Http => Self::Http { url: http.url, mode: options.http },
+            Transport::Webtransport => {
+                Self::Webtransport { url: webtransport.url, certificate_sha256: webtransport.certificate_sha256 }
+            }
         }
     }
 
@@ -82,6 +97,7 @@ impl Offer {
             Self::Websocket { .. } => Transport::Websocket,
             Self::Tcp { .. } => Transport::Tcp,
             Self::Http { .. } => Transport::Http,
+            Self::Webtransport { .. } => Transport::Webtransport,
         }
     }
 }
@@ -95,6 +111,7 @@ impl fmt::Debug for Offer {
             Self::Websocket { url } => write!(f, "Offer(websocket, {url})"),
             Self::Tcp { addr, nagle } => write!(f, "Offer(tcp, {addr}, nagle {nagle})"),
             Self::Http { url, mode } => write!(f, "Offer(http, {url}, {mode:?})"),
+            Self::Webtransport { url, .. } => write!(f, "Offer(webtransport, {url})"),
         }
     }
 }
@@ -160,8 +177,21 @@ pub enum DialError {
         to: String,
     },
     /// The ticket is of no use. The lobby's fault, or that of whoever changed it on the way.
+    #[cfg(not(target_family = "wasm"))]
     #[error("{0}. Ask the lobby for a new one.")]
     Token(#[from] TokenError),
+    /// The browser does not say more.
+    #[cfg(target_family = "wasm")]
+    #[error("The browser refused {0}: its certificate is not the promised one, or UDP is blocked.")]
+    Browser(String),
+    /// WebTransport is for secure contexts only.
+    #[cfg(target_family = "wasm")]
+    #[error("This page did not come over https, so it has no webtransport.")]
+    Insecure,
+    /// A page has no such socket.
+    #[cfg(target_family = "wasm")]
+    #[error("A browser cannot fly over {0}.")]
+    Missing(Transport),
 }
 
 impl DialError {
@@ -182,7 +212,7 @@ impl DialError {
     }
 
     pub(crate) fn no_answer(transport: Transport, to: impl fmt::Display, after: Duration) -> Self {
-        let blocked = if matches!(transport, Transport::Udp | Transport::Quic) { "UDP" } else { "the way there" };
+        let blocked = if transport.is_of_datagrams() { "UDP" } else { "the way there" };
         Self::NoAnswer { transport, to: to.to_string(), after, blocked }
     }
 
@@ -191,7 +221,7 @@ impl DialError {
         let there = match offer {
             Offer::Udp { server, .. } => server.map(|server| server.to_string()),
             Offer::Quic { addr, .. } | Offer::Tcp { addr, .. } => Some(addr.to_string()),
-            Offer::Websocket { url } | Offer::Http { url, .. } => Some(url.clone()),
+            Offer::Websocket { url } | Offer::Http { url, .. } | Offer::Webtransport { url, .. } => Some(url.clone()),
         };
         match (self, there) {
             (Self::Full { transport, .. }, Some(to)) => Self::Full { transport, to },
@@ -226,11 +256,17 @@ pub async fn dial(offer: Offer) -> Result<Link, DialError> {
 /// Opens a link with other than the usual patience.
 pub async fn dial_with(offer: Offer, timing: Timing) -> Result<Link, DialError> {
     match offer {
+        #[cfg(target_family = "wasm")]
+        Offer::Udp { .. } | Offer::Quic { .. } | Offer::Tcp { .. } => Err(DialError::Missing(offer.transport())),
+        #[cfg(not(target_family = "wasm"))]
         Offer::Udp { token, server } => udp::client::dial(&token, server, timing).await,
+        #[cfg(not(target_family = "wasm"))]
         Offer::Quic { addr, certificate_sha256 } => quic::dial(addr, certificate_sha256, timing).await,
         Offer::Websocket { url } => websocket::dial(&url, timing).await,
-        Offer::Tcp { addr, nagle } => tcp::dial(addr, nagle, timing).await,
+        #[cfg(not(target_family = "wasm"))]
+        Offer::Tcp { addr, nagle } => crate::tcp::dial(addr, nagle, timing).await,
         Offer::Http { url, mode } => http::dial(&url, mode, timing).await,
+        Offer::Webtransport { url, certificate_sha256 } => webtransport::dial(&url, certificate_sha256, timing).await,
     }
 }
 
@@ -249,7 +285,8 @@ pub(crate) fn parts(url: &str, scheme: &str) -> Option<(String, u16, String)> {
     let host = uri.host().filter(|_| uri.scheme_str() == Some(scheme))?;
     let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
     let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
-    Some((host, uri.port_u16().unwrap_or(80), path))
+    let usual = if scheme == "https" { 443 } else { 80 };
+    Some((host, uri.port_u16().unwrap_or(usual), path))
 }
 
 #[cfg(test)]

@@ -14,9 +14,13 @@
 //!
 //! Flow: `link/driver.rs` -> [`encode`] -> stream -> [`Decoder`] -> `link/driver.rs`.
 
+pub(crate) mod websocket;
+
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use protocol::{CloseReason, limits};
 
+/// What a client writes first on a stream of `quic` or `webtransport`.
+pub(crate) const PREAMBLE: &[u8; 4] = b"CWQ1";
 /// Bytes in front of every message.
 pub(crate) const HEADER_BYTES: usize = 4;
 /// Marks a goodbye; the low byte is the reason. No length reaches this high.

@@ -9,6 +9,7 @@
 //! | `websocket` | binary frame, byte 0 | binary frame, byte 1 | both | nothing | none |
 //! | `tcp` | frame, kind 0 | frame, kind 1 | both | nothing | none |
 //! | `http` | in a body, numbered | in a body | both, and each call waits for the one before | nothing | none; a bearer after it |
+//! | `webtransport` | as `quic` | as `quic` | Latest: no | TLS 1.3, pinned | none |
 //! | `memory` | queue | slot | none | nothing | none |
 //!
 //! To add one: a file that moves bytes between a socket and a [`Driver`], a variant of [`Offer`] and of
@@ -32,13 +33,21 @@
         clippy::unwrap_used
     )
 )]
+// What only sockets need is not used in a page.
+#![cfg_attr(target_family = "wasm", allow(dead_code, reason = "the same files serve both"))]
 
+#[cfg(target_family = "wasm")]
+pub mod browser;
+#[cfg(not(target_family = "wasm"))]
 mod counters;
+#[cfg(not(target_family = "wasm"))]
 pub mod crowd;
 pub mod destination;
 mod dial;
+#[cfg(not(target_family = "wasm"))]
 pub mod doctor;
 mod frames;
+#[cfg(not(target_family = "wasm"))]
 pub mod guard;
 pub mod http;
 pub mod lan;
@@ -48,25 +57,37 @@ pub mod lobby;
 pub mod maps;
 pub mod memory;
 pub mod player;
+#[cfg(not(target_family = "wasm"))]
 mod quic;
+#[cfg(not(target_family = "wasm"))]
 pub mod reach;
+#[cfg_attr(target_family = "wasm", path = "browser/runtime.rs")]
 pub mod runtime;
+#[cfg(not(target_family = "wasm"))]
 pub mod server;
 mod stream;
+#[cfg(not(target_family = "wasm"))]
 mod tcp;
 mod timing;
 pub mod told;
+#[cfg(not(target_family = "wasm"))]
 pub mod udp;
 pub mod weather;
+#[cfg_attr(target_family = "wasm", path = "browser/websocket.rs")]
 pub mod websocket;
 
+#[cfg(not(target_family = "wasm"))]
 pub use counters::Counters;
 pub use dial::{DialError, Offer, WireOptions, dial, dial_with};
 pub use http::HttpMode;
 pub use link::{Closed, Driver, Identity, Inbound, Link, LinkStats, Lost, SendError, Traffic, link_pair};
+#[cfg(not(target_family = "wasm"))]
 pub use quic::{CertificateTerm, Validity};
+#[cfg(not(target_family = "wasm"))]
 pub use reach::Reach;
+#[cfg(not(target_family = "wasm"))]
 pub use server::{BindError, LinkClosed, LinkSender, LinkSystems, Listeners, ServerConfig, TransportsPlugin};
+#[cfg(not(target_family = "wasm"))]
 pub use stream::tune_tcp;
 pub use timing::Timing;
 pub use weather::{Weather, WeatherStation};

@@ -22,8 +22,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 use tokio::sync::Notify;
+use web_time::{Duration, Instant};
 
 /// What a transport can prove about a peer before the first message: the user data of a netcode connect token.
 pub type Identity = [u8; 256];

@@ -55,6 +55,22 @@ impl MapShelf {
         Ok(Self { maps: Arc::new(maps), cache: cache_dir() })
     }
 
+    /// Takes maps that were fetched already: file names with their text. Nothing is kept: a browser keeps what it has fetched by itself.
+    ///
+    /// # Errors
+    /// One sentence: which file has what wrong in which line, or there is none.
+    pub fn read(files: impl IntoIterator<Item = (String, String)>) -> Result<Self, String> {
+        let mut maps = BTreeMap::new();
+        for (file, text) in files {
+            let map = Map::parse(&file, &text).map_err(|error| error.to_string())?;
+            maps.insert(file.trim_end_matches(".map").to_owned(), Arc::new(map));
+        }
+        if maps.is_empty() {
+            return Err("No map came with the page. Reload it.".to_owned());
+        }
+        Ok(Self { maps: Arc::new(maps), cache: None })
+    }
+
     /// Returns a shelf without any map, for which those of servers are kept in the folder `cache`.
     pub fn empty(cache: PathBuf) -> Self {
         Self { maps: Arc::default(), cache: Some(cache) }

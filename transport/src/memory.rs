@@ -10,7 +10,7 @@
 use crate::link::{Closed, Driver, Link, Lost, Pump, link_pair};
 use protocol::{Lane, Transport};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use web_time::Instant;
 
 /// What connects two ends.
 pub struct Cable {

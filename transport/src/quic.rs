@@ -1,4 +1,4 @@
-//! The `quic` transport: Reliable on one stream, Latest in DATAGRAM frames.
+//! The `quic` transport: Reliable on one stream, Latest in DATAGRAM frames. `webtransport` is the same behind a request.
 //!
 //! QUIC has both lanes by nature: a lost datagram delays nothing, and a stream repeats. Two defaults of quinn are wrong for
 //! a game and are changed here: its congestion control takes every loss for congestion (so BBR, which measures the path),
@@ -16,6 +16,7 @@
 mod certificate;
 mod config;
 mod dates;
+pub(crate) mod webtransport;
 
 pub(crate) use certificate::Certificate;
 pub use certificate::CertificateTerm;
@@ -23,14 +24,14 @@ pub use dates::Validity;
 pub(crate) use dates::seconds_since_1970;
 
 use crate::counters::Counters;
-use crate::frames::{self, Decoder, Frame};
+use crate::frames::{self, Decoder, Frame, PREAMBLE};
 use crate::link::{Closed, Driver, Link, Lost, link_pair};
 use crate::server::LinkSender;
 use crate::{DialError, Timing};
 use bytes::Bytes;
 use certificate::Wrong;
 use protocol::{CloseReason, Lane, Transport, limits};
-use quinn::{Connection, ConnectionError, Endpoint, Incoming, RecvStream, SendStream, VarInt};
+use quinn::{Connection, ConnectionError, Endpoint, Incoming, VarInt};
 use rustls::pki_types::CertificateDer;
 use std::future::pending;
 use std::io;
@@ -39,11 +40,10 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, error};
+use web_transport_quinn::{RecvStream, SendStream, Session, SessionError, WebTransportError};
 
 /// Time between a datagram and its copy: enough for the first to be on its way.
 const COPY_PAUSE: Duration = Duration::from_millis(1);
-/// What the client writes first on the stream.
-const PREAMBLE: &[u8; 4] = b"CWQ1";
 /// Bytes read from the stream at once.
 const READ_CHUNK: usize = 16 * 1024;
 /// Headers below a QUIC packet, bytes: UDP's 8 and IPv4's 20.
@@ -53,21 +53,42 @@ const COUNT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Opens a link to a server whose certificate has this hash.
 pub(crate) async fn dial(server: SocketAddr, certificate_sha256: [u8; 32], timing: Timing) -> Result<Link, DialError> {
-    let (endpoint, connection) = connect(server, certificate_sha256, timing).await?;
-    let opened = timeout(timing.handshake, async {
-        let (mut send, recv) = connection.open_bi().await.map_err(|error| refusal(error, server, &timing))?;
-        send.write_all(PREAMBLE).await.map_err(|_| DialError::refused(Transport::Quic, server))?;
-        Ok((send, recv))
-    });
-    let opened = opened.await.unwrap_or_else(|_| Err(DialError::no_answer(Transport::Quic, server, timing.handshake)));
-    let (send, recv) = opened?;
-    let (link, driver) = link_pair(Transport::Quic, Some(server), None);
+    let (endpoint, connection) = connect(server, certificate_sha256, config::ALPN, timing).await?;
+    let opened = open(Transport::Quic, Session::raw(connection), server, timing).await?;
+    Ok(start(opened, endpoint, server, timing))
+}
+
+/// A session whose stream is open.
+struct Opened {
+    wire: Transport,
+    session: Session,
+    send: SendStream,
+    recv: RecvStream,
+}
+
+/// Opens the stream of a session that we have dialled.
+async fn open(wire: Transport, session: Session, server: SocketAddr, timing: Timing) -> Result<Opened, DialError> {
+    let opening = async {
+        let (mut send, recv) = session.open_bi().await.ok()?;
+        send.write_all(PREAMBLE).await.ok()?;
+        Some((send, recv))
+    };
+    match timeout(timing.handshake, opening).await {
+        Ok(Some((send, recv))) => Ok(Opened { wire, session, send, recv }),
+        Ok(None) => Err(DialError::refused(wire, server)),
+        Err(_) => Err(DialError::no_answer(wire, server, timing.handshake)),
+    }
+}
+
+/// Makes a link of a session that we have dialled.
+fn start(opened: Opened, endpoint: Endpoint, server: SocketAddr, timing: Timing) -> Link {
+    let (link, driver) = link_pair(opened.wire, Some(server), None);
     tokio::spawn(async move {
-        drive(connection, send, recv, driver, timing).await;
+        drive(opened, driver, timing).await;
         // The last packets say why. Nobody waits for them longer than for anything else.
         let _ = timeout(timing.linger, endpoint.wait_idle()).await;
     });
-    Ok(link)
+    link
 }
 
 /// Shakes hands with a server whose certificate has this hash, and returns from when until when that is good; none if it does not say.
@@ -76,9 +97,9 @@ pub(crate) async fn validity(
     certificate_sha256: [u8; 32],
     timing: Timing,
 ) -> Result<Option<Validity>, DialError> {
-    let (endpoint, connection) = connect(server, certificate_sha256, timing).await?;
+    let (endpoint, connection) = connect(server, certificate_sha256, config::ALPN, timing).await?;
     let shown = connection.peer_identity().and_then(|identity| identity.downcast::<Vec<CertificateDer<'_>>>().ok());
-    connection.close(code(CloseReason::Done), b"");
+    connection.close(VarInt::from_u32(code(CloseReason::Done)), b"");
     let _ = timeout(timing.linger, endpoint.wait_idle()).await;
     Ok(shown.and_then(|chain| chain.first().and_then(|certificate| Validity::read(certificate))))
 }
@@ -86,9 +107,11 @@ pub(crate) async fn validity(
 async fn connect(
     server: SocketAddr,
     certificate_sha256: [u8; 32],
+    alpn: &'static [u8],
     timing: Timing,
 ) -> Result<(Endpoint, Connection), DialError> {
-    let (config, shown) = config::client(certificate_sha256, &timing).map_err(DialError::Crypto)?;
+    let wire = if alpn == webtransport::ALPN { Transport::Webtransport } else { Transport::Quic };
+    let (config, shown) = config::client(certificate_sha256, alpn, &timing).map_err(DialError::Crypto)?;
     let any: IpAddr = if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
     let endpoint = Endpoint::client(SocketAddr::new(any, 0)).map_err(DialError::Local)?;
     let connecting =
@@ -98,21 +121,21 @@ async fn connect(
         Ok(Err(error)) => Err(match shown.wrong() {
             Some(Wrong::Another) => DialError::certificate(server),
             Some(Wrong::Expired(since)) => DialError::Expired { server, since },
-            None => refusal(error, server, &timing),
+            None => refusal(wire, error, server, &timing),
         }),
-        Err(_) => Err(DialError::no_answer(Transport::Quic, server, timing.handshake)),
+        Err(_) => Err(DialError::no_answer(wire, server, timing.handshake)),
     }
 }
 
-fn refusal(error: ConnectionError, server: SocketAddr, timing: &Timing) -> DialError {
+fn refusal(wire: Transport, error: ConnectionError, server: SocketAddr, timing: &Timing) -> DialError {
     match error {
-        ConnectionError::TimedOut => DialError::no_answer(Transport::Quic, server, timing.handshake),
+        ConnectionError::TimedOut => DialError::no_answer(wire, server, timing.handshake),
         ConnectionError::ConnectionClosed(close)
             if close.error_code == quinn::TransportErrorCode::CONNECTION_REFUSED =>
         {
-            DialError::full(Transport::Quic, server)
+            DialError::full(wire, server)
         }
-        _ => DialError::refused(Transport::Quic, server),
+        _ => DialError::refused(wire, server),
     }
 }
 
@@ -183,51 +206,58 @@ async fn accept(endpoint: Endpoint, links: LinkSender, timing: Timing) {
         tokio::spawn(async move {
             let welcomed = timeout(timing.handshake, welcome(incoming)).await;
             drop(handshake);
-            let Ok(Some((connection, send, recv))) = welcomed else {
+            let Ok(Some(opened)) = welcomed else {
                 return Counters::count(&links.counters().handshakes_failed);
             };
-            let (link, driver) = link_pair(Transport::Quic, Some(connection.remote_address()), None);
-            debug!("{:?} accepted over quic from {}", driver.id(), connection.remote_address());
+            let peer = opened.session.remote_address();
+            let (link, driver) = link_pair(opened.wire, Some(peer), None);
+            debug!("{:?} accepted over {} from {peer}", driver.id(), opened.wire);
             match links.send(link) {
-                Ok(()) => drive(connection, send, recv, driver, timing).await,
-                Err(_) => connection.close(code(CloseReason::Refused), b""),
+                Ok(()) => drive(opened, driver, timing).await,
+                Err(_) => opened.session.close(code(CloseReason::Refused), b""),
             }
         });
     }
 }
 
 /// Completes a handshake up to the preamble.
-async fn welcome(incoming: Incoming) -> Option<(Connection, SendStream, RecvStream)> {
+async fn welcome(incoming: Incoming) -> Option<Opened> {
     let connection = incoming.await.ok()?;
-    let (send, mut recv) = connection.accept_bi().await.ok()?;
+    let (wire, session) = if webtransport::is_spoken(&connection) {
+        (Transport::Webtransport, webtransport::welcome(connection).await?)
+    } else {
+        (Transport::Quic, Session::raw(connection))
+    };
+    let (send, mut recv) = session.accept_bi().await.ok()?;
     let mut preamble = [0; PREAMBLE.len()];
     recv.read_exact(&mut preamble).await.ok()?;
     if &preamble != PREAMBLE {
-        connection.close(code(CloseReason::Violation), b"");
+        session.close(code(CloseReason::Violation), b"");
         return None;
     }
-    Some((connection, send, recv))
+    Some(Opened { wire, session, send, recv })
 }
 
 /// Moves bytes until the link ends.
-async fn drive(connection: Connection, send: SendStream, recv: RecvStream, driver: Driver, timing: Timing) {
+async fn drive(opened: Opened, driver: Driver, timing: Timing) {
+    let Opened { wire, session, send, recv } = opened;
     let end = tokio::select! {
         end = read_stream(&driver, recv) => end,
-        end = read_datagrams(&driver, &connection) => end,
+        end = read_datagrams(&driver, &session) => end,
         end = write_stream(&driver, send) => end,
-        end = write_datagrams(&driver, &connection) => end,
-        end = count(&driver, &connection) => end,
+        end = write_datagrams(&driver, &session) => end,
+        end = count(&driver, &session) => end,
         reason = linger(&driver, &timing) => Closed::ByUs(reason),
-        error = connection.closed() => ended(error),
+        error = session.closed() => ended(error),
     };
     let said = match end {
         Closed::ByUs(reason) => reason,
         Closed::Violation(_) => CloseReason::Violation,
         Closed::ByPeer(_) | Closed::Lost(_) => CloseReason::Done,
     };
-    connection.close(code(said), b"");
-    copy_counters(&driver, &connection);
-    debug!("{:?} over quic ended: {end}", driver.id());
+    session.close(code(said), b"");
+    copy_counters(&driver, &session);
+    debug!("{:?} over {wire} ended: {end}", driver.id());
     driver.finish(end);
 }
 
@@ -253,9 +283,9 @@ async fn read_stream(driver: &Driver, mut recv: RecvStream) -> Closed {
     }
 }
 
-async fn read_datagrams(driver: &Driver, connection: &Connection) -> Closed {
+async fn read_datagrams(driver: &Driver, session: &Session) -> Closed {
     loop {
-        match connection.read_datagram().await {
+        match session.read_datagram().await {
             Ok(bytes) if bytes.len() <= limits::MAX_LATEST_BYTES => driver.deliver(Instant::now(), Lane::Latest, bytes),
             Ok(_) => return Closed::Violation("a datagram longer than any may be"),
             Err(_) => pending().await,
@@ -277,28 +307,29 @@ async fn write_stream(driver: &Driver, mut send: SendStream) -> Closed {
     pending().await
 }
 
-async fn write_datagrams(driver: &Driver, connection: &Connection) -> Closed {
+async fn write_datagrams(driver: &Driver, session: &Session) -> Closed {
     loop {
         let message = driver.latest().await;
         // It may be too long for a path that has just become narrow. A newer one comes soon.
-        let _ = connection.send_datagram(message.clone());
+        let _ = session.send_datagram(message.clone());
         if driver.twice() {
             // Two at once would share a packet, and its fate.
             sleep(COPY_PAUSE).await;
-            let _ = connection.send_datagram(message);
+            let _ = session.send_datagram(message);
         }
     }
 }
 
-async fn count(driver: &Driver, connection: &Connection) -> Closed {
+async fn count(driver: &Driver, session: &Session) -> Closed {
     loop {
         sleep(COUNT_PAUSE).await;
-        copy_counters(driver, connection);
+        copy_counters(driver, session);
     }
 }
 
-fn copy_counters(driver: &Driver, connection: &Connection) {
-    let stats = connection.stats();
+fn copy_counters(driver: &Driver, session: &Session) {
+    // What the connection itself has counted; the session's own counters leave out the headers.
+    let stats = quinn::Connection::stats(session);
     let total = |udp: &quinn::UdpStats| udp.bytes.saturating_add(udp.datagrams.saturating_mul(OVERHEAD));
     driver.set_wire(total(&stats.udp_rx), total(&stats.udp_tx));
     driver.set_rtt(stats.path.rtt);
@@ -313,18 +344,19 @@ async fn linger(driver: &Driver, timing: &Timing) -> CloseReason {
     reason
 }
 
-fn ended(error: ConnectionError) -> Closed {
+fn ended(error: SessionError) -> Closed {
     match error {
-        ConnectionError::ApplicationClosed(close) => {
-            let code = u8::try_from(close.error_code.into_inner()).unwrap_or_default();
-            Closed::ByPeer(frames::reason_of(code))
+        SessionError::WebTransportError(WebTransportError::Closed(code, _)) => {
+            Closed::ByPeer(frames::reason_of(u8::try_from(code).unwrap_or_default()))
         }
-        ConnectionError::TimedOut => Closed::Lost(Lost::TimedOut),
-        ConnectionError::TransportError(_) | ConnectionError::VersionMismatch => Closed::Violation("not valid QUIC"),
+        SessionError::ConnectionError(ConnectionError::TimedOut) => Closed::Lost(Lost::TimedOut),
+        SessionError::ConnectionError(ConnectionError::TransportError(_) | ConnectionError::VersionMismatch) => {
+            Closed::Violation("not valid QUIC")
+        }
         _ => Closed::Lost(Lost::Reset),
     }
 }
 
-fn code(reason: CloseReason) -> VarInt {
-    VarInt::from_u32(u32::from(reason.code()))
+fn code(reason: CloseReason) -> u32 {
+    u32::from(reason.code())
 }

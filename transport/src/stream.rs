@@ -1,47 +1,29 @@
-//! What the transports over TCP share: how a socket is set up, and who notices that the other end is gone.
+//! What the transports over TCP share: who notices that the other end is gone, and when.
 //!
-//! A kernel that is left alone serves throughput: it merges small segments (Nagle), fills large buffers with what is old by the time it
-//! leaves, and takes a quarter of an hour to believe that nobody is there. All three are put right here, once for everybody.
+//! A kernel that is left alone takes a quarter of an hour to believe that nobody is there. How its sockets are set up is in [`kernel`].
 //!
-//! Flow: `websocket.rs`, `tcp.rs`, `http/`, the lobby's accept loop and the weather's relay -> here -> socket.
+//! Flow: `websocket.rs`, `tcp.rs`, `http/` -> [`Pulse`], [`Ticker`], [`linger`].
+
+#[cfg(not(target_family = "wasm"))]
+mod kernel;
+
+#[cfg(not(target_family = "wasm"))]
+pub(crate) use kernel::discard;
+#[cfg(not(target_family = "wasm"))]
+pub use kernel::tune_tcp;
 
 use crate::Timing;
 use crate::link::{Driver, Lost};
+use crate::runtime::sleep;
 use protocol::CloseReason;
-use std::io;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
-use tokio::io::{AsyncRead, ReadBuf};
-use tokio::net::TcpStream;
-use tokio::time::sleep;
+use std::time::Duration;
+use web_time::Instant;
 
-/// The kernel's send buffer, bytes. Whatever is in it can no longer be replaced by something newer.
-const SEND_BUFFER: usize = 32 * 1024;
-/// The kernel's receive buffer, bytes. Left to itself it grows to megabytes for a session that does not read.
-const RECEIVE_BUFFER: usize = 128 * 1024;
-/// Unsent bytes above which the kernel does not ask for more.
-const UNSENT: u32 = 8 * 1024;
 /// Headers of a TCP segment, bytes: IPv4's 20, TCP's 20 and its timestamps.
 pub(crate) const OVERHEAD: usize = 52;
-/// Reads of up to 4 KiB that are thrown away after a violation, so that its reason arrives: a few messages' worth.
-const DISCARDS: usize = 64;
 /// How often silence is looked for.
 pub(crate) const WATCH_PAUSE: Duration = Duration::from_millis(200);
-
-/// Sets up a TCP connection for a game: call it right after `accept` or `connect`.
-///
-/// # Errors
-/// What the system says. It costs freshness, not the connection.
-pub fn tune_tcp(stream: &TcpStream) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    let socket = socket2::SockRef::from(stream);
-    socket.set_send_buffer_size(SEND_BUFFER)?;
-    socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
-    #[cfg(any(target_os = "android", target_os = "linux"))]
-    socket.set_tcp_notsent_lowat(UNSENT)?;
-    Ok(())
-}
 
 /// What those who read, write and watch one link tell each other.
 pub(crate) struct Pulse {
@@ -148,15 +130,21 @@ pub(crate) async fn linger(driver: &Driver, timing: &Timing) -> CloseReason {
     reason
 }
 
-/// Reads and forgets, until the other end is done or has sent too much. A socket that is closed with bytes unread resets the
-/// connection, and the reset overtakes our reason.
-pub(crate) async fn discard<S: AsyncRead + Unpin>(mut stream: S) {
-    let mut scratch = [0; 4 * 1024];
-    for _ in 0..DISCARDS {
-        let mut buffer = ReadBuf::new(&mut scratch);
-        let read = std::future::poll_fn(|context| Pin::new(&mut stream).poll_read(context, &mut buffer)).await;
-        if read.is_err() || buffer.filled().is_empty() {
-            return;
-        }
+/// Ticks at an interval, the first time at once. What was missed is not made up for.
+pub(crate) struct Ticker {
+    every: Duration,
+    next: Instant,
+}
+
+impl Ticker {
+    pub(crate) fn new(every: Duration) -> Self {
+        Self { every, next: Instant::now() }
+    }
+
+    /// Waits for the next tick. May be dropped while it waits.
+    pub(crate) async fn tick(&mut self) {
+        sleep(self.next.saturating_duration_since(Instant::now())).await;
+        let now = Instant::now();
+        self.next = now.checked_add(self.every).unwrap_or(now);
     }
 }

@@ -7,13 +7,11 @@
 //! Flow: the client's queue page → [`watch`] → one task per [`Way`] → [`LobbyClient`]; [`Report`] → queue page.
 
 use crate::lobby::{Cost, LONGEST_WAIT, LobbyClient, LobbyError, Tag};
+use crate::runtime::{Handle, JoinHandle, sleep};
 use protocol::ids::TicketId;
 use protocol::lobby::{Guest, Ticket, TicketState};
-use std::time::{Duration, Instant};
-use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::task::JoinSet;
-use tokio::time::sleep;
+use web_time::{Duration, Instant};
 
 /// Pause between two questions of [`Way::Polling`].
 pub const POLL_PAUSE: Duration = Duration::from_secs(2);
@@ -88,8 +86,13 @@ pub enum Said {
 #[derive(Debug)]
 pub struct Watch {
     reports: UnboundedReceiver<Report>,
-    // Dropping it ends the tasks.
-    _tasks: JoinSet<()>,
+    tasks: Vec<JoinHandle>,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
 }
 
 impl Watch {
@@ -105,15 +108,15 @@ impl Watch {
 /// One sentence if `base` is no address of a lobby.
 pub fn watch(runtime: &Handle, base: &str, guest: &Guest, ticket: TicketId) -> Result<Watch, String> {
     let (sender, reports) = unbounded_channel();
-    let mut tasks = JoinSet::new();
+    let mut tasks = Vec::new();
     for way in Way::ALL {
         // A client of its own, so that its calls, connections and bytes are its own as well.
         let lobby = LobbyClient::new(base)?;
         let (guest, sender) = (guest.clone(), sender.clone());
         let line = Line { way, lobby, guest, ticket, seen: None, sender, over: false };
-        tasks.spawn_on(line.run(), runtime);
+        tasks.push(runtime.spawn(line.run()));
     }
-    Ok(Watch { reports, _tasks: tasks })
+    Ok(Watch { reports, tasks })
 }
 
 /// Measures the round trip to the lobby: the best of a few questions on one connection, the first of which pays for opening it.

@@ -15,13 +15,15 @@
 
 mod upgrade;
 
+pub use crate::frames::websocket::PATH;
 pub(crate) use upgrade::origin_ok;
 pub use upgrade::{Refusal, upgrade_response};
 
+use crate::frames::websocket::{LATEST, RELIABLE, code_of, frame_header, reason_of_code};
 use crate::link::{Closed, Driver, Link, Lost, link_pair};
 use crate::server::LinkSender;
 use crate::stream::{OVERHEAD, Pulse, discard, linger, tune_tcp};
-use crate::{DialError, Timing, frames};
+use crate::{DialError, Timing};
 use bytes::{BufMut, Bytes, BytesMut};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
@@ -39,15 +41,6 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::tungstenite::{Error, Message, error::ProtocolError, http::Uri};
 use tracing::debug;
 
-/// The path of the upgrade on the lobby's port.
-pub const PATH: &str = "/v1/link";
-
-/// First byte of a frame with a Reliable message.
-const RELIABLE: u8 = 0;
-/// First byte of a frame with a Latest message.
-const LATEST: u8 = 1;
-/// Close codes from here on are ours: the standard leaves 4000 to 4999 to applications.
-const CLOSE_CODES: u16 = 4_000;
 /// Largest frame: a message and its lane.
 const MAX_FRAME: usize = limits::MAX_RELIABLE_BYTES + 1;
 /// What tungstenite reads at once, allocated per link.
@@ -217,17 +210,8 @@ fn frame(lane: u8, message: &Bytes) -> Message {
     Message::Binary(frame.freeze())
 }
 
-/// Bytes of a frame's header. Clients add four for a mask; the difference does not matter for an estimate.
-fn frame_header(length: usize) -> usize {
-    match length {
-        0..=125 => 2,
-        126..=0xFFFF => 4,
-        _ => 10,
-    }
-}
-
 fn close_code(reason: CloseReason) -> CloseCode {
-    CloseCode::from(CLOSE_CODES.saturating_add(u16::from(reason.code())))
+    CloseCode::from(code_of(reason))
 }
 
 fn close_frame(code: CloseCode) -> Message {
@@ -235,14 +219,7 @@ fn close_frame(code: CloseCode) -> Message {
 }
 
 fn reason_of(frame: Option<&CloseFrame>) -> CloseReason {
-    let Some(frame) = frame else { return CloseReason::Done };
-    match u16::from(frame.code) {
-        code @ CLOSE_CODES.. => {
-            u8::try_from(code.saturating_sub(CLOSE_CODES)).map_or(CloseReason::Done, frames::reason_of)
-        }
-        1000 | 1001 | 1005 => CloseReason::Done,
-        _ => CloseReason::Violation,
-    }
+    frame.map_or(CloseReason::Done, |frame| reason_of_code(u16::from(frame.code)))
 }
 
 fn failed(error: &Error) -> Closed {

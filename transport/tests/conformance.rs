@@ -45,10 +45,14 @@ conformance! {
         bounds_a_slow_reader, counts_what_it_carries, stamps_arrivals, sends_the_newest,
         notices_a_client_that_died, notices_a_server_that_died, survives_garbage, gives_up_a_silent_server, takes_many_at_once,
         stops_in_order, stays_open_in_silence;
+    webtransport: echoes_on_both_lanes, keeps_order, carries_the_largest_messages, tells_why_it_closes, keeps_its_promises_before_it_closes,
+        bounds_a_slow_reader, counts_what_it_carries, stamps_arrivals, sends_the_newest,
+        notices_a_client_that_died, notices_a_server_that_died, survives_garbage, gives_up_a_silent_server, takes_many_at_once,
+        stops_in_order, stays_open_in_silence;
 }
 
 fn named(name: &str) -> Transport {
-    [Transport::Memory].into_iter().chain(Transport::WIRES).find(|t| t.name() == name).unwrap()
+    [Transport::Memory].into_iter().chain(Transport::ALL).find(|t| t.name() == name).unwrap()
 }
 
 /// Runs `check` with the ends in both roles.
@@ -286,7 +290,7 @@ fn survives_garbage(transport: Transport) {
     for n in 0..400_usize {
         let garbage: Vec<u8> = (0..(n * 13) % 1_500).map(|_| noise()).collect();
         match transport {
-            Transport::Udp | Transport::Quic => {
+            Transport::Udp | Transport::Quic | Transport::Webtransport => {
                 let to = if transport == Transport::Udp { rig.listeners.udp_addr } else { rig.listeners.quic_addr };
                 let socket = std::net::UdpSocket::bind(any_port()).unwrap();
                 socket.send_to(&garbage, to).unwrap();
@@ -316,6 +320,9 @@ fn gives_up_a_silent_server(transport: Transport) {
         Offer::Websocket { .. } => Offer::Websocket { url: format!("ws://{}/v1/link", tcp.local_addr().unwrap()) },
         Offer::Http { mode, .. } => {
             Offer::Http { url: format!("http://{}/v1/link/http", tcp.local_addr().unwrap()), mode }
+        }
+        Offer::Webtransport { certificate_sha256, .. } => {
+            Offer::Webtransport { url: format!("https://{}/v1/link", udp.local_addr().unwrap()), certificate_sha256 }
         }
         Offer::Tcp { nagle, .. } => Offer::Tcp { addr: tcp.local_addr().unwrap(), nagle },
     };

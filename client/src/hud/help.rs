@@ -9,20 +9,51 @@ use super::{
 use crate::{palette, style};
 use bevy_egui::egui::{Align2, pos2, vec2};
 
-/// Groups of keys and what each does. One line each, short enough for a narrow panel.
-const KEYS: [(&str, &[(&str, &str)]); 4] = [
+const FLY: (&str, &[(&str, &str)]) = (
+    "Fly",
+    &[
+        ("WASD", "thrust"),
+        ("mouse", "aim"),
+        ("left · right", "bolt · rail"),
+        ("Space", "dash"),
+        ("Tab", "scores"),
+        ("Enter", "chat"),
+        ("Esc", "pause, all panels"),
+    ],
+);
+
+/// Groups of keys and what each does in a browser, where there is no weather and what needs it.
+#[cfg(target_family = "wasm")]
+const KEYS: [(&str, &[(&str, &str)]); 3] = [
+    FLY,
     (
-        "Fly",
+        "Wire",
         &[
-            ("WASD", "thrust"),
-            ("mouse", "aim"),
-            ("left · right", "bolt · rail"),
-            ("Space", "dash"),
-            ("Tab", "scores"),
-            ("Enter", "chat"),
-            ("Esc", "pause, all panels"),
+            ("1 · 2 · 3", "webtransport websocket http"),
+            ("0", "the best that works"),
+            ("52±3 ms", "round trip, jitter"),
+            ("[2]", "ticks sent ahead"),
+            ("G", "all wires at once"),
         ],
     ),
+    (
+        "See",
+        &[
+            ("N", "net graph"),
+            ("T", "key press to effect"),
+            ("M", "protocol map"),
+            ("J", "netcode switches"),
+            ("PROICXYUE", "one each, J open"),
+            ("V", "invite friends"),
+            ("H", "this help"),
+        ],
+    ),
+];
+
+/// Groups of keys and what each does. One line each, short enough for a narrow panel.
+#[cfg(not(target_family = "wasm"))]
+const KEYS: [(&str, &[(&str, &str)]); 4] = [
+    FLY,
     (
         "Wire",
         &[

@@ -25,10 +25,10 @@ use std::{
         Mutex, PoisonError,
         mpsc::{Receiver, Sender, channel},
     },
-    time::{Duration, Instant},
 };
-use tokio::runtime::Handle;
 use transport::lobby::{LobbyClient, LobbyError};
+use transport::runtime::Handle;
+use web_time::{Duration, Instant};
 
 /// The room that we are in, as the lobby told it last.
 #[derive(Resource)]

@@ -6,10 +6,13 @@
 //! Flow: keys, pause panel → [`Pressed`] → [`act`] → [`Panels`] → everything in [`super`].
 
 use super::{Blind, Telemetry, tour::Tour};
-use crate::{links::Match, weather::Sky};
+use crate::{
+    links::Match,
+    weather::{MADE_HERE, Sky},
+};
 use bevy::prelude::*;
 use protocol::Transport;
-use std::time::Instant;
+use web_time::Instant;
 
 /// A panel beside the ship.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +44,13 @@ impl Panel {
     /// Returns whether there is something to press in it.
     const fn is_touched(self) -> bool {
         matches!(self, Self::Weather | Self::Netcode)
+    }
+}
+
+impl Action {
+    /// Returns whether it can be done here: what is about weather needs one.
+    pub(super) const fn is_there(self) -> bool {
+        MADE_HERE || !matches!(self, Self::Open(Panel::Weather) | Self::Blind | Self::Tour)
     }
 }
 
@@ -156,7 +166,7 @@ pub(super) fn read(
         panels.chat = true;
     }
     for (key, action) in ACTIONS {
-        if keys.just_pressed(key) {
+        if action.is_there() && keys.just_pressed(key) {
             pressed.write(Pressed { action, by_hand: false });
         }
     }

@@ -46,7 +46,8 @@ pub(super) fn draw(
                     ui.add_space(style::GRID);
                     sliders(ui, &mut settings);
                     ui.add_space(style::GRID);
-                    for row in ACTIONS.chunks(3) {
+                    let there: Vec<_> = ACTIONS.into_iter().filter(|(_, _, action)| action.is_there()).collect();
+                    for row in there.chunks(3) {
                         ui.columns(3, |columns| {
                             for (ui, (name, key, action)) in columns.iter_mut().zip(row) {
                                 let size = egui::vec2(ui.available_width(), style::TARGET - style::GRID);

@@ -12,11 +12,9 @@ use crate::{
 };
 use bevy::prelude::*;
 use protocol::Transport;
-use std::{
-    collections::{BTreeMap, VecDeque},
-    time::{Duration, Instant},
-};
+use std::collections::{BTreeMap, VecDeque};
 use transport::player::{PlayerEvent, Role, Status, Truth, WireReport};
+use web_time::{Duration, Instant};
 
 /// Everything that is measured.
 #[derive(Resource, Default)]

@@ -5,7 +5,11 @@
 //! Flow: [`Status`] and [`Told`] → here → [`super::canvas`].
 
 use super::canvas::Canvas;
-use crate::{links::Told, palette, style, weather::Sky};
+use crate::{
+    links::Told,
+    palette, style,
+    weather::{self, Sky},
+};
 use bevy::prelude::*;
 use bevy_egui::egui::{Align2, Color32, Pos2, Rect, Stroke, pos2, vec2};
 use protocol::{Transport, limits::SILENCE};
@@ -34,6 +38,7 @@ pub(super) fn note(mut told: MessageReader<Told>, mut toast: ResMut<Toast>, time
                     None => continue,
                 }
             }
+            PlayerEvent::PassedOver { why, .. } => (why.clone(), palette::ALARM),
             PlayerEvent::SwitchFailed { transport, why } => {
                 (format!("{transport} could not take over: {why}"), palette::ALARM)
             }
@@ -136,6 +141,9 @@ fn draw_legend(canvas: &Canvas, from: Pos2, ghosts: &[Transport], truth: bool) -
 
 /// Draws the keys that change the weather; what is not as the network made it stands out. Returns the space taken.
 fn draw_weather(canvas: &Canvas, from: Pos2, sky: &Sky) -> Rect {
+    if !weather::MADE_HERE {
+        return Rect::from_min_size(from - vec2(0.0, style::GRID), vec2(0.0, 0.0));
+    }
     let font = style::numbers(style::SMALL);
     let (calm, plugged) = (sky.is_calm(), !sky.is_unplugged());
     let (quiet, loud) = (palette::ink(palette::QUIET), palette::ink(palette::ALARM));

@@ -14,12 +14,12 @@ use std::{
         Mutex, PoisonError,
         mpsc::{Receiver, Sender, channel},
     },
-    time::{Duration, Instant},
 };
-use transport::{
-    lan::{Browser, LanServer},
-    lobby::{LobbyClient, LobbyError},
-};
+#[cfg(not(target_family = "wasm"))]
+use transport::lan::Browser;
+use transport::lan::LanServer;
+use transport::lobby::{LobbyClient, LobbyError};
+use web_time::{Duration, Instant};
 
 /// How a server is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +55,7 @@ pub(crate) enum Lead {
 /// What can be seen from the start screen.
 #[derive(Resource)]
 pub(crate) struct Lookout {
+    #[cfg(not(target_family = "wasm"))]
     browser: Option<Browser>,
     servers: BTreeMap<String, Server>,
     /// By server and code.
@@ -81,7 +82,15 @@ impl Default for Lookout {
     fn default() -> Self {
         let (send, news) = channel();
         let (servers, codes, typing) = (BTreeMap::new(), BTreeMap::new(), Typing::default());
-        Self { browser: None, servers, codes, typing, send, news: Mutex::new(news) }
+        Self {
+            #[cfg(not(target_family = "wasm"))]
+            browser: None,
+            servers,
+            codes,
+            typing,
+            send,
+            news: Mutex::new(news),
+        }
     }
 }
 
@@ -104,7 +113,15 @@ impl Typing {
 }
 
 impl Lookout {
+    /// A page cannot listen for servers.
+    #[cfg(target_family = "wasm")]
+    #[expect(clippy::unused_self, reason = "elsewhere it is used")]
+    pub(crate) fn nearby(&mut self) -> Vec<LanServer> {
+        Vec::new()
+    }
+
     /// Returns the servers on this network that speak as we do. The first call begins to listen for them.
+    #[cfg(not(target_family = "wasm"))]
     pub(crate) fn nearby(&mut self) -> Vec<LanServer> {
         let mut servers = self.browser.get_or_insert_with(Browser::start).servers();
         servers.retain(LanServer::same_protocol);

@@ -29,12 +29,11 @@ use protocol::{
     names::valid_name,
 };
 use std::{future::Future, time::Duration};
-use tokio::{
-    runtime::{Builder, Handle, Runtime},
-    task::JoinSet,
-    time::timeout,
+use tokio::sync::oneshot::{self, error::TryRecvError};
+use transport::{
+    lobby::{LobbyClient, LobbyError, Versioned},
+    runtime::{Handle, Runtime, runtime, timeout},
 };
-use transport::lobby::{LobbyClient, LobbyError, Versioned};
 
 /// Asks the lobby and takes its answers in.
 pub(crate) struct LobbyPlugin;
@@ -93,7 +92,7 @@ pub(crate) struct SeatGranted {
 #[derive(Resource)]
 pub(crate) struct Lobby {
     runtime: Runtime,
-    calls: JoinSet<Answer>,
+    calls: Vec<oneshot::Receiver<Answer>>,
     /// The wish that is being fulfilled, or was the last one.
     wish: Option<Wish>,
     /// Counts wishes, so that the answer to an old one is known as such.
@@ -143,19 +142,8 @@ impl From<LobbyError> for Denied {
 
 impl Default for Lobby {
     fn default() -> Self {
-        // Two threads: the links' sockets and the lobby's calls mostly wait.
-        let runtime = Builder::new_multi_thread().worker_threads(2).thread_name("wire").enable_all().build();
-        let runtime = runtime.unwrap_or_else(|error| panic!("The system gave us no thread for the network: {error}"));
-        Self {
-            runtime,
-            calls: JoinSet::new(),
-            wish: None,
-            number: 0,
-            account: None,
-            led: None,
-            shut: false,
-            calls_made: 0,
-        }
+        let runtime = runtime().unwrap_or_else(|error| panic!("The system gave us no thread for the network: {error}"));
+        Self { runtime, calls: Vec::new(), wish: None, number: 0, account: None, led: None, shut: false, calls_made: 0 }
     }
 }
 
@@ -257,9 +245,25 @@ impl Lobby {
         self.calls_made
     }
 
+    /// Takes the answers that have come; an error for a call that will never have one.
+    fn answers(&mut self) -> Vec<Result<Answer, TryRecvError>> {
+        let mut answers = Vec::new();
+        self.calls.retain_mut(|call| match call.try_recv() {
+            Err(TryRecvError::Empty) => true,
+            finished => {
+                answers.push(finished);
+                false
+            }
+        });
+        answers
+    }
+
     fn call(&mut self, call: impl Future<Output = Answer> + Send + 'static) {
         self.calls_made += 1;
-        self.calls.spawn_on(call, self.runtime.handle());
+        let (done, answer) = oneshot::channel();
+        self.calls.push(answer);
+        // Nobody may want to know any more.
+        self.runtime.handle().spawn(async move { drop(done.send(call.await)) });
     }
 }
 
@@ -298,7 +302,7 @@ fn collect(
     mut failure: ResMut<Failure>,
     mut next: ResMut<NextState<Screen>>,
 ) {
-    while let Some(finished) = lobby.calls.try_join_next() {
+    for finished in lobby.answers() {
         match finished {
             Ok(Answer::Rooms { server, list }) => rooms.take(&server, list),
             Ok(Answer::Seat { number, seat }) if number == lobby.number => match *seat {
@@ -318,9 +322,9 @@ fn collect(
                 }
             },
             Ok(Answer::Seat { .. }) => {}
-            Err(error) => {
+            Err(_) => {
                 rooms.forget();
-                error!("A call to the lobby ended in a fault of ours: {error}");
+                error!("A call to the lobby ended in a fault of ours.");
             }
         }
     }

@@ -10,11 +10,11 @@ use protocol::{
     RoomId,
     lobby::{Queue, QueueRow, Ticket, TicketState},
 };
-use std::time::{Duration, Instant};
 use transport::{
     lobby::Cost,
     told::{Report, Said, Way},
 };
+use web_time::{Duration, Instant};
 
 /// The own ticket, and how one heard of it.
 #[derive(Debug)]

@@ -23,18 +23,16 @@ use protocol::{
     ids::TicketId,
     lobby::{NewTicket, Queue, SeatWish, Ticket},
 };
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::{Duration, Instant},
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
-use tokio::{runtime::Handle, task::JoinHandle};
+use transport::runtime::{Handle, JoinHandle};
 use transport::{
     lobby::LobbyError,
     told::{self, Watch},
 };
+use web_time::{Duration, Instant};
 
 /// Looks for a match.
 pub(crate) struct MatchingPlugin;
@@ -59,7 +57,7 @@ pub(crate) struct Search {
     queue_asked: Option<Instant>,
     answer: Asked<()>,
     /// The ticket of before is being given back.
-    parting: Option<JoinHandle<()>>,
+    parting: Option<JoinHandle>,
     /// The page is open.
     attended: bool,
 }
@@ -312,7 +310,8 @@ fn advance(
 fn part(mut search: ResMut<Search>, lobby: Res<Lobby>) {
     if matches!(search.stage, Stage::Open { .. }) {
         search.cancel(lobby.runtime());
-        // The task that carries it ends with the process.
+        // The task that carries it ends with the process; those of a page go on.
+        #[cfg(not(target_family = "wasm"))]
         std::thread::sleep(FAREWELL);
     }
 }
@@ -322,6 +321,7 @@ const QUEUE_PAUSE: Duration = Duration::from_secs(1);
 /// What the lobby takes at most.
 const LONGEST_ROUND_TRIP: Duration = Duration::from_secs(10);
 /// A call to a lobby nearby is out by then.
+#[cfg(not(target_family = "wasm"))]
 const FAREWELL: Duration = Duration::from_millis(100);
 
 #[cfg(test)]

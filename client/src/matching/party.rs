@@ -4,9 +4,9 @@
 
 use crate::{asked::Asked, lobby::Account};
 use protocol::{ids::TicketId, lobby::Party};
-use std::time::{Duration, Instant};
-use tokio::runtime::Handle;
 use transport::lobby::{LONGEST_WAIT, LobbyError, Tag};
+use transport::runtime::Handle;
+use web_time::{Duration, Instant};
 
 /// The party that we are in, and how one gets into one.
 #[derive(Default)]

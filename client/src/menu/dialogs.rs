@@ -5,8 +5,9 @@
 //! Flow: [`crate::lobby`], [`crate::links`] → [`Screen`] → here → [`Wish`] again, or the menu.
 
 use super::{Menu, Page, start::MAX_PASSWORD_CHARS};
+#[cfg(not(target_family = "wasm"))]
+use crate::doctor::OpenDoctor;
 use crate::{
-    doctor::OpenDoctor,
     links::{LeaveMatch, Match},
     lobby::{Goal, Lobby, Wish},
     palette,
@@ -17,8 +18,8 @@ use bevy::prelude::*;
 use bevy_egui::{EguiContexts, egui};
 use egui::{Align2, Area, Context, Id, Key, RichText, Ui};
 use protocol::lobby::SeatWish;
-use std::time::Instant;
 use transport::player::Fetching;
+use web_time::Instant;
 
 /// Shows what is being waited for.
 pub(super) fn connecting(
@@ -78,7 +79,7 @@ pub(super) fn failed(
     failure: Res<Failure>,
     mut lobby: ResMut<Lobby>,
     mut wishes: MessageWriter<Wish>,
-    mut doctor: MessageWriter<OpenDoctor>,
+    #[cfg(not(target_family = "wasm"))] mut doctor: MessageWriter<OpenDoctor>,
     mut pages: ResMut<Menu>,
     mut next: ResMut<NextState<Screen>>,
 ) -> Result {
@@ -131,7 +132,8 @@ pub(super) fn failed(
         if failure.title == NOT_JOINED && failure.advice.is_empty() && to_a_room {
             // The lobby has answered, so nothing is wrong with the way to it.
             elsewhere = style::button(ui, "Other rooms").clicked();
-        } else if style::button(ui, "What is wrong? (F8)").clicked() {
+        } else if cfg!(not(target_family = "wasm")) && style::button(ui, "What is wrong? (F8)").clicked() {
+            #[cfg(not(target_family = "wasm"))]
             doctor.write_default();
         }
         menu |= style::button(ui, "Menu").clicked();

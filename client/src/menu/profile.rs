@@ -21,7 +21,7 @@ use protocol::{
     lobby::{Guest, History, MatchResult, Profile, Standing},
     names::valid_name,
 };
-use std::time::SystemTime;
+use web_time::SystemTime;
 
 /// What the page keeps while it is open.
 #[derive(Default)]

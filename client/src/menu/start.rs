@@ -102,7 +102,8 @@ pub(super) fn page(ui: &mut Ui, parts: &mut Parts) {
     }
     ui.columns(2, |columns| {
         parts.menu.link(&mut columns[0], Page::Options, "Options");
-        if style::button(&mut columns[1], "Quit").clicked() {
+        // A page is left by its tab.
+        if cfg!(not(target_family = "wasm")) && style::button(&mut columns[1], "Quit").clicked() {
             parts.exit.write(AppExit::Success);
         }
     });

@@ -110,7 +110,7 @@ fn script(nonsense: &mut Nonsense, manner: Manner, grant: &Grant) -> Vec<(Lane, 
 
 async fn visit(storm: Arc<Storm>, offer: Offer, manner: Manner, script: Vec<(Lane, Vec<u8>)>) {
     let port = match offer.transport() {
-        Transport::Quic => Port::Quic,
+        Transport::Quic | Transport::Webtransport => Port::Quic,
         Transport::Websocket | Transport::Http => Port::Http,
         Transport::Tcp => Port::Tcp,
         Transport::Udp | Transport::Memory => Port::Udp,

@@ -25,7 +25,10 @@ pub use results::{History, Leaderboard, LeaderboardRow, MatchResult, Standing};
 pub use rooms::{
     Invite, Member, MemberList, Mode, NewRoom, OpenedRoom, QuickJoin, RoomChange, RoomInfo, RoomList, SeatWish,
 };
-pub use seats::{Endpoints, Grant, HttpEndpoint, HttpLink, QuicEndpoint, TcpEndpoint, UdpEndpoint, WebsocketEndpoint};
+pub use seats::{
+    Endpoints, Grant, HttpEndpoint, HttpLink, QuicEndpoint, TcpEndpoint, UdpEndpoint, WebsocketEndpoint,
+    WebtransportEndpoint,
+};
 pub use tickets::{NewTicket, Party, PartyMember, Queue, QueueRow, Ticket, TicketState};
 
 use crate::ids::Transport;

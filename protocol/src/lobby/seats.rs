@@ -46,6 +46,8 @@ pub struct Endpoints {
     pub tcp: TcpEndpoint,
     /// HTTP calls.
     pub http: HttpEndpoint,
+    /// WebTransport.
+    pub webtransport: WebtransportEndpoint,
 }
 
 /// How to reach the server over `udp`.
@@ -94,6 +96,17 @@ pub struct TcpEndpoint {
 pub struct HttpEndpoint {
     /// `http://host:port/v1/link/http`.
     pub url: String,
+}
+
+/// How to reach the server over `webtransport`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WebtransportEndpoint {
+    /// `https://host:port/v1/link`, on the UDP port of `quic`.
+    pub url: String,
+    /// SHA-256 of the server's DER certificate: the only one to be accepted.
+    #[serde(with = "base64_bytes")]
+    #[schema(value_type = String)]
+    pub certificate_sha256: [u8; 32],
 }
 
 /// Answer to `POST /v1/link/http`: a link over `http`.

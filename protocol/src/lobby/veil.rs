@@ -22,7 +22,7 @@ mod tests {
     use crate::ids::{PlayerId, RoomId, SessionId};
     use crate::lobby::{
         Endpoints, Grant, Guest, HttpEndpoint, HttpLink, NewRoom, QuicEndpoint, RoomChange, SeatWish, TcpEndpoint,
-        UdpEndpoint, Webhook, WebhookCreated, WebsocketEndpoint,
+        UdpEndpoint, Webhook, WebhookCreated, WebsocketEndpoint, WebtransportEndpoint,
     };
     use std::fmt::Debug;
 
@@ -65,6 +65,7 @@ mod tests {
                 websocket: WebsocketEndpoint { url: String::new() },
                 tcp: TcpEndpoint { addr },
                 http: HttpEndpoint { url: String::new() },
+                webtransport: WebtransportEndpoint { url: String::new(), certificate_sha256: [0; 32] },
             },
         };
         let text = format!("{grant:?}");

@@ -1,6 +1,6 @@
 //! A token bucket: so many per second on average, so many at once.
 
-use std::time::Instant;
+use web_time::Instant;
 
 /// Allowance that refills with time.
 #[derive(Clone, Debug)]

@@ -22,7 +22,7 @@ use bytes::Bytes;
 use game::{Command, Tick, View};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use web_time::{Duration, Instant};
 
 /// What the game learns from its session.
 #[derive(Clone, Debug, PartialEq)]

@@ -24,7 +24,7 @@ use bytes::Bytes;
 use game::{Phase, SeatId, Tick, View};
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use web_time::{Duration, Instant};
 
 /// When a tick was or will be executed; every other tick follows from it.
 #[derive(Clone, Copy, Debug)]

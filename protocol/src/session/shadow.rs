@@ -17,7 +17,7 @@ use crate::wire::hello::Refusal;
 use crate::wire::shadow::{ShadowCommands, ShadowSnapshot};
 use crate::wire::snapshot::Echo;
 use game::{Point, Tick};
-use std::time::Instant;
+use web_time::Instant;
 
 /// What the next snapshot over a link says about the commands that came over it.
 #[derive(Clone, Copy, Debug, Default)]

@@ -94,7 +94,8 @@ impl Files {
     }
 }
 
-fn offer(path: PathBuf, name: String) -> io::Result<Option<Offered>> {
+/// Reads a file's hash; none if it is too large.
+pub(super) fn offer(path: PathBuf, name: String) -> io::Result<Option<Offered>> {
     let mut file = File::open(&path)?;
     let metadata = file.metadata()?;
     if metadata.len() > LARGEST_FILE {

@@ -18,6 +18,7 @@ use protocol::invite::InviteCode;
 use protocol::limits::GRANT_LIFETIME;
 use protocol::lobby::{
     Endpoints, Grant, HttpEndpoint, Invite, QuicEndpoint, TcpEndpoint, UdpEndpoint, WebsocketEndpoint,
+    WebtransportEndpoint,
 };
 use std::net::{IpAddr, SocketAddr};
 use std::time::SystemTime;
@@ -128,6 +129,10 @@ impl Granter {
             quic: QuicEndpoint { addr: reachable(quic), certificate_sha256 },
             websocket: WebsocketEndpoint { url: format!("ws://{name}:{}/v1/link", http.port()) },
             http: HttpEndpoint { url: format!("http://{name}:{}{}", http.port(), transport::http::PATH) },
+            webtransport: WebtransportEndpoint {
+                url: format!("https://{name}:{}{}", quic.port(), transport::websocket::PATH),
+                certificate_sha256,
+            },
             tcp: TcpEndpoint { addr: reachable(tcp) },
         })
     }

@@ -23,12 +23,14 @@ mod rate;
 mod routes;
 mod serve;
 mod watch;
+mod web;
 
 pub use files::Files;
 pub use grants::Wires;
 pub use keys::{KeyError, Keys};
 pub use limits::Limits;
 pub use rate::Rate;
+pub use web::WebClient;
 
 use crate::config::cannot_listen;
 use crate::directory::Directory;
@@ -59,6 +61,8 @@ pub struct Setup {
     pub events: Events,
     /// What can be fetched.
     pub files: Files,
+    /// The game for browsers.
+    pub web: WebClient,
     /// What only the operator sees.
     pub operator: Operator,
     /// Usually the default.

@@ -14,17 +14,24 @@ use std::sync::LazyLock;
 /// Marks what is only for a listener that also serves the operator.
 const OPERATOR_PART: (&str, &str) = ("<!--operator-->", "<!--/operator-->");
 
-/// What a friend sees who opens the address that they were given.
+/// Marks what is only for a server without the game for browsers.
+const UNBUILT_PART: (&str, &str) = ("<!--unbuilt-->", "<!--/unbuilt-->");
+
+/// What a friend sees who opens the address that they were given, where the game was not built for browsers.
 pub(super) static LANDING: LazyLock<Page> =
     LazyLock::new(|| Page::new(include_str!("../../../assets/web/landing.html")));
 /// The same where the operator has a listener of their own.
-pub(super) static PUBLIC_LANDING: LazyLock<Page> =
-    LazyLock::new(|| Page::new(&without_operator_part(LANDING.html.as_str())));
+pub(super) static PUBLIC_LANDING: LazyLock<Page> = LazyLock::new(|| LANDING.without(OPERATOR_PART));
+/// What this is, where the game itself is on the first page.
+pub(super) static ABOUT: LazyLock<Page> = LazyLock::new(|| LANDING.without(UNBUILT_PART));
+/// The same where the operator has a listener of their own.
+pub(super) static PUBLIC_ABOUT: LazyLock<Page> = LazyLock::new(|| ABOUT.without(OPERATOR_PART));
 /// The operator's console.
 pub(super) static CONSOLE: LazyLock<Page> =
     LazyLock::new(|| Page::new(include_str!("../../../assets/web/console.html")));
 
 /// A page and the rule that it comes with.
+#[derive(Debug)]
 pub(super) struct Page {
     html: String,
     policy: HeaderValue,
@@ -33,14 +40,35 @@ pub(super) struct Page {
 impl Page {
     fn new(html: &str) -> Self {
         let source = |tag| inside(html, tag).map(hash).unwrap_or("'none'".to_owned());
+        let rest = format!("script-src {}; style-src {}; connect-src 'self'", source("script"), source("style"));
+        Self::with(html, &rest)
+    }
+
+    /// The page of the game: it runs scripts of this server, WebAssembly, and dials every wire that a browser has.
+    pub(super) fn of_game(html: &str) -> Self {
+        let style = inside(html, "style").map_or("'none'".to_owned(), hash);
+        let rest =
+            format!("script-src 'self' 'wasm-unsafe-eval'; style-src {style}; connect-src 'self' ws: wss: https:");
+        Self::with(html, &rest)
+    }
+
+    fn with(html: &str, rules: &str) -> Self {
         let policy = format!(
-            "default-src 'none'; script-src {}; style-src {}; connect-src 'self'; img-src data:; base-uri 'none'; \
-             form-action 'none'; frame-ancestors 'none'",
-            source("script"),
-            source("style")
+            "default-src 'none'; {rules}; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         );
         let policy = HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'"));
         Self { html: html.to_owned(), policy }
+    }
+
+    /// Returns the page without a part of it.
+    fn without(&self, part: (&str, &str)) -> Self {
+        let (html, mut page) = (self.html.as_str(), Self { html: self.html.clone(), policy: self.policy.clone() });
+        if let Some((before, rest)) = html.split_once(part.0)
+            && let Some((_, after)) = rest.split_once(part.1)
+        {
+            page.html = format!("{before}{after}");
+        }
+        page
     }
 
     /// Returns the page as an answer.
@@ -56,12 +84,6 @@ fn inside<'a>(html: &'a str, tag: &str) -> Option<&'a str> {
 
 fn hash(text: &str) -> String {
     format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text.as_bytes())))
-}
-
-fn without_operator_part(html: &str) -> String {
-    let parts =
-        html.split_once(OPERATOR_PART.0).and_then(|(before, rest)| Some((before, rest.split_once(OPERATOR_PART.1)?.1)));
-    parts.map_or_else(|| html.to_owned(), |(before, after)| format!("{before}{after}"))
 }
 
 #[cfg(test)]
@@ -97,5 +119,8 @@ mod tests {
         assert!(LANDING.html.contains("/console"));
         assert!(!PUBLIC_LANDING.html.contains("/console"));
         assert_eq!(LANDING.policy, PUBLIC_LANDING.policy);
+        assert!(LANDING.html.contains("make web") && PUBLIC_LANDING.html.contains("make web"));
+        assert!(!ABOUT.html.contains("make web") && ABOUT.html.contains("/console"));
+        assert!(!PUBLIC_ABOUT.html.contains("make web") && !PUBLIC_ABOUT.html.contains("/console"));
     }
 }

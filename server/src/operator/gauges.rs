@@ -108,7 +108,7 @@ fn describe() {
 }
 
 fn note(pulse: &Pulse, directory: &Directory) {
-    for (wire, totals) in Transport::WIRES.into_iter().zip(&pulse.wires) {
+    for (wire, totals) in Transport::ALL.into_iter().zip(&pulse.wires) {
         let wire = wire.name();
         gauge!("crosswire_links", "transport" => wire).set(totals.links);
         for (direction, bytes, reliable, latest) in [

@@ -347,7 +347,7 @@ pub fn publish(
             uptime_s: board.started.elapsed().as_secs(),
             rooms: rooms.iter().count() as u32,
             players: rooms.iter().map(|(_, room, _)| room.people() as u32).sum(),
-            links: Transport::WIRES.map(|wire| (wire, count(wire))).to_vec(),
+            links: Transport::ALL.map(|wire| (wire, count(wire))).to_vec(),
             tick_ms: heartbeat.meter.times(),
             overruns: heartbeat.overruns,
             violations: faults.violations,

@@ -12,7 +12,7 @@ use server::clerk;
 use server::directory::{DirectoryHost, OpenRoomError, OrderError, Request, RoomEntry, directory};
 use server::events::Events;
 use server::hooks::HookSettings;
-use server::lobby::{Files, Keys, Limits, Lobby, Setup, Wires};
+use server::lobby::{Files, Keys, Limits, Lobby, Setup, WebClient, Wires};
 use server::matchmaker::Rules;
 use server::operator::{Operator, Token};
 use server::store::Store;
@@ -139,6 +139,7 @@ impl Server {
             events: e,
             operator,
             files,
+            web: WebClient::default(),
             limits,
             matchmaking,
         };

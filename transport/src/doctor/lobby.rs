@@ -241,7 +241,9 @@ fn addresses(lobby: SocketAddr, endpoints: &Endpoints) -> Finding {
 mod tests {
     use super::*;
     use crate::doctor::Verdict;
-    use protocol::lobby::{HttpEndpoint, QuicEndpoint, TcpEndpoint, UdpEndpoint, WebsocketEndpoint};
+    use protocol::lobby::{
+        HttpEndpoint, QuicEndpoint, TcpEndpoint, UdpEndpoint, WebsocketEndpoint, WebtransportEndpoint,
+    };
 
     fn judged(lobby: &str, sent: &str) -> Finding {
         let addr: SocketAddr = sent.parse().unwrap();
@@ -251,6 +253,7 @@ mod tests {
             websocket: WebsocketEndpoint { url: String::new() },
             tcp: TcpEndpoint { addr },
             http: HttpEndpoint { url: String::new() },
+            webtransport: WebtransportEndpoint { url: String::new(), certificate_sha256: [0; 32] },
         };
         addresses(lobby.parse().unwrap(), &endpoints)
     }

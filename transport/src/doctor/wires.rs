@@ -116,7 +116,7 @@ fn port(wire: Transport, reached: &Reached) -> u16 {
     let endpoints = &reached.endpoints;
     match wire {
         Transport::Udp | Transport::Memory => endpoints.udp.addr.port(),
-        Transport::Quic => endpoints.quic.addr.port(),
+        Transport::Quic | Transport::Webtransport => endpoints.quic.addr.port(),
         Transport::Tcp => endpoints.tcp.addr.port(),
         Transport::Websocket | Transport::Http => reached.lobby.port(),
     }
@@ -125,7 +125,7 @@ fn port(wire: Transport, reached: &Reached) -> u16 {
 /// Returns what is said of a wire; `best` is the best one that works.
 fn judge(wire: Transport, outcome: &Outcome, port: u16, best: Option<Transport>) -> Finding {
     let name = wire.name();
-    let below = if matches!(wire, Transport::Udp | Transport::Quic) { "UDP" } else { "TCP" };
+    let below = if wire.is_of_datagrams() { "UDP" } else { "TCP" };
     let open = format!("Let {below} port {port} through the host's firewall and router.");
     let (sentence, advice) = match outcome {
         Outcome::Answered(time) => {

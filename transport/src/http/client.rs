@@ -10,16 +10,17 @@ use super::parcel::{Item, Outbox, Parcel, number, reason_in};
 use super::{HttpMode, WANTS_LATEST};
 use crate::dial::parts;
 use crate::link::{Closed, Driver, Link, Lost, link_pair};
-use crate::stream::{Pulse, linger};
+use crate::runtime::{self, Elapsed, sleep, timeout};
+use crate::stream::{Pulse, Ticker, linger};
 use crate::{DialError, Timing};
 use bytes::{BufMut, Bytes, BytesMut};
 use protocol::lobby::HttpLink;
 use protocol::{CloseReason, Lane, Transport, limits};
 use std::io::{self, ErrorKind};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use std::time::Duration;
 use tracing::debug;
+use web_time::Instant;
 
 /// Pause after a call that failed.
 const RETRY_PAUSE: Duration = Duration::from_millis(50);
@@ -34,7 +35,8 @@ pub(crate) async fn dial(url: &str, mode: HttpMode, timing: Timing) -> Result<Li
 }
 
 async fn open(url: &str, mode: HttpMode, timing: Timing) -> Result<Link, DialError> {
-    let (host, port, path) = parts(url, "http").ok_or_else(|| DialError::address(url))?;
+    let (host, port, path) =
+        parts(url, "http").or_else(|| parts(url, "https")).ok_or_else(|| DialError::address(url))?;
     let mut first = Caller::new(&host, port);
     let opened = first.call("POST", &path, &[]).await.map_err(|error| match error.kind() {
         ErrorKind::ConnectionRefused
@@ -57,7 +59,7 @@ async fn open(url: &str, mode: HttpMode, timing: Timing) -> Result<Link, DialErr
     let (handle, driver) = link_pair(Transport::Http, None, None);
     let calls =
         Calls { path: format!("{path}/{link}"), driver, pulse: Pulse::new(), timing, mode, newest: AtomicU32::new(0) };
-    tokio::spawn(drive(calls, poster, asker));
+    runtime::spawn(drive(calls, poster, asker));
     Ok(handle)
 }
 
@@ -129,14 +131,13 @@ impl Calls {
             HttpMode::LongPoll => format!("{}?{WANTS_LATEST}", self.path),
             HttpMode::Poll(_) => self.path.clone(),
         };
-        let mut sign_of_life = interval(timing.keep_alive);
-        sign_of_life.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut sign_of_life = Ticker::new(timing.keep_alive);
         loop {
             if outbox.is_empty() && latest.is_none() {
                 tokio::select! {
                     message = driver.latest() => latest = Some(message),
                     message = driver.reliable() => outbox_push(&mut outbox, message),
-                    _ = sign_of_life.tick() => {}
+                    () = sign_of_life.tick() => {}
                 }
             }
             outbox.fill(driver);
@@ -176,12 +177,9 @@ impl Calls {
         // event would come any more.
         let (wait, mut every) = match self.mode {
             HttpMode::LongPoll => (self.patience().min(limits::LONG_POLL), None),
-            HttpMode::Poll(every) => (Duration::ZERO, Some(interval(every.max(MIN_POLL)))),
+            HttpMode::Poll(every) => (Duration::ZERO, Some(Ticker::new(every.max(MIN_POLL)))),
         };
         let patience = wait.saturating_add(self.patience());
-        if let Some(every) = &mut every {
-            every.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        }
         let mut seen = 0;
         loop {
             if let Some(every) = &mut every {
@@ -240,7 +238,7 @@ impl Calls {
     }
 
     /// Tells what came of a call.
-    fn judge(&self, called: Result<io::Result<Answer>, tokio::time::error::Elapsed>) -> Result<Answer, Trouble> {
+    fn judge(&self, called: Result<io::Result<Answer>, Elapsed>) -> Result<Answer, Trouble> {
         let answer = match called {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => {

@@ -19,12 +19,15 @@
 //! Flow: `lib.rs` [`dial`] -> `client.rs` <-> `caller.rs` <-> HTTP <-> lobby <-> `server.rs`, [`Host`] -> `server.rs`; what bodies
 //! hold is in `parcel.rs`.
 
+#[cfg_attr(target_family = "wasm", path = "../browser/caller.rs")]
 mod caller;
 mod client;
 mod parcel;
+#[cfg(not(target_family = "wasm"))]
 mod server;
 
 pub(crate) use client::dial;
+#[cfg(not(target_family = "wasm"))]
 pub use server::{Held, Host, Visit};
 
 use std::time::Duration;

@@ -2,9 +2,9 @@
 //!
 //! Flow: `mdns_sd` → [`Browser`]'s thread: [`Seen`] → probes → [`Browser::servers`].
 
+use super::LanServer;
 use super::{SERVICE, tidy};
 use mdns_sd::{Receiver, ResolvedService, ScopedIp, ServiceDaemon, ServiceEvent, VERIFY_TIMEOUT_DEFAULT};
-use protocol::limits::PROTOCOL_VERSION;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,32 +28,6 @@ const DOUBTED: u8 = 20;
 const MAX_SERVERS: usize = 64;
 /// Addresses of one server that are tried.
 const MAX_ADDRESSES: usize = 4;
-
-/// A server on the local network.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LanServer {
-    /// What it is called.
-    pub name: String,
-    /// Where its lobby is.
-    pub addr: SocketAddr,
-    /// People in its rooms.
-    pub players: u32,
-    /// Places in its rooms.
-    pub seats: u32,
-    /// Version of the program.
-    pub version: String,
-    /// Version of the wire format.
-    pub protocol: u16,
-    /// Time until a connection was open, from the latest answer; none before the first.
-    pub round_trip: Option<Duration>,
-}
-
-impl LanServer {
-    /// Returns whether it speaks as we do.
-    pub fn same_protocol(&self) -> bool {
-        self.protocol == PROTOCOL_VERSION
-    }
-}
 
 /// Listens for servers on the local network until it is dropped.
 #[derive(Debug)]
@@ -272,7 +246,7 @@ mod tests {
         let [server] = &seen.list()[..] else { panic!("{:?}", seen.list()) };
         assert_eq!((server.name.as_str(), server.addr, server.round_trip), ("Attic", addr("10.0.0.7:8080"), None));
         assert_eq!((server.players, server.seats, server.protocol, server.version.as_str()), (3, 16, 2, "0.1.0"));
-        assert_eq!(server.same_protocol(), PROTOCOL_VERSION == 2);
+        assert_eq!(server.same_protocol(), protocol::limits::PROTOCOL_VERSION == 2);
 
         seen.asked("a", Some((addr("127.0.0.1:8080"), Duration::from_millis(2))));
         assert_eq!(seen.list()[0].addr, addr("127.0.0.1:8080"), "where it answers");

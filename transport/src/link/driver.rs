@@ -11,7 +11,7 @@ use protocol::{CloseReason, Lane, LinkId};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use web_time::{Duration, Instant};
 
 /// The transport's half of a link. Dropping it before [`Driver::finish`] ends the link as [`Lost::Abandoned`], so that a
 /// task that is gone never leaves a link that looks alive.

@@ -9,7 +9,7 @@ use super::{Closed, Inbound, LinkStats, Lost, SendError, Traffic};
 use bytes::Bytes;
 use protocol::{CloseReason, Lane, limits};
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use web_time::{Duration, Instant};
 
 #[derive(Default)]
 pub(super) struct State {

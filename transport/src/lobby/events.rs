@@ -2,14 +2,14 @@
 //!
 //! Flow: `server::lobby` → HTTP, piece by piece → [`Parser`] → [`EventStream::next`].
 
-use super::fetch::{Body, Broken};
-use super::{Call, LobbyClient, LobbyError};
-use hyper::Method;
+use super::fetch::Body;
+use super::{Broken, Call, LobbyClient, LobbyError};
+use crate::runtime::timeout;
+use http::Method;
 use protocol::lobby::{EventKind, Guest};
 use serde::de::DeserializeOwned;
 use std::collections::VecDeque;
 use std::time::Duration;
-use tokio::time::timeout;
 
 /// A server says at least that it is there every 15 s; three missing signs of life are an end.
 const SILENCE: Duration = Duration::from_secs(50);

@@ -1,10 +1,11 @@
-//! One HTTP request and its answer: the only place where the lobby's calls meet a socket. A browser needs another version of this
-//! file and of nothing else.
+//! One HTTP request and its answer: the only place where the lobby's calls meet a socket. A page has
+//! `browser/lobby.rs` instead.
 //!
 //! What a call costs is counted at the socket, so that the ways of being told can be compared by what they really take.
 //!
 //! Flow: [`super::LobbyClient`] → [`Wire::fetch`] → TCP → [`Answer`], whole or piece by piece.
 
+use super::{Broken, Cost};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -22,30 +23,6 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-
-/// What the calls of a client have cost so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Cost {
-    /// Requests made.
-    pub calls: u64,
-    /// Connections opened for them; one is kept for the next question.
-    pub connections: u64,
-    /// Bytes written to sockets.
-    pub sent: u64,
-    /// Bytes read from sockets.
-    pub received: u64,
-}
-
-/// Why there is no answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Broken {
-    /// Nobody answers, or not in time.
-    Silent,
-    /// Somebody was there, but the connection ended before the end of the answer.
-    Cut,
-    /// What came back is not HTTP, or too much of it.
-    Strange,
-}
 
 /// The way to one server.
 #[derive(Debug)]
@@ -83,12 +60,8 @@ impl Wire {
     }
 
     /// Asks, and returns the answer as soon as its head is there. Dropping the call or the answer ends the connection.
-    pub(super) async fn fetch(
-        self: &Arc<Self>,
-        request: Request<Full<Bytes>>,
-        within: Duration,
-    ) -> Result<Answer, Broken> {
-        timeout(within, self.ask(request)).await.unwrap_or(Err(Broken::Silent))
+    pub(super) async fn fetch(self: &Arc<Self>, request: Request<Bytes>, within: Duration) -> Result<Answer, Broken> {
+        timeout(within, self.ask(request.map(Full::from))).await.unwrap_or(Err(Broken::Silent))
     }
 
     async fn ask(self: &Arc<Self>, request: Request<Full<Bytes>>) -> Result<Answer, Broken> {

@@ -2,12 +2,12 @@
 //!
 //! Flow: [`FileInfo`] of the list → [`LobbyClient::file`] → bytes whose hash was checked.
 
-use super::fetch::Broken;
+use super::Broken;
 use super::{CALL_DEADLINE, Call, LobbyClient, LobbyError, piece};
-use hyper::Method;
+use crate::runtime::timeout;
+use http::Method;
 use protocol::lobby::{FileInfo, FileList};
 use sha2::{Digest, Sha256};
-use tokio::time::timeout;
 
 /// Largest file that is fetched, bytes.
 const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;

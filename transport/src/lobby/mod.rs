@@ -6,6 +6,7 @@
 //! Flow: start screen or lab → [`LobbyClient`] → `fetch.rs` → HTTP → `server::lobby` → [`protocol::lobby::Grant`] → [`crate::player`].
 
 mod events;
+#[cfg_attr(target_family = "wasm", path = "../browser/lobby.rs")]
 mod fetch;
 mod files;
 mod players;
@@ -13,13 +14,12 @@ mod rooms;
 mod tickets;
 
 pub use events::{EventStream, ServerSent};
-pub use fetch::Cost;
 pub use rooms::RoomFilter;
 
+use crate::runtime::sleep;
 use bytes::Bytes;
-use fetch::{Answer, Broken, Wire};
-use http_body_util::Full;
-use hyper::{Method, Request, header};
+use fetch::{Answer, Wire};
+use http::{Method, Request, header};
 use protocol::SessionId;
 use protocol::ids::{RoomId, TicketId};
 use protocol::lobby::{Endpoints, Guest, Health, Problem};
@@ -28,7 +28,6 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
-use tokio::time::sleep;
 
 /// How long one call may take, and a long poll on top of the wait that it asks for.
 const CALL_DEADLINE: Duration = Duration::from_secs(5);
@@ -109,6 +108,30 @@ impl LobbyError {
     }
 }
 
+/// What the calls of a client have cost so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Requests made.
+    pub calls: u64,
+    /// Connections opened for them; one is kept for the next question.
+    pub connections: u64,
+    /// Bytes written to sockets.
+    pub sent: u64,
+    /// Bytes read from sockets.
+    pub received: u64,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Broken {
+    /// Nobody answers, or not in time.
+    Silent,
+    /// Somebody was there, but the connection ended before the end of the answer.
+    Cut,
+    /// What came back is not HTTP, or too much of it.
+    Strange,
+}
+
 /// The version of something that was asked for, as the server names it (`ETag`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tag(String);
@@ -187,7 +210,7 @@ impl LobbyClient {
     pub(crate) async fn greet(&self) -> Result<(Vec<u8>, Option<String>), LobbyError> {
         let request = self.request(Call::to(Method::GET, "/healthz"))?;
         let answer = self.wire.fetch(request, CALL_DEADLINE).await.map_err(|broken| self.broken(broken))?;
-        let date = answer.header("date").map(str::to_owned);
+        let date = answer.header("date").map(Into::into);
         let said = answer.whole(MAX_ANSWER_BYTES, CALL_DEADLINE).await.map_err(|broken| self.broken(broken))?;
         Ok((said, date))
     }
@@ -280,7 +303,7 @@ impl LobbyClient {
         if matches!(answer.status, 200..=299 | NOT_MODIFIED) {
             return Ok(answer);
         }
-        let at = answer.header("location").filter(|_| answer.status == CONFLICT).map(str::to_owned);
+        let at = answer.header("location").filter(|_| answer.status == CONFLICT).map(Into::into);
         let problem = answer.whole(MAX_ANSWER_BYTES, CALL_DEADLINE).await.map_err(|broken| self.broken(broken))?;
         let problem = serde_json::from_slice(&problem).map_err(|_| self.broken(Broken::Strange))?;
         Err(match at {
@@ -289,7 +312,7 @@ impl LobbyClient {
         })
     }
 
-    fn request(&self, call: Call<'_>) -> Result<Request<Full<Bytes>>, LobbyError> {
+    fn request(&self, call: Call<'_>) -> Result<Request<Bytes>, LobbyError> {
         let authority = self.base.trim_start_matches("http://");
         let mut request = Request::builder().method(call.method).uri(call.path);
         request = request.header(header::HOST, authority).header(header::ACCEPT, call.accept);
@@ -309,7 +332,7 @@ impl LobbyClient {
             request = request.header(header::RANGE, format!("bytes={from}-"));
         }
         // Only what a server gave us, such as a secret with a line break in it, cannot be put into a head.
-        request.body(Full::from(call.body.unwrap_or_default())).map_err(|_| self.broken(Broken::Strange))
+        request.body(Bytes::from(call.body.unwrap_or_default())).map_err(|_| self.broken(Broken::Strange))
     }
 
     async fn json<T: DeserializeOwned>(&self, answer: Answer) -> Result<T, LobbyError> {

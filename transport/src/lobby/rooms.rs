@@ -3,7 +3,7 @@
 //! Flow: [`LobbyClient`] → here → `server::lobby` → [`Grant`].
 
 use super::{LobbyClient, LobbyError, Tag, Versioned, piece};
-use hyper::Method;
+use http::Method;
 use protocol::ids::{PlayerId, RoomId};
 use protocol::lobby::{
     Grant, Guest, Invite, MemberList, Mode, NewRoom, OpenedRoom, QuickJoin, RoomChange, RoomInfo, RoomList, SeatWish,

@@ -3,7 +3,7 @@
 //! Flow: queue screen → [`LobbyClient`] → here → `server::matchmaker` → a room to take a seat in.
 
 use super::{EventStream, LobbyClient, LobbyError, Tag, Versioned, piece};
-use hyper::Method;
+use http::Method;
 use protocol::ids::TicketId;
 use protocol::lobby::{Guest, NewTicket, Party, Queue, Ticket};
 use std::time::Duration;

@@ -10,7 +10,7 @@
 use super::{Player, RETRY_EVERY};
 use protocol::Transport;
 use protocol::limits::{SEAT_KEPT, SILENCE};
-use std::time::{Duration, Instant};
+use web_time::{Duration, Instant};
 
 /// Time on a worse wire before better ones are tried.
 const FIRST_PAUSE: Duration = Duration::from_secs(30);

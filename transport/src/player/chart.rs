@@ -9,16 +9,16 @@
 use super::Player;
 use crate::lobby::{LobbyClient, LobbyError};
 use crate::maps::{MAX_MAP_BYTES, MapShelf};
+use crate::runtime::Handle;
+use crate::runtime::JoinHandle;
+use crate::runtime::sleep;
 use game::Map;
 use protocol::lobby::FileInfo;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::TryRecvError;
-use tokio::task::JoinHandle;
-use tokio::time::sleep;
 
 /// How often a transfer is tried before it is given up.
 const TRIES: u32 = 5;
@@ -41,7 +41,7 @@ pub(super) struct Chart {
     map: String,
     progress: Arc<Progress>,
     answer: oneshot::Receiver<Result<Arc<Map>, String>>,
-    transfer: JoinHandle<()>,
+    transfer: JoinHandle,
 }
 
 /// Whatever maps a server names one after the other, one transfer at most goes on.

@@ -10,14 +10,14 @@
 
 use super::Player;
 use crate::lobby::LobbyClient;
+use crate::runtime::Handle;
 use crate::{Link, Offer, Timing, WeatherStation, WireOptions, dial};
 use protocol::limits::HANDSHAKE_DEADLINE;
 use protocol::lobby::{Endpoints, Guest};
 use protocol::{SessionId, Transport};
-use std::time::{Duration, Instant};
-use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::TryRecvError;
+use web_time::{Duration, Instant};
 
 /// How much later than the wire before it each wire of a race starts: a few round trips of a good path.
 const HEAD_START: Duration = Duration::from_millis(250);
@@ -45,6 +45,8 @@ pub(super) struct Dialing {
     waiting: Vec<(Instant, Transport)>,
     /// Who was still in the race when it was won, the next one last.
     beaten: Vec<Transport>,
+    /// Who has failed in the present race, and why.
+    failed: Vec<(Transport, String)>,
     /// What was wished for and when, until it is run once more.
     wished: Option<(Vec<Transport>, Instant)>,
 }
@@ -71,6 +73,7 @@ impl Dialing {
             running: Vec::new(),
             waiting: Vec::new(),
             beaten: Vec::new(),
+            failed: Vec::new(),
             wished: None,
         }
     }
@@ -101,6 +104,7 @@ impl Dialing {
     fn race(&mut self, wires: &[Transport], now: Instant) {
         self.running.clear();
         self.beaten.clear();
+        self.failed.clear();
         let starts = std::iter::successors(Some(now), |at| at.checked_add(HEAD_START));
         self.waiting = starts.zip(wires.iter().copied()).collect();
         self.waiting.reverse();
@@ -197,10 +201,16 @@ impl Dialing {
             return Some(Ok(link));
         }
         let failed = failed?;
+        self.failed.push(failed.clone());
         if let Some((_, next)) = self.waiting.pop() {
             self.start(next);
         }
         if self.running.is_empty() { Some(Err(failed)) } else { None }
+    }
+
+    /// Returns who had failed when the race was won, the better ones first.
+    pub(super) fn take_failed(&mut self) -> Vec<(Transport, String)> {
+        std::mem::take(&mut self.failed)
     }
 
     pub(super) const fn is_busy(&self) -> bool {

@@ -5,8 +5,8 @@
 use super::{Player, PlayerEvent, RETRY_EVERY};
 use crate::{Closed, Link};
 use protocol::{CloseReason, Transport};
-use std::time::{Duration, Instant};
 use tracing::debug;
+use web_time::{Duration, Instant};
 
 /// How long a link that was told to close is kept so that it can say goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -15,6 +15,10 @@ impl Player {
     pub(super) fn take_dialled(&mut self, now: Instant) {
         match self.dialing.poll(now) {
             Some(Ok(link)) => {
+                if self.seat.is_none() {
+                    let failed = self.dialing.take_failed().into_iter();
+                    self.events.extend(failed.map(|(transport, why)| PlayerEvent::PassedOver { transport, why }));
+                }
                 self.session.attach(link.id(), link.transport(), now);
                 self.links.insert(link.id(), link);
             }

@@ -33,6 +33,7 @@ pub use wires::{Role, Truth, WireReport};
 
 use crate::lobby::LobbyClient;
 use crate::maps::MapShelf;
+use crate::runtime::Handle;
 use crate::{Link, WeatherStation, WireOptions};
 use auto::Auto;
 use chart::Chart;
@@ -57,10 +58,9 @@ use rewind::Rewind;
 use shadows::Shadows;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 use strands::Strands;
-use tokio::runtime::Handle;
 use tracing::debug;
+use web_time::{Duration, Instant};
 use wires::{Flights, Gauge, News};
 
 /// Time between attempts to come back after the last link is lost.
@@ -79,6 +79,13 @@ pub enum PlayerEvent {
         transport: Transport,
         /// Time without a new snapshot around the change; none for the first link.
         gap: Option<Duration>,
+    },
+    /// A better wire than the one that we join over could not be had.
+    PassedOver {
+        /// The better one.
+        transport: Transport,
+        /// One sentence.
+        why: String,
     },
     /// The wished wire could not take over; the present one goes on.
     SwitchFailed {

@@ -8,13 +8,13 @@
 
 use super::{Player, Status};
 use game::{Tick, View};
+use protocol::LinkId;
 use protocol::limits::BUNDLE_COMMANDS;
 use protocol::predict::Outcome;
 use protocol::scene::{Scene, compose, compose_unpredicted};
 use protocol::wire::event::ClientEvent;
 use protocol::wire::snapshot::Header;
-use protocol::{LinkId, Transport};
-use std::time::Instant;
+use web_time::Instant;
 
 /// Which parts of the netcode are on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,8 +95,7 @@ impl Player {
 
     /// Asks for two copies of every snapshot, or for one again, as the wire calls for.
     fn weigh_copies(&mut self, tick: Tick, arrived: Instant) {
-        let datagrams = matches!(self.session.driving(), Some((_, Transport::Udp | Transport::Quic)));
-        if datagrams
+        if self.session.driving().is_some_and(|(_, wire)| wire.is_of_datagrams())
             && self.netcode.copies
             && let Some(twice) = self.copies.heard(tick, self.session.heard(), self.snapshot_every, arrived)
         {
@@ -124,12 +123,11 @@ impl Player {
     /// Sends what was flown, with as many repetitions as the wire calls for.
     pub(super) fn bundle(&mut self, now: Instant) {
         let Some((link, transport)) = self.session.driving() else { return };
-        let repeat = match transport {
-            Transport::Udp | Transport::Quic => self.pacer.repetitions(),
-            _ => {
-                let replaced = self.links.get(&link).map_or(0, |link| link.stats().latest_replaced);
-                self.waiting.repeat(link, replaced, self.session.fresh())
-            }
+        let repeat = if transport.is_of_datagrams() {
+            self.pacer.repetitions()
+        } else {
+            let replaced = self.links.get(&link).map_or(0, |link| link.stats().latest_replaced);
+            self.waiting.repeat(link, replaced, self.session.fresh())
         };
         self.session.repeat(repeat);
         self.session.send_commands(now);

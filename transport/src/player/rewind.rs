@@ -9,7 +9,7 @@
 use super::Player;
 use game::tick::TICK_HZ;
 use protocol::wire::event::ClientEvent;
-use std::time::{Duration, Instant};
+use web_time::{Duration, Instant};
 
 /// After this long a picture is not what the player looks at any more: there is no screen, or it stands still.
 const DRAWN_LASTS: Duration = Duration::from_millis(100);

@@ -8,10 +8,10 @@ use super::wires::{Gauge, Role, Truth, WireReport};
 use protocol::limits::SILENCE;
 use protocol::{CloseReason, LinkId, Transport};
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::TryRecvError;
 use tracing::debug;
+use web_time::{Duration, Instant};
 
 /// Time between two attempts for one wire.
 const RETRY: Duration = Duration::from_secs(2);

@@ -3,7 +3,7 @@
 use game::Tick;
 use protocol::Transport;
 use protocol::wire::snapshot::Header;
-use std::time::{Duration, Instant};
+use web_time::{Duration, Instant};
 
 /// How a player's connection is.
 #[derive(Clone, Debug, Default)]

@@ -11,10 +11,10 @@ use super::dialing::Dialled;
 use protocol::limits::{SILENCE, STRANDS};
 use protocol::{CloseReason, LinkId, Transport};
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::TryRecvError;
 use tracing::debug;
+use web_time::{Duration, Instant};
 
 /// Time without news that counts as a stall, on top of three intervals of snapshots: more than jitter, less than a retransmission after a
 /// timeout.

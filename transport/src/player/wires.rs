@@ -11,7 +11,7 @@ use protocol::Transport;
 use protocol::clock::Clock;
 use protocol::wire::snapshot::Echo;
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use web_time::{Duration, Instant};
 
 /// How far back loss and stalls look.
 const WINDOW: Duration = Duration::from_secs(2);

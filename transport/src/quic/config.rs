@@ -3,6 +3,7 @@
 //! Flow: `quic.rs` -> here -> quinn.
 
 use super::certificate::{Certificate, Pinned, Shown};
+use super::webtransport;
 use crate::Timing;
 use protocol::limits;
 use quinn::congestion::BbrConfig;
@@ -12,7 +13,7 @@ use rustls::version::TLS13;
 use std::sync::Arc;
 
 /// Name and version of what runs on top of QUIC: other versions are refused in the handshake.
-const ALPN: &[u8] = b"crosswire/1";
+pub(super) const ALPN: &[u8] = b"crosswire/1";
 /// Unsent datagrams that quinn holds, bytes: three of the largest. The oldest goes first.
 const DATAGRAM_SEND_BYTES: usize = 4 * 1024;
 /// Unread datagrams that quinn holds, bytes.
@@ -33,7 +34,7 @@ pub(super) fn server(certificate: Certificate, timing: &Timing) -> Result<Server
         .with_protocol_versions(&[&TLS13])?
         .with_no_client_auth()
         .with_single_cert(vec![certificate.chain], certificate.key)?;
-    tls.alpn_protocols = vec![ALPN.to_vec()];
+    tls.alpn_protocols = vec![ALPN.to_vec(), webtransport::ALPN.to_vec()];
     // No early data: it can be replayed.
     tls.max_early_data_size = 0;
     let mut config = ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(tls)?));
@@ -46,7 +47,7 @@ pub(super) fn server(certificate: Certificate, timing: &Timing) -> Result<Server
 }
 
 /// Returns a client's configuration, and where it is told what was wrong with the certificate that was shown.
-pub(super) fn client(sha256: [u8; 32], timing: &Timing) -> Result<(ClientConfig, Shown), Failure> {
+pub(super) fn client(sha256: [u8; 32], alpn: &[u8], timing: &Timing) -> Result<(ClientConfig, Shown), Failure> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let shown = Shown::default();
     let pinned = Pinned::new(sha256, Arc::clone(&provider), shown.clone());
@@ -55,7 +56,7 @@ pub(super) fn client(sha256: [u8; 32], timing: &Timing) -> Result<(ClientConfig,
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(pinned))
         .with_no_client_auth();
-    tls.alpn_protocols = vec![ALPN.to_vec()];
+    tls.alpn_protocols = vec![alpn.to_vec()];
     let mut config = ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls)?));
     config.transport_config(Arc::new(transport(timing)?));
     Ok((config, shown))
@@ -64,8 +65,8 @@ pub(super) fn client(sha256: [u8; 32], timing: &Timing) -> Result<(ClientConfig,
 fn transport(timing: &Timing) -> Result<TransportConfig, Failure> {
     let mut config = TransportConfig::default();
     config
-        .max_concurrent_bidi_streams(VarInt::from_u32(1))
-        .max_concurrent_uni_streams(VarInt::from_u32(0))
+        .max_concurrent_bidi_streams(VarInt::from_u32(webtransport::BIDI_STREAMS))
+        .max_concurrent_uni_streams(VarInt::from_u32(webtransport::UNI_STREAMS))
         .stream_receive_window(VarInt::from_u32(STREAM_WINDOW))
         .receive_window(VarInt::from_u32(CONNECTION_WINDOW))
         .send_window(u64::from(CONNECTION_WINDOW))

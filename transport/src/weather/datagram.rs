@@ -17,7 +17,7 @@ use super::station::Counts;
 use bytes::Bytes;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::time::Instant;
+use web_time::Instant;
 
 /// Datagrams on their way, at most: half a minute of a game's traffic at the longest delay.
 pub const MAX_HELD: usize = 4_096;

@@ -21,6 +21,7 @@ mod dice;
 mod parse;
 mod path;
 mod presets;
+#[cfg(not(target_family = "wasm"))]
 mod relay;
 mod sky;
 mod station;
@@ -32,7 +33,7 @@ pub use presets::{PRESETS, Preset};
 pub use sky::{Direction, Sky};
 pub use station::{Counts, WeatherStation};
 
-use std::time::{Duration, Instant};
+use web_time::{Duration, Instant};
 
 /// Returns the moment `by` after `at`; at the end of time, `at` itself.
 fn later(at: Instant, by: Duration) -> Instant {

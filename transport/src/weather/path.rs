@@ -9,7 +9,7 @@
 use super::dice::{Dice, mix_seeds};
 use super::later;
 use super::sky::{Direction, Sky, millis};
-use std::time::{Duration, Instant};
+use web_time::{Duration, Instant};
 
 /// How much may wait for the line of a path with a limited rate: a router's buffer, as operators of home lines are told to set it.
 pub(super) const QUEUE: Duration = Duration::from_millis(250);

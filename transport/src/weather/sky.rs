@@ -3,7 +3,7 @@
 //! Flow: `station.rs` -> [`Sky`] -> `path.rs`, `stream.rs`.
 
 use super::conditions::{Conditions, Tunnels, Weather};
-use std::time::{Duration, Instant};
+use web_time::{Duration, Instant};
 
 /// Which way a packet goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

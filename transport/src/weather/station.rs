@@ -11,16 +11,21 @@
 use super::conditions::Weather;
 use super::dice::mix_seeds;
 use super::later;
+#[cfg(not(target_family = "wasm"))]
 use super::relay;
 use super::sky::{Direction, Sky};
+#[cfg(not(target_family = "wasm"))]
 use crate::dial::parts;
+#[cfg(not(target_family = "wasm"))]
+use crate::quic::webtransport::resolve;
+#[cfg(not(target_family = "wasm"))]
 use crate::udp::first_address;
 use crate::{DialError, Link, Offer, Timing, dial_with};
 use protocol::Transport;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 use tokio::sync::watch;
+use web_time::{Duration, Instant};
 
 /// What the weather has done over one wire, both directions together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -139,6 +144,9 @@ impl WeatherStation {
 
     /// Opens a link through the weather; otherwise as [`crate::dial_with`]. Errors name the server, not the relay.
     pub async fn dial(&self, offer: Offer, timing: Timing) -> Result<Link, DialError> {
+        #[cfg(target_family = "wasm")]
+        let routed = offer.clone();
+        #[cfg(not(target_family = "wasm"))]
         let routed = self.route(&offer).await?;
         dial_with(routed, timing).await.map_err(|error| error.towards(&offer))
     }
@@ -146,6 +154,7 @@ impl WeatherStation {
     /// Starts a relay to where `offer` leads, on the present tokio runtime, and returns an offer that leads to the relay.
     ///
     /// It serves one link and ends with it. What cannot be dialled is returned as it is, for the dial to say why.
+    #[cfg(not(target_family = "wasm"))]
     pub async fn route(&self, offer: &Offer) -> Result<Offer, DialError> {
         let mut routed = offer.clone();
         match &mut routed {
@@ -167,6 +176,12 @@ impl WeatherStation {
             Offer::Tcp { addr, .. } => {
                 let relay = relay::tcp(self.clone(), Transport::Tcp, addr.ip().to_string(), addr.port());
                 *addr = relay.await.map_err(DialError::Local)?;
+            }
+            Offer::Webtransport { url, .. } => {
+                let Some((host, port, path)) = parts(url, "https") else { return Ok(routed) };
+                let Some(address) = resolve(&host, port).await else { return Ok(routed) };
+                let relay = relay::udp(self.clone(), Transport::Webtransport, address);
+                *url = format!("https://{}{path}", relay.await.map_err(DialError::Local)?);
             }
             Offer::Http { url, .. } => {
                 let Some((host, port, path)) = parts(url, "http") else { return Ok(routed) };

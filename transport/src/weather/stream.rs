@@ -35,8 +35,8 @@ use super::station::Counts;
 use bytes::{Bytes, BytesMut};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
-use std::time::{Duration, Instant};
 use trips::Trips;
+use web_time::{Duration, Instant};
 use window::Window;
 
 /// Payload of one segment, bytes: an Ethernet frame less the headers of IP and TCP, and room for what tunnels add.

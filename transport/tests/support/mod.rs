@@ -119,6 +119,10 @@ impl Rig {
             Transport::Websocket => Offer::Websocket { url: format!("ws://{}{}", self.http, websocket::PATH) },
             Transport::Tcp => Offer::Tcp { addr: self.listeners.tcp_addr, nagle: false },
             Transport::Http => Offer::Http { url: format!("http://{}{}", self.http, http::PATH), mode: self.http_mode },
+            Transport::Webtransport => Offer::Webtransport {
+                url: format!("https://{}{}", self.listeners.quic_addr, websocket::PATH),
+                certificate_sha256: self.listeners.certificate_sha256(),
+            },
             Transport::Memory => unreachable!("memory is not dialled"),
         }
     }

@@ -81,7 +81,7 @@ fn reliable_messages_survive_bad_weather_on_every_wire() {
         }
         let counts = station.counts(wire);
         assert!(counts.lost > 0 && counts.delayed > 0 && counts.reordered > 0, "{wire}: {counts:?}");
-        let stream = !matches!(wire, Transport::Udp | Transport::Quic);
+        let stream = !wire.is_of_datagrams();
         assert_eq!(stream, counts.duplicated == 0, "{wire}: {counts:?}");
         assert_eq!(stream, counts.stalled > Duration::ZERO, "{wire}: {counts:?}");
     }
@@ -95,7 +95,9 @@ fn door(offer: &Offer) -> SocketAddr {
     match offer {
         Offer::Udp { server, .. } => server.unwrap(),
         Offer::Quic { addr, .. } | Offer::Tcp { addr, .. } => *addr,
-        Offer::Websocket { url } | Offer::Http { url, .. } => url.split('/').nth(2).unwrap().parse().unwrap(),
+        Offer::Websocket { url } | Offer::Http { url, .. } | Offer::Webtransport { url, .. } => {
+            url.split('/').nth(2).unwrap().parse().unwrap()
+        }
     }
 }
 

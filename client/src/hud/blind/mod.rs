@@ -26,11 +26,11 @@ use egui::{Align2, Area, Button, Id, Pos2, Rect, RichText, pos2, vec2};
 use game::PhaseKind;
 use protocol::Transport;
 use rules::{ROUND_SECONDS, ROUNDS, Stage, Test};
-use std::time::Instant;
 use transport::{
     Weather,
     player::{Player, Status},
 };
+use web_time::Instant;
 
 /// The test, if there is one.
 #[derive(Resource, Default)]

@@ -7,7 +7,7 @@
 
 mod stops;
 
-use super::{Panel, Panels, netcode::Switches, panel, telemetry::Telemetry};
+use super::{Panel, Panels, keys::Action, netcode::Switches, panel, telemetry::Telemetry};
 use crate::{
     args::Args,
     links::{Match, SwitchWire},
@@ -33,7 +33,7 @@ pub(crate) struct Tour {
 
 /// Opens the card in somebody's first match.
 pub(super) fn begin(mut tour: ResMut<Tour>, settings: Res<Settings>, args: Res<Args>) {
-    tour.open = !settings.tour_seen && !args.scripted();
+    tour.open = Action::Tour.is_there() && !settings.tour_seen && !args.scripted();
 }
 
 /// Notices what has been done, and reads the keys.

@@ -5,7 +5,7 @@
 use crate::{matching::board::Board, palette, style};
 use bevy_egui::egui::{Align2, Color32, CornerRadius, Painter, Pos2, Rect, Sense, Shape, Stroke, Ui, pos2, vec2};
 use protocol::lobby::{Queue, QueueRow};
-use std::time::Instant;
+use web_time::Instant;
 
 /// Draws the axis.
 pub(super) fn show(ui: &mut Ui, board: &Board, queue: Option<&Queue>, now: Instant) {

@@ -25,7 +25,7 @@ use crate::{
 use bevy::prelude::*;
 use bevy_egui::egui::{self, Align2, CornerRadius, Rect, RichText, Sense, Ui, pos2, vec2};
 use protocol::lobby::{Party, Queue};
-use std::time::{Duration, Instant};
+use web_time::{Duration, Instant};
 
 /// What the page keeps while it is open.
 #[derive(Default)]

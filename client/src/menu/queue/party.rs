@@ -10,7 +10,7 @@ use crate::{
 };
 use bevy_egui::egui::{Align, Button, Key, Label, Layout, Response, RichText, Ui};
 use protocol::lobby::Party;
-use tokio::runtime::Handle;
+use transport::runtime::Handle;
 
 /// What the fields say.
 #[derive(Default)]

@@ -1,49 +1,19 @@
-//! How the server is, for operators, for what watches over it, and for a friend who opens its address in a browser.
+//! How the server is, for operators and for what watches over it.
 //!
-//! Flow: [`super`] → here → [`crate::directory`], [`crate::operator`], [`crate::lobby::page`].
+//! Flow: [`super`] → here → [`crate::directory`], [`crate::operator`].
 
 use super::Shared;
 use crate::lobby::document::Refusals;
-use crate::lobby::page;
 use crate::lobby::problem::Refusal;
 use axum::Json;
 use axum::extract::State;
-use axum::response::Response;
 use protocol::lobby::Health;
 use std::sync::Arc;
-use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
+use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
-    pages(routes!(page))
-}
-
-/// The same routes, with a page that does not lead to the console.
-pub(super) fn public_routes() -> OpenApiRouter<Arc<Shared>> {
-    pages(routes!(public_page))
-}
-
-fn pages(page: UtoipaMethodRouter<Arc<Shared>>) -> OpenApiRouter<Arc<Shared>> {
-    described().routes(page)
-}
-
-/// The routes without any page.
-pub(super) fn described() -> OpenApiRouter<Arc<Shared>> {
     OpenApiRouter::new().routes(routes!(health)).routes(routes!(ready))
-}
-
-/// Says what this is, to a friend who opens the address in a browser.
-#[utoipa::path(get, path = "/", tag = "server", operation_id = "landing",
-    responses((status = OK, content_type = "text/html", body = String), Refusals))]
-async fn page() -> Response {
-    page::LANDING.answer()
-}
-
-/// The same, without the way to the console.
-#[utoipa::path(get, path = "/", tag = "server", operation_id = "landing",
-    responses((status = OK, content_type = "text/html", body = String), Refusals))]
-async fn public_page() -> Response {
-    page::PUBLIC_LANDING.answer()
 }
 
 /// Tells how the server is.

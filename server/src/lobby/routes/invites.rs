@@ -15,7 +15,7 @@ use crate::lobby::problem::{BodyOr, Refusal, Text};
 use crate::lobby::serve::Connection;
 use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::{Extension, Json};
 use protocol::invite::InviteCode;
 use protocol::lobby::{Grant, RoomInfo, SeatWish};
@@ -58,10 +58,11 @@ async fn new_seat(
     seat_in(&shared, &connection, &caller, &room, &wish)
 }
 
-/// Shows a friend who has opened an invite link what to do with it.
+/// Takes a friend who has opened an invite link into the game, if it was built for browsers; else shows what to do with the link.
 #[utoipa::path(get, path = "/join/{code}", tag = "rooms", params(("code" = String, Path)),
     responses(
         (status = OK, body = String, content_type = "text/html"),
+        (status = SEE_OTHER, description = "The game is built for browsers, and begins in the room."),
         (status = NOT_FOUND, description = "The room is closed.", body = String, content_type = "text/html"),
     ))]
 async fn page(
@@ -70,6 +71,7 @@ async fn page(
     Text(code): Text,
 ) -> Result<Response, Refusal> {
     match find(&shared, &connection, &code) {
+        Ok((code, _)) if shared.web.is_built() => Ok(Redirect::to(&format!("/?room={code}")).into_response()),
         Ok((code, room)) => {
             let link = shared.granter.own_link(code, connection.asker());
             Ok(([PAGE_POLICY], Html(invitation(&room, &link))).into_response())

@@ -1,7 +1,8 @@
 //! Every path of the lobby, in one place: who may call it, what it costs, what it answers.
 //!
 //! ```text
-//! GET  /                                   -> a page that says what this is
+//! GET  /                                   -> the game for browsers, or a page that says what this is
+//! GET  /about, /play/{file}                -> that page; what the game is made of
 //! GET  /healthz, /readyz                   -> Health
 //! GET  /join/{code}                        -> a page that tells a friend how to join
 //! GET  /v1/rooms                           -> RoomList        ?mode= ?map= ?free= ?locked= ?wait=
@@ -73,6 +74,7 @@ mod room_list;
 mod rooms;
 mod seats;
 mod tickets;
+mod web;
 mod webhooks;
 
 use super::auth::Guests;
@@ -87,6 +89,7 @@ use super::promises::Promises;
 use super::rate::RateLimiter;
 use super::serve::Connection;
 use super::watch::{self, Watchers};
+use super::web::WebClient;
 use super::{Setup, limits, link};
 use crate::directory::Directory;
 use crate::matchmaker::Matchmaker;
@@ -127,6 +130,7 @@ pub(super) struct Shared {
     pub(super) watchers: Watchers,
     pub(super) gazette: Gazette,
     pub(super) files: Files,
+    pub(super) web: WebClient,
     pub(super) replays: Replays,
     /// The OpenAPI document.
     document: OnceLock<Bytes>,
@@ -144,7 +148,7 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(setup: Setup) -> Self {
-        let Setup { directory, keys, links, wires, store, events, operator, files, limits, matchmaking } = setup;
+        let Setup { directory, keys, links, wires, store, events, operator, files, web, limits, matchmaking } = setup;
         let matchmaker = Matchmaker::start(directory.clone(), events, matchmaking);
         let granter = Granter::new(&keys, wires);
         let requests = RateLimiter::new(limits.requests, limits.local_requests, limits::COUNTED_ADDRESSES);
@@ -168,6 +172,7 @@ impl Shared {
             watchers,
             gazette,
             files,
+            web,
             replays,
             document,
             listed,
@@ -197,11 +202,12 @@ fn described(with_operator: bool) -> OpenApiRouter<Arc<Shared>> {
         .merge(seats::routes())
         .merge(tickets::routes())
         .merge(parties::routes())
+        .merge(health::routes())
         .merge(link::routes());
     if with_operator {
-        routes.merge(health::routes()).merge(operator_routes())
+        routes.merge(web::routes()).merge(operator_routes())
     } else {
-        routes.merge(health::public_routes())
+        routes.merge(web::public_routes())
     }
 }
 
@@ -222,8 +228,7 @@ pub(super) fn router(shared: &Arc<Shared>, with_operator: bool) -> Router {
 
 /// Returns the routes of the operator's own listener, with everything that is checked before them.
 pub(super) fn admin_router(shared: &Arc<Shared>) -> Router {
-    let (routes, _document) =
-        OpenApiRouter::new().merge(health::described()).merge(operator_routes()).split_for_parts();
+    let (routes, _document) = OpenApiRouter::new().merge(health::routes()).merge(operator_routes()).split_for_parts();
     checked(routes.route("/", get(console::page)), shared).with_state(shared.clone())
 }
 

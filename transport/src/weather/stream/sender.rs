@@ -5,7 +5,7 @@
 use super::super::later;
 use super::window::News;
 use super::{Flight, MSS, OVERHEAD, Stream, Timer, joined};
-use std::time::{Duration, Instant};
+use web_time::{Duration, Instant};
 
 /// Later segments whose arrival leaves no doubt that an earlier one is lost.
 const DUPLICATES: usize = 3;

@@ -7,7 +7,7 @@
 //!
 //! Flow: `stream.rs`: acknowledgement, loss, timeout -> [`Window`] -> [`Window::room`].
 
-use std::time::Instant;
+use web_time::Instant;
 
 /// Segments that may always be on their way once the first round trip of mending is over.
 const LEAST: usize = 4;

@@ -1,0 +1,99 @@
+// Loads the game and shows how far it is: first the module, then the files that it needs, then the game itself takes the canvas.
+//
+// Flow: page.html -> here -> the module that wasm-bindgen made -> client/src/main.rs.
+"use strict";
+
+const $ = (id) => document.getElementById(id);
+const build = JSON.parse(document.body.dataset.build);
+
+/** What the game finds here: its files by path. It adds how it is. */
+const crosswire = (globalThis.crosswire = { files: new Map(), started: performance.now(), loaded: null, firstFrame: null });
+
+const total = build.module.bytes + build.files.reduce((sum, file) => sum + file.bytes, 0);
+let loaded = 0;
+
+function says(text) {
+  $("says").textContent = text;
+}
+
+function fail(sentence) {
+  $("bar").hidden = true;
+  $("says").className = "bad";
+  says(sentence);
+  $("again").hidden = false;
+  $("again").addEventListener("click", () => location.reload());
+  $("again").focus();
+}
+
+function progressed(bytes) {
+  loaded += bytes;
+  $("bar").value = Math.min(loaded / total, 1);
+  says(`${(loaded / 1048576).toFixed(1)} of ${(total / 1048576).toFixed(1)} MiB`);
+}
+
+/** Fetches one file of the build; its bytes are counted as they come. */
+async function fetched(name) {
+  const response = await fetch(`/play/${name}`);
+  if (!response.ok) throw new Error(`The server answered ${response.status} for ${name}.`);
+  const counted = new TransformStream({
+    transform(piece, out) {
+      progressed(piece.byteLength);
+      out.enqueue(piece);
+    },
+  });
+  return new Response(response.body.pipeThrough(counted), { headers: { "content-type": response.headers.get("content-type") } });
+}
+
+// Browsers let no page make a sound before somebody has touched it: whatever the game opens until then is woken by the first touch.
+function wakeSoundWithTheFirstTouch() {
+  const Context = globalThis.AudioContext;
+  if (!Context) return;
+  const asleep = new Set();
+  globalThis.AudioContext = class extends Context {
+    constructor(...options) {
+      super(...options);
+      asleep.add(this);
+    }
+  };
+  const wake = () => {
+    for (const context of asleep) context.resume().then(() => context.state === "running" && asleep.delete(context), () => {});
+  };
+  for (const touch of ["pointerdown", "keydown", "touchend"]) addEventListener(touch, wake, { capture: true });
+}
+
+function uncover() {
+  crosswire.firstFrame = performance.now() - crosswire.started;
+  $("cover").className = "done";
+  setTimeout(() => $("cover").remove(), 400);
+  $("game").focus();
+}
+
+async function start() {
+  if (typeof WebAssembly !== "object") return fail("This browser has no WebAssembly. Update it, or start the desktop game.");
+  if (!document.createElement("canvas").getContext("webgl2")) {
+    return fail("This browser cannot draw with WebGL2. Turn hardware acceleration on, try another browser, or start the desktop game.");
+  }
+  const keep = async (file) => {
+    const response = await fetched(file.name);
+    crosswire.files.set(file.path, new Uint8Array(await response.arrayBuffer()));
+  };
+  try {
+    const compiling = fetched(build.module.name).then((response) => WebAssembly.compileStreaming(response));
+    const [module, game] = await Promise.all([compiling, import(`/play/${build.script}`), ...build.files.map(keep)]);
+    crosswire.loaded = performance.now() - crosswire.started;
+    says("Starting");
+    wakeSoundWithTheFirstTouch();
+    crosswire.uncover = uncover;
+    crosswire.game = game;
+    // The right button fires; it opens no menu.
+    $("stage").addEventListener("contextmenu", (event) => event.preventDefault());
+    await game.default({ module_or_path: module });
+  } catch (error) {
+    // This is how the game's own loop leaves the function that started it.
+    if (String(error).includes("control flow")) return;
+    console.error(error);
+    fail(navigator.onLine === false ? "This machine is offline. Connect it, then try again." : `The game could not be loaded: ${error.message ?? error}`);
+  }
+}
+
+start();

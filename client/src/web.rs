@@ -1,0 +1,157 @@
+//! The page that the game runs in: what it was opened with, the files that came with it, and what outlives it.
+//!
+//! Everything that the page has fetched before the game began lies ready in `globalThis.crosswire` (see `assets/web/game/boot.js`).
+//!
+//! Flow: `boot.js` ↔ here ↔ [`crate::args`], [`crate::assets`], [`crate::style`], [`crate::data`], [`crate::identity`].
+
+mod status;
+
+use bevy::prelude::*;
+use js_sys::{Function, Map, Reflect, Uint8Array};
+use wasm_bindgen::prelude::{Closure, wasm_bindgen};
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{Storage, Window};
+
+/// Tells the page that there is something to see, and how the game is.
+pub(crate) struct WebPlugin;
+
+impl Plugin for WebPlugin {
+    fn build(&self, app: &mut App) {
+        app.add_plugins(status::StatusPlugin);
+        app.add_systems(Last, uncover);
+    }
+}
+
+/// Takes the cover off the canvas once the first frames are drawn: with the first one everything is still being made.
+fn uncover(mut frames: Local<u8>) {
+    *frames = frames.saturating_add(1);
+    if *frames == FRAMES_COVERED {
+        let uncover = shelf().and_then(|shelf| Reflect::get(&shelf, &"uncover".into()).ok());
+        if let Some(uncover) = uncover.and_then(|found| found.dyn_into::<Function>().ok()) {
+            let _ = uncover.call0(&JsValue::UNDEFINED);
+        }
+    }
+}
+
+/// Returns a file of the assets that came with the page, such as `fonts/Inter-Regular.otf`.
+pub(crate) fn file(path: &str) -> Option<Vec<u8>> {
+    let files: Map = Reflect::get(&shelf()?, &"files".into()).ok()?.dyn_into().ok()?;
+    files.get(&path.into()).dyn_into::<Uint8Array>().ok().map(|bytes| bytes.to_vec())
+}
+
+/// Returns the names of the files in a folder of the assets.
+pub(crate) fn files_in(folder: &str) -> Vec<String> {
+    let files = shelf().and_then(|shelf| Reflect::get(&shelf, &"files".into()).ok()?.dyn_into::<Map>().ok());
+    let names = files.map(|files| files.keys().into_iter().flatten().filter_map(|name| name.as_string()).collect());
+    let names: Vec<String> = names.unwrap_or_default();
+    names.into_iter().filter_map(|name| Some(name.strip_prefix(folder)?.strip_prefix('/')?.to_owned())).collect()
+}
+
+/// Lays something out for the page.
+fn put(name: &str, value: &JsValue) {
+    if let Some(shelf) = shelf() {
+        let _ = Reflect::set(&shelf, &name.into(), value);
+    }
+}
+
+fn shelf() -> Option<JsValue> {
+    Reflect::get(&js_sys::global(), &"crosswire".into()).ok().filter(JsValue::is_object)
+}
+
+/// Returns the server that the page came from, as `host:port`.
+pub(crate) fn server() -> Option<String> {
+    let location = window()?.location();
+    let usual = if location.protocol().ok()? == "https:" { "443" } else { "80" };
+    let port = location.port().ok().filter(|port| !port.is_empty()).unwrap_or_else(|| usual.to_owned());
+    Some(format!("{}:{port}", location.hostname().ok()?))
+}
+
+/// Returns what the address of the page asks for, as a command line: `?room=KM7-4QX&watch` is `--code=KM7-4QX --watch`.
+pub(crate) fn command_line() -> Vec<String> {
+    let search = window().and_then(|window| window.location().search().ok()).unwrap_or_default();
+    let mut line = vec!["crosswire".to_owned()];
+    for (name, value) in search.trim_start_matches('?').split('&').filter_map(asked) {
+        line.push(if value.is_empty() { format!("--{name}") } else { format!("--{name}={value}") });
+    }
+    line
+}
+
+/// Reads one `name=value`. Only what a friend may put into a link counts.
+fn asked(part: &str) -> Option<(&'static str, String)> {
+    let (name, value) = part.split_once('=').unwrap_or((part, ""));
+    let (_, option, takes_value) = LINK_OPTIONS.into_iter().find(|(known, ..)| *known == name)?;
+    if !takes_value {
+        return Some((option, String::new()));
+    }
+    let value: String = js_sys::decode_uri_component(&value.replace('+', " ")).ok()?.into();
+    (!value.is_empty()).then_some((option, value))
+}
+
+/// Plays the match of [`game::proof`] on a map that came with the page, and returns its checksum; nothing if there is no such map. For the
+/// page: a browser must find what every other machine does.
+#[wasm_bindgen]
+#[expect(unreachable_pub, reason = "the page reaches it")]
+pub fn checksum_after(map: &str, ticks: u32) -> Option<String> {
+    let text = String::from_utf8(file(&format!("maps/{map}.map"))?).ok()?;
+    let map = game::Map::parse(map, &text).ok()?;
+    Some(format!("{:#018X}", game::proof::checksum_after(map.into(), ticks)))
+}
+
+/// Returns what was stored under a name, in this browser and for this server.
+pub(crate) fn stored(name: &str) -> Option<String> {
+    storage()?.get_item(name).ok()?
+}
+
+/// Stores something under a name; none takes it away. Nothing is stored where the browser does not let a page.
+pub(crate) fn store(name: &str, text: Option<&str>) {
+    let Some(storage) = storage() else { return };
+    let stored = match text {
+        Some(text) => storage.set_item(name, text),
+        None => storage.remove_item(name),
+    };
+    if stored.is_err() {
+        warn!("The browser does not let this page remember anything.");
+    }
+}
+
+/// Returns the name of this tab, which a reload does not change.
+pub(crate) fn tab() -> Option<String> {
+    let storage = window()?.session_storage().ok()??;
+    if let Some(name) = storage.get_item(TAB).ok()? {
+        return Some(name);
+    }
+    let name = format!("{:08x}", (js_sys::Math::random() * f64::from(u32::MAX)) as u32);
+    storage.set_item(TAB, &name).ok()?;
+    Some(name)
+}
+
+/// Calls `then` when the page is left.
+pub(crate) fn when_left(then: impl FnMut() + 'static) {
+    let Some(window) = window() else { return };
+    let then = Closure::<dyn FnMut()>::new(then);
+    let _ = window.add_event_listener_with_callback("pagehide", then.as_ref().unchecked_ref());
+    then.forget();
+}
+
+fn storage() -> Option<Storage> {
+    window()?.local_storage().ok()?
+}
+
+fn window() -> Option<Window> {
+    web_sys::window()
+}
+
+/// What a link may ask for: its name there, the option that it becomes, whether it has a value.
+const LINK_OPTIONS: [(&str, &str, bool); 7] = [
+    ("room", "code", true),
+    ("name", "name", true),
+    ("transport", "transport", true),
+    ("http-poll", "http-poll", true),
+    ("watch", "watch", false),
+    ("quick", "quick", false),
+    ("autopilot", "autopilot", false),
+];
+/// Where a tab keeps its name.
+const TAB: &str = "crosswire/tab";
+/// Frames that are drawn under the cover.
+const FRAMES_COVERED: u8 = 3;

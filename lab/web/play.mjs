@@ -1,0 +1,235 @@
+// Plays the game in Chromium against a real server, with native players beside it, and checks what came of it.
+//
+// Flow: scripts/test-web -> here -> server, `lab swarm`, Chromium -> pictures in artifacts/web, figures on standard output.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { openTab } from "./tab.mjs";
+
+const { chromium } = await import(process.env.PLAYWRIGHT);
+const built = process.env.BUILT;
+const artifacts = "artifacts/web";
+
+/** How long anything may take that is not measured: a machine without a graphics card draws slowly. */
+const PATIENCE = 90_000;
+const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
+
+/** Chromium draws without a graphics card. */
+const FLAGS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--autoplay-policy=no-user-gesture-required"];
+
+let failures = 0;
+function check(holds, what, seen = "") {
+  console.log(`${holds ? "ok  " : "FAIL"}  ${what}${seen === "" ? "" : `: ${seen}`}`);
+  if (!holds) failures += 1;
+}
+
+/** Starts a server of its own and returns it with its addresses. */
+async function startServer(data) {
+  const any = "127.0.0.1:0";
+  const flags = ["--http", any, "--udp", any, "--quic", any, "--tcp", any, "--no-lan", "--bots", "0", "--assets", "assets", "--data", data];
+  const process_ = spawn(join(built, "server"), flags, { stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, RUST_LOG: "warn,renetcode=off,web_transport_quinn=off" } });
+  for await (const line of createInterface({ input: process_.stdout })) {
+    if (line.startsWith("ready ")) return { process: process_, ...JSON.parse(line.slice(6)) };
+  }
+  throw new Error("The server did not start.");
+}
+
+/** Flies native players for some seconds and returns what they saw. */
+async function swarm(server, clients, seconds) {
+  const flags = ["swarm", "--server", `http://${server.http}`, "--clients", clients, "--transport", "udp", "--seconds", seconds, "--room", "1", "--json"];
+  const flock = spawn(join(built, "lab"), flags.map(String), { stdio: ["ignore", "pipe", "inherit"] });
+  let text = "";
+  flock.stdout.on("data", (part) => (text += part));
+  await once(flock, "exit");
+  return JSON.parse(text);
+}
+
+/** Asks the server which links it has, as wire -> count. */
+async function links(server) {
+  const health = await (await fetch(`http://${server.http}/healthz`)).json();
+  return Object.fromEntries(health.links);
+}
+
+/** Opens the game in a page and keeps what its console says. */
+async function open(browser, address) {
+  const page = await browser.newPage({ viewport: { width: 1280, height: 720 } });
+  const said = [];
+  // A link over HTTP that ends answers its last question with 410, which the browser writes down.
+  const goodbye = (message) => message.location().url.includes("/v1/link/http/") && message.text().includes("410");
+  page.on("console", (message) => message.type() === "error" && !goodbye(message) && said.push(message.text()));
+  page.on("pageerror", (error) => said.push(String(error)));
+  await page.goto(address);
+  return { page, said };
+}
+
+async function status(page) {
+  return JSON.parse(await page.evaluate(() => globalThis.crosswire?.status ?? "null"));
+}
+
+async function until(page, what, holds) {
+  const end = Date.now() + PATIENCE;
+  let seen = null;
+  while (Date.now() < end) {
+    seen = await status(page);
+    if (seen && holds(seen)) return seen;
+    if (seen?.failure) throw new Error(`${what}: ${seen.failure}`);
+    await sleep(100);
+  }
+  throw new Error(`Waited in vain until ${what}. Last seen: ${JSON.stringify(seen)}`);
+}
+
+async function picture(page, name) {
+  await page.screenshot({ path: `${artifacts}/${name}.png` });
+}
+
+/** The page loads, joins over WebSocket, flies with native players, is seen by them, and changes its wire as often as it likes. */
+async function plays(browser, server) {
+  const { page, said } = await open(browser, `http://${server.http}/?quick&autopilot&transport=websocket&name=Browser`);
+  await page.waitForSelector("#cover");
+  await picture(page, "loading");
+  const joined = await until(page, "the page is in the match", (now) => now.screen === "InMatch" && now.wire === "websocket");
+  check(joined.ships >= 1, "the page has joined over websocket");
+  const load = await page.evaluate(() => [globalThis.crosswire.loaded, globalThis.crosswire.firstFrame]);
+  console.log(`      loaded after ${Math.round(load[0])} ms, first frame after ${Math.round(load[1])} ms`);
+  const flying = swarm(server, 3, 20);
+  await until(page, "the native players are in the picture", (now) => now.ships >= 4);
+  const before = await status(page);
+  await sleep(8_000);
+  await picture(page, "match");
+  const after = await status(page);
+  const moved = Math.hypot(after.own?.[0] - before.own?.[0], after.own?.[1] - before.own?.[1]);
+  check(!(moved < 0.1), "the autopilot flies", `${moved.toFixed(1)} tiles in 8 s`);
+  const flock = await flying;
+  check(flock.connected === 3 && flock.disconnects === 0, "three native players flew over udp beside it");
+  check(flock.roster.includes("Browser"), "they saw it", flock.roster.join(", "));
+
+  for (const [key, wire] of [["1", "webtransport"], ["3", "http"], ["2", "websocket"]]) {
+    await page.keyboard.press(key);
+    const now = await until(page, `${wire} drives`, (now) => now.wire === wire);
+    await sleep(2_000);
+    const later = await status(page);
+    check(later.wire === wire && later.tick > now.tick, `the match goes on over ${wire}`, `picture ${Math.round(later.picture_age_ms)} ms old`);
+    await picture(page, wire);
+    const driving = await links(server);
+    check(driving[wire] >= 1, `the server has a ${wire} link`, JSON.stringify(driving));
+  }
+  check(said.length === 0, "no errors on the console", said.join(" | "));
+  return page;
+}
+
+/** Sixteen in the match: what a frame costs without drawing. */
+async function measures(page, server) {
+  const flying = swarm(server, 15, 25);
+  await until(page, "sixteen ships are in the match", (now) => now.ships >= 16);
+  await sleep(12_000);
+  const now = await status(page);
+  await picture(page, "sixteen");
+  await flying;
+  console.log(`      a frame's own work with 16 players: half within ${now.frame_ms[0]} ms, 95 % within ${now.frame_ms[1]} ms, dearest ${now.frame_ms[2]} ms`);
+  check(now.frame_ms[0] <= 4, "half of all frames cost at most 4 ms without drawing", `${now.frame_ms[0]} ms`);
+}
+
+/** The rules give the same bits as everywhere else. */
+async function computes(browser, server) {
+  const { page } = await open(browser, `http://${server.http}/?name=Prover`);
+  await until(page, "the menu is there", (now) => now.screen === "Menu");
+  const proof = await readFile("game/src/proof.rs", "utf8");
+  const known = proof.match(/MILLION_TICKS: u64 = (0x[0-9A-F_]+);/)[1].replaceAll("_", "");
+  const began = Date.now();
+  const found = await page.evaluate(() => globalThis.crosswire.game.checksum_after("crossfire", 1_000_000));
+  check(found === known, "a million ticks in WebAssembly give the known checksum", `${found} after ${((Date.now() - began) / 1000).toFixed(1)} s`);
+  await picture(page, "menu");
+  await page.close();
+}
+
+/** A page that was served from elsewhere may not open a link. */
+async function keepsStrangersOut(browser, server) {
+  const stranger = createServer((_, answer) => answer.setHeader("content-type", "text/html").end("<p>elsewhere</p>"));
+  await once(stranger.listen(0, "127.0.0.1"), "listening");
+  const dial = (url) =>
+    new Promise((done) => {
+      const socket = new WebSocket(url);
+      socket.onopen = () => done("open");
+      socket.onerror = () => done("refused");
+    });
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await page.goto(`http://127.0.0.1:${stranger.address().port}/`);
+  check((await page.evaluate(dial, `ws://${server.http}/v1/link`)) === "refused", "a page of another origin cannot open the WebSocket");
+  await page.goto(`http://${server.http}/about`);
+  check((await page.evaluate(dial, `ws://${server.http}/v1/link`)) === "open", "a page of this server can");
+  await context.close();
+  stranger.close();
+}
+
+/** A certificate that is not the promised one costs a sentence, not the match. */
+async function distrusts(browser, server) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 720 } });
+  const page = await context.newPage();
+  await page.route("**/seats", async (route) => {
+    const answer = await route.fetch();
+    const grant = await answer.json();
+    grant.endpoints.webtransport.certificate_sha256 = Buffer.alloc(32, 7).toString("base64url");
+    await route.fulfill({ response: answer, json: grant });
+  });
+  await page.goto(`http://${server.http}/?quick&name=Doubter`);
+  const now = await until(page, "the page plays in spite of a wrong certificate", (now) => now.screen === "InMatch" && now.wire !== null);
+  check(now.wire === "websocket", "a wrong certificate hash leads to websocket", now.wire);
+  check(/refused/.test(now.passed_over ?? ""), "and is told", now.passed_over);
+  await sleep(500);
+  await picture(page, "distrust");
+  await context.close();
+}
+
+/** Half a minute in a tab that nobody sees, and back. */
+async function survivesTheDark(server) {
+  const tab = await openTab(`http://${server.http}/?quick&autopilot&transport=websocket&name=Sleeper`, FLAGS);
+  const page = { evaluate: async () => tab.evaluate("globalThis.crosswire?.status ?? 'null'") };
+  try {
+    const before = await until(page, "the sleeper is in the match", (now) => now.screen === "InMatch" && now.wire === "websocket");
+    const flying = swarm(server, 1, 32);
+    await tab.hide();
+    await sleep(1_500);
+    check(await tab.evaluate("document.hidden"), "the tab is hidden");
+    const asleep = (await status(page)).frames;
+    await sleep(28_500);
+    const frames = (await status(page)).frames - asleep;
+    check(frames < 60, "and gets no frames", `${frames} in 28 s`);
+    await tab.show();
+    await sleep(1_000);
+    const now = await status(page);
+    check(now.screen === "InMatch" && now.wire === "websocket", "after 30 s in the dark it is still in the match", `${now.screen}, ${now.wire}`);
+    check(now.tick - before.tick > 28 * 60 && now.picture_age_ms < 400, "within a second the picture is of now", `${Math.round(now.picture_age_ms)} ms old`);
+    check(now.own_error === null || now.own_error < 2, "and the own ship is where the server has it", `${now.own_error?.toFixed(2)} tiles apart`);
+    await tab.picture(`${artifacts}/back.png`);
+    check((await flying).roster.includes("Sleeper"), "others saw it all the time");
+  } finally {
+    await tab.close();
+  }
+}
+
+const work = await mkdtemp(join(tmpdir(), "crosswire-web-"));
+const server = await startServer(join(work, "data"));
+const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: FLAGS });
+try {
+  await keepsStrangersOut(browser, server);
+  await computes(browser, server);
+  const page = await plays(browser, server);
+  await measures(page, server);
+  await page.close();
+  await distrusts(browser, server);
+  await survivesTheDark(server);
+} catch (error) {
+  check(false, String(error));
+} finally {
+  await browser.close();
+  server.process.kill();
+  await rm(work, { recursive: true, force: true });
+}
+console.log(failures === 0 ? "The game plays in the browser." : `${failures} things went wrong.`);
+process.exit(failures === 0 ? 0 : 1);

@@ -1,0 +1,93 @@
+//! What a browser is shown: the game, if it was built; else a page that says what this is.
+//!
+//! Flow: [`super`] → here → [`crate::lobby::web`], [`crate::lobby::page`].
+
+use super::Shared;
+use super::files::FOR_EVER;
+use crate::lobby::document::{Refusals, Unchanged, Versions};
+use crate::lobby::files::Piece;
+use crate::lobby::page::{ABOUT, LANDING, PUBLIC_ABOUT, PUBLIC_LANDING, Page};
+use crate::lobby::problem::{Number, Refusal};
+use crate::lobby::serve::Connection;
+use crate::lobby::watch::{ETag, Seen};
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use std::sync::Arc;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
+    OpenApiRouter::new().routes(routes!(page)).routes(routes!(about)).routes(routes!(file))
+}
+
+/// The same routes, with pages that do not lead to the console.
+pub(super) fn public_routes() -> OpenApiRouter<Arc<Shared>> {
+    OpenApiRouter::new().routes(routes!(public_page)).routes(routes!(public_about)).routes(routes!(file))
+}
+
+/// The game, if it was built for browsers; else says what this is. `?room=` takes an invite code.
+#[utoipa::path(get, path = "/", tag = "server", operation_id = "landing",
+    responses((status = OK, content_type = "text/html", body = String), Refusals))]
+async fn page(State(shared): State<Arc<Shared>>) -> Response {
+    game_or(&shared, &LANDING)
+}
+
+/// The same, without the way to the console.
+#[utoipa::path(get, path = "/", tag = "server", operation_id = "landing",
+    responses((status = OK, content_type = "text/html", body = String), Refusals))]
+async fn public_page(State(shared): State<Arc<Shared>>) -> Response {
+    game_or(&shared, &PUBLIC_LANDING)
+}
+
+/// Says what this is.
+#[utoipa::path(get, path = "/about", tag = "server", operation_id = "about",
+    responses((status = OK, content_type = "text/html", body = String), Refusals))]
+async fn about() -> Response {
+    ABOUT.answer()
+}
+
+/// The same, without the way to the console.
+#[utoipa::path(get, path = "/about", tag = "server", operation_id = "about",
+    responses((status = OK, content_type = "text/html", body = String), Refusals))]
+async fn public_about() -> Response {
+    PUBLIC_ABOUT.answer()
+}
+
+fn game_or(shared: &Shared, landing: &Page) -> Response {
+    shared.web.page().unwrap_or(landing).answer()
+}
+
+/// A part of the game for browsers, packed as the browser likes it.
+#[utoipa::path(get, path = "/play/{file}", tag = "server", params(("file" = String, Path), Versions),
+    responses((status = OK, content_type = "*/*", body = Vec<u8>), Unchanged, Refusals))]
+async fn file(
+    State(shared): State<Arc<Shared>>,
+    Extension(connection): Extension<Connection>,
+    Number(name): Number<String>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let file = shared.web.find(&name).ok_or(Refusal::FileUnknown)?;
+    let accepted = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let (form, packing) = file.for_browser(accepted);
+    let tag = ETag::hash(&form.info.sha256);
+    let common = [
+        (header::ETAG, tag.value()),
+        (header::CACHE_CONTROL, FOR_EVER),
+        (header::VARY, HeaderValue::from_static("accept-encoding")),
+    ];
+    if tag.is_seen(&Seen::of(&headers)) {
+        return Ok((StatusCode::NOT_MODIFIED, common).into_response());
+    }
+    let piece = Piece::open(form, &(0..form.info.bytes), connection.pulse).await?;
+    let mut response = (common, Body::from_stream(piece.stream())).into_response();
+    let head = response.headers_mut();
+    head.insert(header::CONTENT_TYPE, file.kind.clone());
+    head.insert(header::CONTENT_LENGTH, form.info.bytes.into());
+    if let Some(packing) = packing {
+        head.insert(header::CONTENT_ENCODING, HeaderValue::from_static(packing));
+    }
+    Ok(response)
+}
