@@ -118,7 +118,7 @@ fn clear(mut traces: Traces) {
     *traces.panels = Panels { right: inviting.then_some(Panel::Invite), inviting, ..Panels::default() };
     *traces.feed = feed::Feed::default();
     *traces.chat = chat::Chat::default();
-    *traces.toast = wire::Toast::default();
+    traces.toast.enter();
     *traces.banner = banner::Banner::default();
     *traces.telemetry = Telemetry::default();
     *traces.blind = Blind::default();

@@ -22,6 +22,16 @@ pub(super) struct Toast {
     said: Option<(String, palette::Rgb, Duration)>,
     /// Whether a wire has driven before: the first one is no switch.
     driven: bool,
+    /// It is about how we got in, which is over before there is anything to see.
+    joining: bool,
+}
+
+impl Toast {
+    /// A match comes into view: what was said in the one before does not matter any more.
+    pub(super) fn enter(&mut self) {
+        let said = self.said.take().filter(|_| self.joining);
+        *self = Self { said, ..Self::default() };
+    }
 }
 
 /// Notes changes of the wire.
@@ -44,6 +54,7 @@ pub(super) fn note(mut told: MessageReader<Told>, mut toast: ResMut<Toast>, time
             }
             _ => continue,
         };
+        toast.joining = matches!(event, PlayerEvent::PassedOver { .. });
         toast.said = Some((text, rgb, time.elapsed()));
     }
 }

@@ -135,21 +135,6 @@ impl Answer {
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
-
-    /// Waits for the whole body, of at most `most` bytes.
-    pub(super) async fn whole(mut self, most: usize, within: Duration) -> Result<Vec<u8>, Broken> {
-        let read = async {
-            let mut whole = Vec::new();
-            while let Some(piece) = self.body.next().await? {
-                if piece.len() > most.saturating_sub(whole.len()) {
-                    return Err(Broken::Strange);
-                }
-                whole.extend_from_slice(&piece);
-            }
-            Ok(whole)
-        };
-        timeout(within, read).await.unwrap_or(Err(Broken::Silent))
-    }
 }
 
 /// The body of an answer.

@@ -16,7 +16,7 @@ mod tickets;
 pub use events::{EventStream, ServerSent};
 pub use rooms::RoomFilter;
 
-use crate::runtime::sleep;
+use crate::runtime::{sleep, timeout};
 use bytes::Bytes;
 use fetch::{Answer, Wire};
 use http::{Method, Request, header};
@@ -347,6 +347,23 @@ impl LobbyClient {
             Broken::Cut => LobbyError::Cut { server },
             Broken::Strange => LobbyError::Strange { server },
         }
+    }
+}
+
+impl Answer {
+    /// Waits for the whole body, of at most `most` bytes.
+    async fn whole(mut self, most: usize, within: Duration) -> Result<Vec<u8>, Broken> {
+        let read = async {
+            let mut whole = Vec::new();
+            while let Some(piece) = self.body.next().await? {
+                if piece.len() > most.saturating_sub(whole.len()) {
+                    return Err(Broken::Strange);
+                }
+                whole.extend_from_slice(&piece);
+            }
+            Ok(whole)
+        };
+        timeout(within, read).await.unwrap_or(Err(Broken::Silent))
     }
 }
 
