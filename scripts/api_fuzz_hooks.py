@@ -59,6 +59,7 @@ def party(case, code):
 LIVE = {
     "/docs/{file}": lambda case: {"file": "index.html"},
     "/join/{code}": lambda case: {"code": WORLD.code()},
+    "/play/{file}": lambda case: {"file": "part.js"},
     "/v1/console/rooms/{room}": lambda case: {"room": WORLD.spare_room()},
     "/v1/console/rooms/{room}/members/{player}": member,
     "/v1/files/{sha256}": lambda case: {"sha256": WORLD.sha256},
