@@ -16,7 +16,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use js_sys::{ArrayBuffer, Uint8Array};
 use protocol::{CloseReason, Lane, Transport, limits};
 use send_wrapper::SendWrapper;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::pending;
 use std::rc::Rc;
 use std::time::Duration;
@@ -55,10 +55,10 @@ struct Socket {
 
 #[derive(Default)]
 struct Told {
-    open: RefCell<bool>,
+    open: Cell<bool>,
     /// Messages with the moment in which they came; none in the place of one that is no binary frame.
     messages: RefCell<Vec<(Instant, Option<Bytes>)>>,
-    closed: RefCell<Option<u16>>,
+    closed: Cell<Option<u16>>,
     news: Notify,
 }
 
@@ -75,33 +75,32 @@ impl Socket {
             hearing.news.notify_one();
         });
         let open = Closure::<dyn FnMut(Event)>::new(move |_| {
-            *opening.open.borrow_mut() = true;
+            opening.open.set(true);
             opening.news.notify_one();
         });
         let close = Closure::<dyn FnMut(CloseEvent)>::new(move |event: CloseEvent| {
-            *closing.closed.borrow_mut() = Some(event.code());
+            closing.closed.set(Some(event.code()));
             closing.news.notify_one();
         });
         socket.set_onmessage(Some(message.as_ref().unchecked_ref()));
         socket.set_onopen(Some(open.as_ref().unchecked_ref()));
         socket.set_onclose(Some(close.as_ref().unchecked_ref()));
-        let wrapped = SendWrapper::new;
         Some(Self {
             socket: SendWrapper::new(socket),
             told: SendWrapper::new(told),
             _message: SendWrapper::new(message),
             _open: SendWrapper::new(open),
-            _close: wrapped(close),
+            _close: SendWrapper::new(close),
         })
     }
 
     /// Waits until the browser says that it is open, or that it will not be.
     async fn opened(&self) -> bool {
         loop {
-            if *self.told.open.borrow() {
+            if self.told.open.get() {
                 return true;
             }
-            if self.told.closed.borrow().is_some() {
+            if self.told.closed.get().is_some() {
                 return false;
             }
             SendWrapper::new(self.told.news.notified()).await;
@@ -160,14 +159,16 @@ async fn read(driver: &Driver, socket: &Socket) -> Closed {
             match frame.first() {
                 // The browser goes on reading, so whoever does not is too slow.
                 Some(&RELIABLE) if !driver.has_room() => return Closed::Lost(Lost::SlowReader),
-                Some(&RELIABLE) => driver.deliver(at, Lane::Reliable, frame.slice(1..)),
+                Some(&RELIABLE) if frame.len() <= limits::MAX_RELIABLE_BYTES.saturating_add(1) => {
+                    driver.deliver(at, Lane::Reliable, frame.slice(1..));
+                }
                 Some(&LATEST) if frame.len() <= limits::MAX_LATEST_BYTES.saturating_add(1) => {
                     driver.deliver(at, Lane::Latest, frame.slice(1..));
                 }
-                _ => return Closed::Violation("a frame of an unknown kind"),
+                _ => return Closed::Violation("a frame of an unknown kind, or longer than any may be"),
             }
         }
-        if let Some(code) = *socket.told.closed.borrow() {
+        if let Some(code) = socket.told.closed.get() {
             return ended(code);
         }
         SendWrapper::new(socket.told.news.notified()).await;
@@ -176,6 +177,8 @@ async fn read(driver: &Driver, socket: &Socket) -> Closed {
 
 async fn write_reliable(driver: &Driver, socket: &Socket) -> Closed {
     while let Some(message) = driver.reliable().await {
+        // The browser holds whatever it is given; what waits is bounded on our side only.
+        socket.drained().await;
         let Ok(sent) = socket.send(RELIABLE, &message) else { return pending().await };
         driver.add_wire(0, sent);
     }

@@ -35,8 +35,7 @@ pub(crate) async fn dial(url: &str, mode: HttpMode, timing: Timing) -> Result<Li
 }
 
 async fn open(url: &str, mode: HttpMode, timing: Timing) -> Result<Link, DialError> {
-    let (host, port, path) =
-        parts(url, "http").or_else(|| parts(url, "https")).ok_or_else(|| DialError::address(url))?;
+    let (host, port, path) = parts(url, "http").ok_or_else(|| DialError::address(url))?;
     let mut first = Caller::new(&host, port);
     let opened = first.call("POST", &path, &[]).await.map_err(|error| match error.kind() {
         ErrorKind::ConnectionRefused
