@@ -65,6 +65,8 @@ pub mod reach;
 pub mod runtime;
 #[cfg(not(target_family = "wasm"))]
 pub mod server;
+#[cfg(not(target_family = "wasm"))]
+mod site;
 mod stream;
 #[cfg(not(target_family = "wasm"))]
 mod tcp;
@@ -87,6 +89,8 @@ pub use quic::{CertificateTerm, Validity};
 pub use reach::Reach;
 #[cfg(not(target_family = "wasm"))]
 pub use server::{BindError, LinkClosed, LinkSender, LinkSystems, Listeners, ServerConfig, TransportsPlugin};
+#[cfg(not(target_family = "wasm"))]
+pub use site::{Site, SiteFiles};
 #[cfg(not(target_family = "wasm"))]
 pub use stream::tune_tcp;
 pub use timing::Timing;

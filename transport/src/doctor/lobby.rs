@@ -103,7 +103,7 @@ where
 
 /// Finds the machine, and out of its addresses the first one whose port can be reached.
 async fn find(client: &LobbyClient) -> Result<SocketAddr, Box<Finding>> {
-    let authority = client.base().trim_start_matches("http://");
+    let authority = client.authority();
     let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
     let looked_up = tokio::net::lookup_host(authority).await.map(Iterator::collect::<Vec<_>>).unwrap_or_default();
     let Some(first) = looked_up.first().copied() else {
@@ -253,7 +253,12 @@ mod tests {
             websocket: WebsocketEndpoint { url: String::new() },
             tcp: TcpEndpoint { addr },
             http: HttpEndpoint { url: String::new() },
-            webtransport: WebtransportEndpoint { url: String::new(), certificate_sha256: [0; 32] },
+            webtransport: WebtransportEndpoint {
+                url: String::new(),
+                certificate_sha256: [0; 32],
+                signed_for: Vec::new(),
+            },
+            makes_weather: false,
         };
         addresses(lobby.parse().unwrap(), &endpoints)
     }
