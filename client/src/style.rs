@@ -153,23 +153,24 @@ fn scale(
     context.set_zoom_factor(fitted * settings.hud_scale);
 }
 
-/// Returns the faces; what is missing is replaced by what egui brings along.
+/// Returns the faces; what is missing is replaced by what egui brings along on the desktop.
 fn fonts(assets: &AssetDir) -> FontDefinitions {
     let mut fonts = FontDefinitions::default();
     let fallback = fonts.families.get(&FontFamily::Proportional).cloned().unwrap_or_default();
     fonts.families.insert(FontFamily::Name(STRONG.into()), fallback);
-    for (family, file) in [
-        (FontFamily::Proportional, "Inter-Regular.otf"),
-        (FontFamily::Name(STRONG.into()), "Inter-SemiBold.otf"),
-        (FontFamily::Monospace, "JetBrainsMono-Regular.ttf"),
-    ] {
+    for file in FACES {
         match assets.read(&format!("fonts/{file}")) {
-            Ok(bytes) => {
-                fonts.font_data.insert(file.to_owned(), Arc::new(FontData::from_owned(bytes)));
-                fonts.families.entry(family).or_default().insert(0, file.to_owned());
-            }
+            Ok(bytes) => drop(fonts.font_data.insert(file.to_owned(), Arc::new(FontData::from_owned(bytes)))),
             Err(error) => warn!("{file} could not be read ({error}); another face is used."),
         }
+    }
+    let [words, strong, numbers, signs] = FACES;
+    for (family, face) in
+        [(FontFamily::Proportional, words), (FontFamily::Name(STRONG.into()), strong), (FontFamily::Monospace, numbers)]
+    {
+        // Where a face lacks a sign, the next one is asked.
+        let there = [face, words, signs].into_iter().filter(|face| fonts.font_data.contains_key(*face));
+        fonts.families.entry(family).or_default().splice(0..0, there.map(str::to_owned));
     }
     fonts
 }
@@ -222,6 +223,9 @@ fn restyle(style: &mut egui::Style) {
 }
 
 const STRONG: &str = "strong";
+/// Files of the faces: for words, for words that matter, for numbers, and for what none of those has: emoji.
+const FACES: [&str; 4] =
+    ["Inter-Regular.otf", "Inter-SemiBold.otf", "JetBrainsMono-Regular.ttf", "NotoEmoji-Regular.ttf"];
 /// Radius of corners: crisp, but no needle.
 const CORNER: u8 = 4;
 /// Buttons, a little above the glass.

@@ -1,9 +1,10 @@
 //! `lab`: the bench. Every tool here flies with the very sessions and transports that the client uses.
 //!
-//! Flow: command line → [`swarm`], [`switch`], [`unplug`], [`rail`], [`race`], [`storm`], [`crowd`], [`kill`], [`tun`], [`doctor`], [`pack`] → [`report`].
+//! Flow: command line → [`swarm`], [`switch`], [`unplug`], [`rail`], [`race`], [`storm`], [`crowd`], [`kill`], [`tun`], [`doctor`], [`pack`],
+//! [`weigh`] → [`report`].
 
 use clap::{Parser, Subcommand};
-use lab::{crowd, doctor, kill, pack, race, rail, storm, swarm, switch, tun, unplug};
+use lab::{crowd, doctor, kill, pack, race, rail, storm, swarm, switch, tun, unplug, weigh};
 use std::process::ExitCode;
 
 /// Crosswire's bench: measures and tortures a running server.
@@ -38,6 +39,8 @@ enum Tool {
     Doctor(doctor::Options),
     /// Packs a build for browsers, so that the server can offer it.
     Pack(pack::Options),
+    /// Says what the module of a build for browsers weighs by part.
+    Weigh(weigh::Options),
 }
 
 fn main() -> ExitCode {
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Tool::Tun(options) => tun::run(&options),
         Tool::Doctor(options) => doctor::run(&options),
         Tool::Pack(options) => pack::run(&options),
+        Tool::Weigh(options) => weigh::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -112,7 +112,7 @@ impl Packer<'_> {
         let text = |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
         let name = format!("{}-{}.{}", text(file.file_stem()), &digest[..HASH_DIGITS], text(file.extension()));
         write(&self.play.join(&name), &content)?;
-        let packed = [("br", self.brotli(&content)), ("gz", self.gzip(&content))].map(|(ending, packed)| {
+        let packed = [("br", brotli(&content, self.quick)), ("gz", self.gzip(&content))].map(|(ending, packed)| {
             let packed = packed.map_err(|error| format!("Cannot compress {}: {error}.", file.display()))?;
             // What does not get smaller is sent as it is.
             if packed.len() < content.len() {
@@ -143,14 +143,6 @@ impl Packer<'_> {
         Ok(needed)
     }
 
-    fn brotli(&self, content: &[u8]) -> io::Result<Vec<u8>> {
-        let quality = if self.quick { 5 } else { BROTLI_QUALITY };
-        let mut packed = brotli::CompressorWriter::new(Vec::new(), BROTLI_BUFFER, quality, BROTLI_WINDOW);
-        packed.write_all(content)?;
-        packed.flush()?;
-        Ok(packed.into_inner())
-    }
-
     fn gzip(&self, content: &[u8]) -> io::Result<Vec<u8>> {
         let level = if self.quick { Compression::fast() } else { Compression::best() };
         let mut packed = GzEncoder::new(Vec::new(), level);
@@ -176,7 +168,16 @@ impl Weights {
     }
 }
 
-fn read(file: &Path) -> Result<Vec<u8>, String> {
+/// Compresses as browsers unpack it.
+pub(crate) fn brotli(content: &[u8], quick: bool) -> io::Result<Vec<u8>> {
+    let quality = if quick { 5 } else { BROTLI_QUALITY };
+    let mut packed = brotli::CompressorWriter::new(Vec::new(), BROTLI_BUFFER, quality, BROTLI_WINDOW);
+    packed.write_all(content)?;
+    packed.flush()?;
+    Ok(packed.into_inner())
+}
+
+pub(crate) fn read(file: &Path) -> Result<Vec<u8>, String> {
     fs::read(file).map_err(|error| cannot("read", file, &error))
 }
 
