@@ -202,7 +202,7 @@ fn whoever_is_known_already_does_not_become_one_more_guest() {
     let runtime = transport::runtime::runtime().expect("threads");
     runtime.block_on(async {
         let ask = move |lobby: LobbyClient, session| async move { lobby.endpoints(&ada, session).await };
-        let mut findings = examine(&lobby.to_string(), ask);
+        let mut findings = examine(runtime.handle(), &lobby.to_string(), ask);
         while let Some(finding) = findings.recv().await {
             // There are no addresses in what this lobby answers.
             if finding.what == "seat" {

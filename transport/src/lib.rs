@@ -44,7 +44,6 @@ mod counters;
 pub mod crowd;
 pub mod destination;
 mod dial;
-#[cfg(not(target_family = "wasm"))]
 pub mod doctor;
 mod frames;
 #[cfg(not(target_family = "wasm"))]

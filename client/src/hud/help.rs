@@ -45,13 +45,8 @@ const SEE: [(&str, &str); 8] = [
     ("PROICXYUE", "one each, J open"),
     ("L · , · .", "tour: open, back, next"),
     ("V", "invite friends"),
-    HERE,
+    ("H · F8", "this help · doctor"),
 ];
-
-#[cfg(target_family = "wasm")]
-const HERE: (&str, &str) = ("H", "this help");
-#[cfg(not(target_family = "wasm"))]
-const HERE: (&str, &str) = ("H · F8", "this help · doctor");
 
 /// Groups of keys and what each does. One line each, short enough for a narrow panel.
 fn keys(weather: bool) -> Vec<(&'static str, Vec<(&'static str, &'static str)>)> {
