@@ -1,3 +1,7 @@
+//! The certificate of a site: whose signature counts for what, and what happens when its files change.
+//!
+//! Flow: [`super::Site`] and the files that it follows → here.
+
 use super::*;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use webpki::anchor_from_trusted_cert;
