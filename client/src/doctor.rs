@@ -54,12 +54,12 @@ impl Doctor {
     /// Examines `server` as whoever plays there as `name`: the doctor needs somebody, and that need not be one more guest.
     fn examine(&mut self, server: String, name: String, lobby: &mut Lobby) {
         let account = lobby.account(&server, &name).ok().filter(|_| valid_name(&name));
-        let _inside = lobby.runtime().enter();
+        let runtime = lobby.runtime().clone();
         self.arriving = Some(match account {
-            Some(account) => examine(&server, move |_, session| async move {
+            Some(account) => examine(&runtime, &server, move |_, session| async move {
                 account.call(|lobby, guest| async move { lobby.endpoints(&guest, session).await }).await
             }),
-            None => examine(&server, as_stranger),
+            None => examine(&runtime, &server, as_stranger),
         });
         (self.server, self.name, self.copied) = (server, name, false);
         self.findings.clear();

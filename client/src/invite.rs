@@ -38,7 +38,7 @@ pub(crate) fn card(ui: &mut Ui, invite: &Invite) {
 
 /// Returns a link without what goes without saying, for showing only.
 pub(crate) fn short(link: &str) -> &str {
-    link.trim_start_matches("http://")
+    link.trim_start_matches("http://").trim_start_matches("https://")
 }
 
 /// Draws `text` as a QR code that fills `rect`: dark on light, with the quiet zone around it that readers ask for.

@@ -72,7 +72,7 @@ fn enter(
     mut commands: Commands,
     lobby: Res<Lobby>,
     maps: Res<Maps>,
-    (args, sky, settings): (Res<Args>, Res<Sky>, Res<Settings>),
+    (args, mut sky, settings): (Res<Args>, ResMut<Sky>, Res<Settings>),
     mut failure: ResMut<Failure>,
     mut next: ResMut<NextState<Screen>>,
 ) {
@@ -95,6 +95,7 @@ fn enter(
         weather: sky.station(),
     };
     let player = Player::join(lobby.runtime(), entry, Instant::now());
+    sky.look(&player);
     commands.insert_resource(Match { player });
     commands.insert_resource(Autopilot::new(args.autopilot, seat.guest.player.0));
 }

@@ -13,7 +13,6 @@ mod clipboard;
 mod data;
 #[cfg(not(target_family = "wasm"))]
 mod display;
-#[cfg(not(target_family = "wasm"))]
 mod doctor;
 mod hud;
 mod identity;
@@ -82,9 +81,10 @@ fn main() -> ExitCode {
         view::ViewPlugin,
         sound::SoundPlugin,
         hud::HudPlugin,
+        doctor::DoctorPlugin,
     ));
     #[cfg(not(target_family = "wasm"))]
-    app.add_plugins((doctor::DoctorPlugin, screenshot::ScreenshotPlugin));
+    app.add_plugins(screenshot::ScreenshotPlugin);
     #[cfg(target_family = "wasm")]
     app.add_plugins(web::WebPlugin);
     match app.run() {

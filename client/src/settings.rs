@@ -76,7 +76,7 @@ impl Settings {
 
 /// Returns an address as `host:port`, or as it is if it is none.
 fn plain(server: &str) -> String {
-    let base = LobbyClient::new(server).map(|lobby| lobby.base().trim_start_matches("http://").to_owned());
+    let base = LobbyClient::new(server).map(|lobby| lobby.address().to_owned());
     base.unwrap_or_else(|_| server.trim().to_owned())
 }
 

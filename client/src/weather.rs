@@ -34,13 +34,26 @@ pub(crate) struct Sky {
     station: Option<WeatherStation>,
     /// What F5 goes back to.
     favourite: Weather,
+    /// There can be weather: its relays need sockets, and a page has none, so there it is for the server to offer.
+    can_be: bool,
 }
 
 impl Sky {
     /// Begins with the weather that was asked for, or with none.
     pub(crate) fn new(asked: Option<Weather>) -> Self {
         let bad = PRESETS.last().map_or(Weather::CALM, |preset| preset.weather);
-        Self { station: asked.map(WeatherStation::new), favourite: asked.filter(|w| !w.is_calm()).unwrap_or(bad) }
+        let favourite = asked.filter(|w| !w.is_calm()).unwrap_or(bad);
+        Self { station: asked.map(WeatherStation::new), favourite, can_be: cfg!(not(target_family = "wasm")) }
+    }
+
+    /// Notes whether there can be weather where `player` flies.
+    pub(crate) fn look(&mut self, player: &Player) {
+        self.can_be = player.has_weather();
+    }
+
+    /// Returns whether there can be weather at all.
+    pub(crate) const fn can_be(&self) -> bool {
+        self.can_be
     }
 
     /// Returns the station that links pass through, if any.
@@ -141,7 +154,7 @@ fn keys(
     blind: Res<crate::hud::Blind>,
 ) {
     // A blind test is about one weather.
-    if !MADE_HERE || blind.is_running() {
+    if !sky.can_be() || blind.is_running() {
         return;
     }
     if keys.just_pressed(KeyCode::F5) {
@@ -156,8 +169,6 @@ fn keys(
     sky.enter(&mut the_match.player);
 }
 
-/// Whether there can be weather: its relay needs sockets, which a page has none of.
-pub(crate) const MADE_HERE: bool = cfg!(not(target_family = "wasm"));
 /// What a lag spike adds to the delay, each way: enough to be felt on every wire.
 const SPIKE: Duration = Duration::from_millis(300);
 const SPIKE_LASTS: Duration = Duration::from_millis(700);

@@ -60,10 +60,7 @@ fn shelf() -> Option<JsValue> {
 
 /// Returns the server that the page came from, as `host:port`.
 pub(crate) fn server() -> Option<String> {
-    let location = window()?.location();
-    let usual = if location.protocol().ok()? == "https:" { "443" } else { "80" };
-    let port = location.port().ok().filter(|port| !port.is_empty()).unwrap_or_else(|| usual.to_owned());
-    Some(format!("{}:{port}", location.hostname().ok()?))
+    transport::browser::Page::here().map(|page| format!("{}:{}", page.host, page.port))
 }
 
 /// Returns what the address of the page asks for, as a command line: `?room=KM7-4QX&watch` is `--code=KM7-4QX --watch`.

@@ -24,7 +24,7 @@ pub fn run(options: &Options) -> Result<(), String> {
     let runtime =
         transport::runtime::runtime().map_err(|error| format!("Cannot start the network threads: {error}."))?;
     let findings = runtime.block_on(async {
-        let mut arriving = examine(&options.server, as_stranger);
+        let mut arriving = examine(runtime.handle(), &options.server, as_stranger);
         let mut findings: Vec<Finding> = Vec::new();
         while let Some(finding) = arriving.recv().await {
             if !options.json {

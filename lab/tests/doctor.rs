@@ -202,7 +202,7 @@ fn whoever_is_known_already_does_not_become_one_more_guest() {
     let runtime = transport::runtime::runtime().expect("threads");
     runtime.block_on(async {
         let ask = move |lobby: LobbyClient, session| async move { lobby.endpoints(&ada, session).await };
-        let mut findings = examine(&lobby.to_string(), ask);
+        let mut findings = examine(runtime.handle(), &lobby.to_string(), ask);
         while let Some(finding) = findings.recv().await {
             // There are no addresses in what this lobby answers.
             if finding.what == "seat" {
@@ -229,7 +229,8 @@ fn an_expired_certificate_is_told_with_its_age() {
         websocket: WebsocketEndpoint { url: "ws://127.0.0.1:9/v1/link".to_owned() },
         tcp: TcpEndpoint { addr: listeners.tcp_addr },
         http: HttpEndpoint { url: "http://127.0.0.1:9/v1/link/http".to_owned() },
-        webtransport: WebtransportEndpoint { url: String::new(), certificate_sha256: [0; 32] },
+        webtransport: WebtransportEndpoint { url: String::new(), certificate_sha256: [0; 32], signed_for: Vec::new() },
+        makes_weather: false,
     };
     let guest = Guest { player: protocol::PlayerId(1), name: "Doctor".to_owned(), secret: "secret".to_owned() };
     let lobby = web_server(move |path| match path {

@@ -6,7 +6,7 @@
 //!
 //! Flow: `main` → here → [`crate::lobby`] and the rooms.
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use std::fmt::Display;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
@@ -59,6 +59,18 @@ pub struct Config {
     /// Where console, metrics and webhooks listen (TCP) [default: with the lobby]. All of them ask for the operator's token.
     #[arg(long, value_name = "ADDR", value_parser = listen_address)]
     pub admin: Option<SocketAddr>,
+    /// Certificate with its chain, PEM: the lobby then speaks https as well, on the same port. Read again whenever the file changes.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// Private key of --tls-cert, PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// Speak https with a certificate that the server makes for itself: browsers warn once. It is kept in --data.
+    #[arg(long, conflicts_with_all = ["tls_cert", "tls_key"])]
+    pub tls_self_signed: bool,
+    /// For whom this server makes weather (delay, loss, a pulled cable) if their game runs in a browser and cannot make it itself.
+    #[arg(long, value_name = "WHOM", default_value = "local")]
+    pub weather_relay: WeatherFor,
     /// Let webhooks call private addresses too, such as this machine and its neighbours.
     #[arg(long)]
     pub webhooks_to_private_networks: bool,
@@ -121,6 +133,17 @@ pub enum Task {
     Matchmaking(crate::dry_run::Options),
 }
 
+/// For whom weather is made here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum WeatherFor {
+    /// Players on this machine.
+    Local,
+    /// All players: every one of them may have some ports opened, which the system chooses.
+    Everybody,
+    /// Nobody.
+    Nobody,
+}
+
 /// The name that players reach this machine by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicHost {
@@ -139,6 +162,17 @@ pub enum HostSource {
     Operator,
     /// The router, asked by `--upnp`: whoever comes through it is sent there. Many routers do not lead back in from inside.
     Router,
+}
+
+impl WeatherFor {
+    /// Returns whether somebody at that address is meant.
+    pub fn is_for(self, player: IpAddr) -> bool {
+        match self {
+            Self::Everybody => true,
+            Self::Local => player.to_canonical().is_loopback(),
+            Self::Nobody => false,
+        }
+    }
 }
 
 impl Config {
@@ -243,6 +277,13 @@ mod tests {
         let wanted = crate::dry_run::Options { players: 50, seed: 7, ..Default::default() };
         assert_eq!(task, Some(Task::Matchmaking(wanted)), "the defaults are the same in both places");
         assert!(parse("matchmaking --no-answer 101").is_err());
+    }
+
+    #[test]
+    fn a_certificate_comes_with_its_key() {
+        assert!(parse("--tls-cert a.pem").is_err() && parse("--tls-key a.pem").is_err());
+        assert!(parse("--tls-cert a.pem --tls-key b.pem").is_ok());
+        assert!(parse("--tls-cert a.pem --tls-key b.pem --tls-self-signed").is_err());
     }
 
     #[test]

@@ -67,11 +67,14 @@ fn serve(config: &Config) -> Result<(), String> {
     if let Some(admin) = config.admin {
         lobby = lobby.with_admin(admin)?;
     }
+    let (site, site_files) = server::site::open(config, public_host.as_ref())?.unzip();
     let mut wires_config = transport::ServerConfig::new(config.udp, config.quic, config.tcp);
     wires_config.netcode_key = keys.netcode_key();
+    wires_config.site = site.clone();
     let (listeners, transports) =
         transport::server::bind(wires_config, runtime.handle()).map_err(|error| error.to_string())?;
-    let mut wires = Wires::new(lobby.local_addr(), &listeners, public_host);
+    let mut wires = Wires::new(lobby.local_addr(), &listeners, public_host, site.clone());
+    wires.weather = config.weather_relay;
     let forwarded = config.upnp.then(|| runtime.block_on(forward(&mut wires))).flatten();
     let mut ready = serde_json::json!({
         "http": wires.http.to_string(),
@@ -128,6 +131,9 @@ fn serve(config: &Config) -> Result<(), String> {
         limits: config.requests_per_second.map_or_else(Limits::default, Limits::with_requests),
         matchmaking: Rules::default(),
     };
+    if let (Some(site), Some(files)) = (site, site_files.flatten()) {
+        runtime.spawn(async move { site.follow(&files).await });
+    }
     let serving = runtime.spawn(async move {
         if let Err(error) = lobby.serve(setup, stopped).await {
             error!("the lobby ended: {error}");

@@ -59,7 +59,7 @@ impl House {
         let (listeners, transports) = transport::server::bind(config, runtime.handle()).unwrap();
         let lobby = Lobby::bind(free()).unwrap();
         let addr = lobby.local_addr();
-        let wires = Wires::new(addr, &listeners, None);
+        let wires = Wires::new(addr, &listeners, None, None);
         let defaults = Defaults {
             map: "crossfire".into(),
             seats: 4,

@@ -69,7 +69,7 @@ impl Destination {
 /// Returns the address as `host:port`.
 fn server(text: &str) -> Result<String, String> {
     let lobby = LobbyClient::new(text)?;
-    Ok(lobby.base().trim_start_matches("http://").to_owned())
+    Ok(lobby.address().to_owned())
 }
 
 /// Returns whether somebody most likely meant a code: three and three, as codes are shown. What is wrong with it is one letter.
@@ -130,7 +130,7 @@ mod tests {
             ("http://10.0.0.7:8080/join/", "six letters"),
             ("http://10.0.0.7:8080/join/KM7", "six letters"),
             ("http:///join/KM7-4QX", "192.168.1.20:8080"),
-            ("https://arena.example", "http://"),
+            ("ftp://arena.example", "http://"),
             ("what is this", "192.168.1.20:8080"),
             ("host:99999", "192.168.1.20:8080"),
         ] {

@@ -14,7 +14,7 @@ use crate::udp::{self, TokenError};
 use crate::{Timing, http, websocket};
 use ::http::Uri;
 use protocol::Transport;
-use protocol::lobby::Endpoints;
+use protocol::lobby::{Endpoints, WebtransportEndpoint};
 use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -54,6 +54,8 @@ pub enum Offer {
         url: String,
         /// SHA-256 of the only certificate that is accepted.
         certificate_sha256: [u8; 32],
+        /// Host names under which a browser trusts the server without it.
+        signed_for: Vec<String>,
     },
     /// Over `http`.
     Http {
@@ -76,17 +78,21 @@ pub struct WireOptions {
 impl Offer {
     /// Returns what the lobby's `endpoints` offer over `wire`.
     pub fn over(wire: Transport, endpoints: Endpoints, options: WireOptions) -> Self {
-        let Endpoints { udp, quic, websocket, tcp, http, webtransport } = endpoints;
-        match wire {
+        let Endpoints { udp, quic, websocket, tcp, http, webtransport, .. } = endpoints;
+        let offer = match wire {
             Transport::Udp | Transport::Memory => Self::Udp { token: udp.token, server: Some(udp.addr) },
             Transport::Quic => Self::Quic { addr: quic.addr, certificate_sha256: quic.certificate_sha256 },
             Transport::Websocket => Self::Websocket { url: websocket.url },
             Transport::Tcp => Self::Tcp { addr: tcp.addr, nagle: options.nagle },
             Transport::Http => Self::Http { url: http.url, mode: options.http },
             Transport::Webtransport => {
-                Self::Webtransport { url: webtransport.url, certificate_sha256: webtransport.certificate_sha256 }
+                let WebtransportEndpoint { url, certificate_sha256, signed_for } = webtransport;
+                Self::Webtransport { url, certificate_sha256, signed_for }
             }
-        }
+        };
+        #[cfg(target_family = "wasm")]
+        let offer = crate::browser::at_page(offer);
+        offer
     }
 
     /// Returns the kind of wire.
@@ -184,6 +190,10 @@ pub enum DialError {
     #[cfg(target_family = "wasm")]
     #[error("The browser refused {0}: its certificate is not the promised one, or UDP is blocked.")]
     Browser(String),
+    /// The server does not make the weather that the link was to pass: its own sentence.
+    #[cfg(target_family = "wasm")]
+    #[error("{0}")]
+    Weather(String),
     /// WebTransport is for secure contexts only.
     #[cfg(target_family = "wasm")]
     #[error("This page did not come over https, so it has no webtransport.")]
@@ -266,7 +276,16 @@ pub async fn dial_with(offer: Offer, timing: Timing) -> Result<Link, DialError> 
         #[cfg(not(target_family = "wasm"))]
         Offer::Tcp { addr, nagle } => crate::tcp::dial(addr, nagle, timing).await,
         Offer::Http { url, mode } => http::dial(&url, mode, timing).await,
-        Offer::Webtransport { url, certificate_sha256 } => webtransport::dial(&url, certificate_sha256, timing).await,
+        #[cfg(not(target_family = "wasm"))]
+        Offer::Webtransport { url, certificate_sha256, .. } => {
+            webtransport::dial(&url, certificate_sha256, timing).await
+        }
+        #[cfg(target_family = "wasm")]
+        Offer::Webtransport { url, certificate_sha256, signed_for } => {
+            let host = parts(&url, "https").map(|(host, ..)| host).unwrap_or_default();
+            let signed = signed_for.iter().any(|name| protocol::lobby::covers(name, &host));
+            webtransport::dial(&url, (!signed).then_some(certificate_sha256), timing).await
+        }
     }
 }
 

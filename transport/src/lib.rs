@@ -44,7 +44,6 @@ mod counters;
 pub mod crowd;
 pub mod destination;
 mod dial;
-#[cfg(not(target_family = "wasm"))]
 pub mod doctor;
 mod frames;
 #[cfg(not(target_family = "wasm"))]
@@ -65,6 +64,8 @@ pub mod reach;
 pub mod runtime;
 #[cfg(not(target_family = "wasm"))]
 pub mod server;
+#[cfg(not(target_family = "wasm"))]
+mod site;
 mod stream;
 #[cfg(not(target_family = "wasm"))]
 mod tcp;
@@ -87,6 +88,8 @@ pub use quic::{CertificateTerm, Validity, webtransport::knock};
 pub use reach::Reach;
 #[cfg(not(target_family = "wasm"))]
 pub use server::{BindError, LinkClosed, LinkSender, LinkSystems, Listeners, ServerConfig, TransportsPlugin};
+#[cfg(not(target_family = "wasm"))]
+pub use site::{Site, SiteFiles};
 #[cfg(not(target_family = "wasm"))]
 pub use stream::tune_tcp;
 pub use timing::Timing;

@@ -18,8 +18,8 @@ mod config;
 mod dates;
 pub(crate) mod webtransport;
 
-pub(crate) use certificate::Certificate;
 pub use certificate::CertificateTerm;
+pub(crate) use certificate::{Certificate, self_made};
 pub use dates::Validity;
 pub(crate) use dates::seconds_since_1970;
 
@@ -27,6 +27,7 @@ use crate::counters::Counters;
 use crate::frames::{self, Decoder, Frame, PREAMBLE};
 use crate::link::{Closed, Driver, Link, Lost, link_pair};
 use crate::server::LinkSender;
+use crate::site::Site;
 use crate::{DialError, Timing};
 use bytes::Bytes;
 use certificate::Wrong;
@@ -143,15 +144,16 @@ fn refusal(wire: Transport, error: ConnectionError, server: SocketAddr, timing: 
 /// when that is replaced.
 pub(crate) fn listen(
     socket: std::net::UdpSocket,
-    term: CertificateTerm,
+    papers: Papers,
     links: LinkSender,
     timing: Timing,
 ) -> io::Result<(Endpoint, watch::Receiver<[u8; 32]>)> {
-    let (config, sha256) = with_new_certificate(term, &timing)?;
+    let (config, sha256) = papers.renewed(&timing)?;
     let runtime = std::sync::Arc::new(quinn::TokioRuntime);
     let endpoint = Endpoint::new(quinn::EndpointConfig::default(), Some(config), socket, runtime)?;
     let (hash, hashes) = watch::channel(sha256);
-    let (accepting, renewing) = (accept(endpoint.clone(), links, timing), renew(endpoint.clone(), term, timing, hash));
+    let (accepting, renewing) =
+        (accept(endpoint.clone(), links, timing), renew(endpoint.clone(), papers, timing, hash));
     tokio::spawn(async move {
         // Whoever renews must not keep the port of an endpoint that was closed.
         tokio::select! {
@@ -162,22 +164,35 @@ pub(crate) fn listen(
     Ok((endpoint, hashes))
 }
 
-fn with_new_certificate(term: CertificateTerm, timing: &Timing) -> io::Result<(quinn::ServerConfig, [u8; 32])> {
-    let certificate = Certificate::generate(term).map_err(io::Error::other)?;
-    let sha256 = certificate.sha256;
-    config::server(certificate, timing).map(|config| (config, sha256)).map_err(io::Error::other)
+/// What a server shows of itself.
+#[derive(Debug)]
+pub(crate) struct Papers {
+    /// For how long its own certificates are good.
+    pub(crate) term: CertificateTerm,
+    /// Speaks for `webtransport` under its names.
+    pub(crate) site: Option<Site>,
+}
+
+impl Papers {
+    /// Returns a configuration with a new certificate, and the hash of that.
+    fn renewed(&self, timing: &Timing) -> io::Result<(quinn::ServerConfig, [u8; 32])> {
+        let certificate = Certificate::generate(self.term).map_err(io::Error::other)?;
+        let sha256 = certificate.sha256;
+        let config = config::server(certificate, self.site.clone(), timing).map_err(io::Error::other)?;
+        Ok((config, sha256))
+    }
 }
 
 /// Replaces the certificate in good time. Links that are open are not touched.
-async fn renew(endpoint: Endpoint, term: CertificateTerm, timing: Timing, hash: watch::Sender<[u8; 32]>) {
+async fn renew(endpoint: Endpoint, papers: Papers, timing: Timing, hash: watch::Sender<[u8; 32]>) {
     let mut made = SystemTime::now();
     loop {
-        sleep(term.look_every()).await;
+        sleep(papers.term.look_every()).await;
         // By the time of day, because a machine that sleeps does not count.
-        if made.elapsed().is_ok_and(|age| age < term.in_use()) {
+        if made.elapsed().is_ok_and(|age| age < papers.term.in_use()) {
             continue;
         }
-        match with_new_certificate(term, &timing) {
+        match papers.renewed(&timing) {
             Ok((config, sha256)) => {
                 endpoint.set_server_config(Some(config));
                 hash.send_replace(sha256);

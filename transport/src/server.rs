@@ -9,7 +9,8 @@
 
 use crate::counters::Counters;
 use crate::link::{Closed, Link};
-use crate::quic::{self, CertificateTerm};
+use crate::quic::{self, CertificateTerm, Papers};
+use crate::site::Site;
 use crate::udp::server::UdpHost;
 use crate::{Timing, tcp, udp};
 use bevy::app::{App, Plugin, PostUpdate, PreUpdate};
@@ -67,6 +68,8 @@ pub struct ServerConfig {
     pub timing: Timing,
     /// For how long the `quic` certificates are good.
     pub certificates: CertificateTerm,
+    /// The certificate of the lobby's https, which speaks for `webtransport` where browsers trust it by themselves.
+    pub site: Option<Site>,
 }
 
 impl ServerConfig {
@@ -80,6 +83,7 @@ impl ServerConfig {
             netcode_key: rand::random(),
             timing: Timing::default(),
             certificates: CertificateTerm::default(),
+            site: None,
         }
     }
 }
@@ -87,11 +91,11 @@ impl ServerConfig {
 impl fmt::Debug for ServerConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The key must not reach a log.
-        let Self { udp, quic, tcp, udp_public, timing, certificates, .. } = self;
+        let Self { udp, quic, tcp, udp_public, timing, certificates, site, .. } = self;
         write!(
             f,
             "ServerConfig {{ udp: {udp}, quic: {quic}, tcp: {tcp}, udp_public: {udp_public:?}, timing: {timing:?}, \
-             certificates: {certificates:?} }}"
+             certificates: {certificates:?}, site: {site:?} }}"
         )
     }
 }
@@ -201,7 +205,7 @@ const EASY_HANDSHAKES: usize = 32;
 /// Opens the sockets and starts to accept on `runtime`. Add the plugin to the server's app.
 pub fn bind(config: ServerConfig, runtime: &Handle) -> Result<(Listeners, TransportsPlugin), BindError> {
     let _inside = runtime.enter();
-    let ServerConfig { udp, quic, tcp, udp_public: mut public, netcode_key, timing, certificates } = config;
+    let ServerConfig { udp, quic, tcp, udp_public: mut public, netcode_key, timing, certificates, site } = config;
     let counters = Arc::new(Counters::default());
     let (sender, arrivals) = mpsc::channel(limits::MAX_HANDSHAKES);
     let links = LinkSender {
@@ -219,7 +223,7 @@ pub fn bind(config: ServerConfig, runtime: &Handle) -> Result<(Listeners, Transp
         .map_err(|error| BindError::from_io(udp, "UDP", error))?;
 
     let (quic_socket, quic_addr) = open(quic)?;
-    let (endpoint, certificate) = quic::listen(quic_socket, certificates, links.clone(), timing)
+    let (endpoint, certificate) = quic::listen(quic_socket, Papers { term: certificates, site }, links.clone(), timing)
         .map_err(|error| BindError::from_io(quic, "UDP", error))?;
 
     let tcp_failed = |error| BindError::from_io(tcp, "TCP", error);

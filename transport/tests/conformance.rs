@@ -321,8 +321,9 @@ fn gives_up_a_silent_server(transport: Transport) {
         Offer::Http { mode, .. } => {
             Offer::Http { url: format!("http://{}/v1/link/http", tcp.local_addr().unwrap()), mode }
         }
-        Offer::Webtransport { certificate_sha256, .. } => {
-            Offer::Webtransport { url: format!("https://{}/v1/link", udp.local_addr().unwrap()), certificate_sha256 }
+        Offer::Webtransport { certificate_sha256, signed_for, .. } => {
+            let url = format!("https://{}/v1/link", udp.local_addr().unwrap());
+            Offer::Webtransport { url, certificate_sha256, signed_for }
         }
         Offer::Tcp { nagle, .. } => Offer::Tcp { addr: tcp.local_addr().unwrap(), nagle },
     };

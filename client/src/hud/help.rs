@@ -1,12 +1,12 @@
 //! All keys, once: for the overlay and for `--help`'s reader. And the hint that there is such a thing.
 //!
-//! Flow: [`KEYS`] → [`draw`], [`draw_hint`] → [`super::canvas`].
+//! Flow: [`keys`] → [`draw`], [`draw_hint`] → [`super::canvas`].
 
 use super::{
     canvas::Canvas,
     panel::{self, Dock},
 };
-use crate::{palette, style};
+use crate::{palette, style, weather::Sky};
 use bevy_egui::egui::{Align2, pos2, vec2};
 
 const FLY: (&str, &[(&str, &str)]) = (
@@ -22,76 +22,56 @@ const FLY: (&str, &[(&str, &str)]) = (
     ],
 );
 
-/// Groups of keys and what each does in a browser, where there is no weather and what needs it.
+/// The keys of the wires.
 #[cfg(target_family = "wasm")]
-const KEYS: [(&str, &[(&str, &str)]); 3] = [
-    FLY,
-    (
-        "Wire",
-        &[
-            ("1 · 2 · 3", "webtransport websocket http"),
-            ("0", "the best that works"),
-            ("52±3 ms", "round trip, jitter"),
-            ("[2]", "ticks sent ahead"),
-            ("G", "all wires at once"),
-        ],
-    ),
-    (
-        "See",
-        &[
-            ("N", "net graph"),
-            ("T", "key press to effect"),
-            ("M", "protocol map"),
-            ("J", "netcode switches"),
-            ("PROICXYUE", "one each, J open"),
-            ("V", "invite friends"),
-            ("H", "this help"),
-        ],
-    ),
+const WIRES: [(&str, &str); 2] = [("1 · 2 · 3", "webtransport websocket http"), ("0", "the best that works")];
+/// The keys of the wires.
+#[cfg(not(target_family = "wasm"))]
+const WIRES: [(&str, &str); 3] =
+    [("1-3, F1-F3", "udp quic websocket"), ("4 · 5", "tcp http"), ("0", "the best that works")];
+
+/// What stands beside the wires.
+const LINES: [(&str, &str); 4] =
+    [("52±3 ms", "round trip, jitter"), ("[2]", "ticks sent ahead"), ("G", "all wires at once"), ("B", "blind test")];
+
+const WEATHER: [(&str, &str); 3] =
+    [("F5", "bad, Shift: next"), ("F6 · F7", "lag spike · unplug"), ("K", "weather panel")];
+
+const SEE: [(&str, &str); 8] = [
+    ("N", "net graph"),
+    ("T", "key press to effect"),
+    ("M", "protocol map"),
+    ("J", "netcode switches"),
+    ("PROICXYUE", "one each, J open"),
+    ("L · , · .", "tour: open, back, next"),
+    ("V", "invite friends"),
+    ("H · F8", "this help · doctor"),
 ];
 
 /// Groups of keys and what each does. One line each, short enough for a narrow panel.
-#[cfg(not(target_family = "wasm"))]
-const KEYS: [(&str, &[(&str, &str)]); 4] = [
-    FLY,
-    (
-        "Wire",
-        &[
-            ("1-3, F1-F3", "udp quic websocket"),
-            ("4 · 5", "tcp http"),
-            ("0", "the best that works"),
-            ("52±3 ms", "round trip, jitter"),
-            ("[2]", "ticks sent ahead"),
-            ("G", "all wires at once"),
-            ("B", "blind test"),
-        ],
-    ),
-    ("Weather", &[("F5", "bad, Shift: next"), ("F6 · F7", "lag spike · unplug"), ("K", "weather panel")]),
-    (
-        "See",
-        &[
-            ("N", "net graph"),
-            ("T", "key press to effect"),
-            ("M", "protocol map"),
-            ("J", "netcode switches"),
-            ("PROICXYUE", "one each, J open"),
-            ("L · , · .", "tour: open, back, next"),
-            ("V", "invite friends"),
-            ("H · F8", "this help · doctor"),
-        ],
-    ),
-];
+fn keys(weather: bool) -> Vec<(&'static str, Vec<(&'static str, &'static str)>)> {
+    // What is about weather needs one.
+    let there = |(key, _): &(&str, &str)| weather || !(*key == "B" || key.starts_with('L'));
+    let rows = |rows: &[(&'static str, &'static str)]| rows.iter().copied().filter(there).collect::<Vec<_>>();
+    let mut groups = vec![(FLY.0, rows(FLY.1)), ("Wire", rows(&[&WIRES[..], &LINES].concat()))];
+    if weather {
+        groups.push(("Weather", rows(&WEATHER)));
+    }
+    groups.push(("See", rows(&SEE)));
+    groups
+}
 
 /// Draws the panel.
-pub(super) fn draw(canvas: &Canvas, dock: &Dock) {
-    let lines: usize = KEYS.iter().map(|(_, keys)| keys.len()).sum();
-    let gaps = (KEYS.len() - 1) as f32 * style::GRID;
+pub(super) fn draw(canvas: &Canvas, dock: &Dock, sky: &Sky) {
+    let groups = keys(sky.can_be());
+    let lines: usize = groups.iter().map(|(_, keys)| keys.len()).sum();
+    let gaps = (groups.len() - 1) as f32 * style::GRID;
     let row = ((dock.inner_height() - gaps) / lines as f32).clamp(LOWEST_ROW, TALLEST_ROW);
     let inside = dock.open(canvas, "Keys", "H", row * lines as f32 + gaps);
     let quiet = palette::ink(palette::QUIET);
     let what_at = inside.left() + if inside.width() > ROOMY { WHAT } else { WHAT_ALONE };
     let mut y = inside.top() + row * 0.5;
-    for (group, keys) in KEYS {
+    for (group, keys) in groups {
         if inside.width() > ROOMY {
             canvas.text(pos2(inside.left(), y), Align2::LEFT_CENTER, group, style::strong(style::SMALL), quiet);
         }
@@ -133,8 +113,9 @@ mod tests {
     fn all_keys_fit_the_smallest_window() {
         let screen = Rect::from_min_size(Pos2::ZERO, vec2(914.0, 571.0));
         let dock = Dock::new(screen, Side::Right, f32::INFINITY).to_the_top();
-        let lines: usize = KEYS.iter().map(|(_, keys)| keys.len()).sum();
-        let needed = lines as f32 * LOWEST_ROW + (KEYS.len() - 1) as f32 * style::GRID;
+        let groups = keys(true);
+        let lines: usize = groups.iter().map(|(_, keys)| keys.len()).sum();
+        let needed = lines as f32 * LOWEST_ROW + (groups.len() - 1) as f32 * style::GRID;
         assert!(needed <= dock.inner_height(), "{needed} of {}", dock.inner_height());
     }
 }

@@ -6,10 +6,7 @@
 //! Flow: keys, pause panel → [`Pressed`] → [`act`] → [`Panels`] → everything in [`super`].
 
 use super::{Blind, Telemetry, tour::Tour};
-use crate::{
-    links::Match,
-    weather::{MADE_HERE, Sky},
-};
+use crate::{links::Match, weather::Sky};
 use bevy::prelude::*;
 use protocol::Transport;
 use web_time::Instant;
@@ -49,8 +46,8 @@ impl Panel {
 
 impl Action {
     /// Returns whether it can be done here: what is about weather needs one.
-    pub(super) const fn is_there(self) -> bool {
-        MADE_HERE || !matches!(self, Self::Open(Panel::Weather) | Self::Blind | Self::Tour)
+    pub(super) const fn is_there(self, sky: &Sky) -> bool {
+        sky.can_be() || !matches!(self, Self::Open(Panel::Weather) | Self::Blind | Self::Tour)
     }
 }
 
@@ -148,6 +145,7 @@ impl Panels {
 pub(super) fn read(
     keys: Res<ButtonInput<KeyCode>>,
     pads: Query<&Gamepad>,
+    sky: Res<Sky>,
     mut panels: ResMut<Panels>,
     mut pressed: MessageWriter<Pressed>,
 ) {
@@ -166,7 +164,7 @@ pub(super) fn read(
         panels.chat = true;
     }
     for (key, action) in ACTIONS {
-        if action.is_there() && keys.just_pressed(key) {
+        if action.is_there(&sky) && keys.just_pressed(key) {
             pressed.write(Pressed { action, by_hand: false });
         }
     }

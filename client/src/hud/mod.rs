@@ -209,13 +209,18 @@ fn draw(mut contexts: EguiContexts, parts: Parts, mut panels: ResMut<Panels>) ->
         if panels.right == Some(Panel::Invite) {
             invite::draw(&canvas, &Dock::new(canvas.screen, Side::Right, panels.floor), parts.house.invite());
         }
-        draw_docks(&canvas, &mut panels, telemetry, blind);
+        draw_docks(&canvas, &mut panels, telemetry, (blind, sky));
     }
     Ok(())
 }
 
 /// Draws the panels beside the ship that cannot be clicked.
-fn draw_docks(canvas: &Canvas, panels: &mut Panels, telemetry: &Telemetry, blind: &Blind) {
+fn draw_docks(
+    canvas: &Canvas,
+    panels: &mut Panels,
+    telemetry: &Telemetry,
+    (blind, sky): (&Blind, &crate::weather::Sky),
+) {
     let [left, right] = [Side::Left, Side::Right].map(|side| Dock::new(canvas.screen, side, panels.floor));
     if !panels.chat {
         panels.left_bottom = match panels.left {
@@ -226,7 +231,7 @@ fn draw_docks(canvas: &Canvas, panels: &mut Panels, telemetry: &Telemetry, blind
     }
     match panels.right {
         Some(Panel::Map) => map::draw(canvas, &right, telemetry),
-        Some(Panel::Help) => help::draw(canvas, &right.to_the_top()),
+        Some(Panel::Help) => help::draw(canvas, &right.to_the_top(), sky),
         Some(Panel::Result) => blind::draw_result(canvas, &right, blind),
         _ => {}
     }

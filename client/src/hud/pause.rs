@@ -8,6 +8,7 @@ use crate::{
     palette,
     settings::{SCALES, Settings},
     style,
+    weather::Sky,
 };
 use bevy::prelude::*;
 use bevy_egui::{EguiContexts, egui};
@@ -20,7 +21,7 @@ pub(super) fn draw(
     mut settings: ResMut<Settings>,
     mut leave: MessageWriter<LeaveMatch>,
     mut pressed: MessageWriter<Pressed>,
-    mut room: host::Room,
+    (mut room, sky): (host::Room, Res<Sky>),
     mut was_open: Local<bool>,
 ) -> Result {
     let opened = !std::mem::replace(&mut *was_open, panels.pause);
@@ -46,7 +47,7 @@ pub(super) fn draw(
                     ui.add_space(style::GRID);
                     sliders(ui, &mut settings);
                     ui.add_space(style::GRID);
-                    let there: Vec<_> = ACTIONS.into_iter().filter(|(_, _, action)| action.is_there()).collect();
+                    let there: Vec<_> = ACTIONS.into_iter().filter(|(_, _, action)| action.is_there(&sky)).collect();
                     for row in there.chunks(3) {
                         ui.columns(3, |columns| {
                             for (ui, (name, key, action)) in columns.iter_mut().zip(row) {

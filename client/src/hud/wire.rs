@@ -5,11 +5,7 @@
 //! Flow: [`Status`] and [`Told`] → here → [`super::canvas`].
 
 use super::canvas::Canvas;
-use crate::{
-    links::Told,
-    palette, style,
-    weather::{self, Sky},
-};
+use crate::{links::Told, palette, style, weather::Sky};
 use bevy::prelude::*;
 use bevy_egui::egui::{Align2, Color32, Pos2, Rect, Stroke, pos2, vec2};
 use protocol::{Transport, limits::SILENCE};
@@ -152,7 +148,7 @@ fn draw_legend(canvas: &Canvas, from: Pos2, ghosts: &[Transport], truth: bool) -
 
 /// Draws the keys that change the weather; what is not as the network made it stands out. Returns the space taken.
 fn draw_weather(canvas: &Canvas, from: Pos2, sky: &Sky) -> Rect {
-    if !weather::MADE_HERE {
+    if !sky.can_be() {
         return Rect::from_min_size(from - vec2(0.0, style::GRID), vec2(0.0, 0.0));
     }
     let font = style::numbers(style::SMALL);

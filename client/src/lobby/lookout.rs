@@ -225,8 +225,14 @@ async fn feel(client: &LobbyClient) -> Pulse {
 
 /// Returns an address as people read it: without what goes without saying.
 pub(crate) fn shown(server: &str) -> &str {
-    let server = server.trim().trim_start_matches("http://").trim_end_matches('/');
-    server.strip_suffix(":8080").unwrap_or(server)
+    let server = server.trim().trim_end_matches('/');
+    match server.strip_prefix("https://") {
+        Some(secure) => secure.strip_suffix(":443").unwrap_or(secure),
+        None => {
+            let plain = server.trim_start_matches("http://");
+            plain.strip_suffix(":8080").unwrap_or(plain)
+        }
+    }
 }
 
 /// Returns a time as players read it.
@@ -262,6 +268,7 @@ mod tests {
     #[test]
     fn addresses_are_shown_short() {
         assert_eq!(shown("http://192.168.1.20:8080/"), "192.168.1.20");
+        assert_eq!(shown("https://arena.example:443"), "arena.example");
         assert_eq!(shown("attic.local:9000"), "attic.local:9000");
     }
 }

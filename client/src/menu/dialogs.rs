@@ -5,7 +5,6 @@
 //! Flow: [`crate::lobby`], [`crate::links`] → [`Screen`] → here → [`Wish`] again, or the menu.
 
 use super::{Menu, Page, start::MAX_PASSWORD_CHARS};
-#[cfg(not(target_family = "wasm"))]
 use crate::doctor::OpenDoctor;
 use crate::{
     links::{LeaveMatch, Match},
@@ -79,7 +78,7 @@ pub(super) fn failed(
     failure: Res<Failure>,
     mut lobby: ResMut<Lobby>,
     mut wishes: MessageWriter<Wish>,
-    #[cfg(not(target_family = "wasm"))] mut doctor: MessageWriter<OpenDoctor>,
+    mut doctor: MessageWriter<OpenDoctor>,
     mut pages: ResMut<Menu>,
     mut next: ResMut<NextState<Screen>>,
 ) -> Result {
@@ -132,8 +131,7 @@ pub(super) fn failed(
         if failure.title == NOT_JOINED && failure.advice.is_empty() && to_a_room {
             // The lobby has answered, so nothing is wrong with the way to it.
             elsewhere = style::button(ui, "Other rooms").clicked();
-        } else if cfg!(not(target_family = "wasm")) && style::button(ui, "What is wrong? (F8)").clicked() {
-            #[cfg(not(target_family = "wasm"))]
+        } else if style::button(ui, "What is wrong? (F8)").clicked() {
             doctor.write_default();
         }
         menu |= style::button(ui, "Menu").clicked();

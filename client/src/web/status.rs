@@ -5,14 +5,16 @@
 //! Flow: [`crate::links::Match`], [`State`] → here → `globalThis.crosswire.status`.
 
 use crate::{
+    hud::Telemetry,
     links::{Match, Told},
     picture::Picture,
     state::{Failure, Screen},
+    weather::Sky,
 };
 use bevy::prelude::*;
 use serde::Serialize;
 use std::collections::VecDeque;
-use transport::player::PlayerEvent;
+use transport::player::{PlayerEvent, Role};
 use web_time::{Duration, Instant};
 
 /// Keeps the status.
@@ -54,6 +56,12 @@ struct Status {
     passed_over: Option<String>,
     /// The wire that drives.
     wire: Option<String>,
+    /// Wires over which the match comes along besides.
+    shadows: Vec<String>,
+    /// Round trip of the wire that drives, milliseconds.
+    round_trip_ms: Option<f64>,
+    /// What the network is made to do; none where there can be no weather.
+    weather: Option<&'static str>,
     /// Ships in the picture, the own one included.
     ships: usize,
     /// Where the own one is, tiles.
@@ -84,6 +92,7 @@ fn tell(
     frames: Res<Frames>,
     (screen, failure): (Res<State<Screen>>, Res<Failure>),
     (the_match, picture): (Option<Res<Match>>, Res<Picture>),
+    (sky, telemetry): (Res<Sky>, Res<Telemetry>),
     mut events: MessageReader<Told>,
     (mut told, mut passed_over): (Local<Option<Instant>>, Local<Option<String>>),
 ) {
@@ -105,6 +114,14 @@ fn tell(
         passed_over: passed_over.clone(),
         failure: (*screen.get() == Screen::Failed).then(|| failure.why.clone()),
         wire: status.as_ref().and_then(|status| status.driving).map(|wire| wire.to_string()),
+        shadows: telemetry
+            .wires
+            .iter()
+            .filter(|report| report.role == Role::Shadow && report.picture_age.is_some())
+            .map(|report| report.transport.to_string())
+            .collect(),
+        round_trip_ms: status.as_ref().and_then(|status| status.round_trip).map(|time| time.as_secs_f64() * 1e3),
+        weather: sky.can_be().then(|| sky.name()),
         ships: scene.map_or(0, |scene| scene.ships.len() + usize::from(scene.own.is_some())),
         own: scene.and_then(|scene| scene.own.as_ref()).map(|own| own.pos),
         own_error: scene.and_then(|scene| {

@@ -15,6 +15,7 @@ mod rooms;
 mod seats;
 mod tickets;
 mod veil;
+mod weather;
 
 pub use console::{Console, ConsolePoint, ConsoleRoom, WireRates};
 pub use events::{EventKind, LobbyEvent, StampedEvent};
@@ -27,9 +28,10 @@ pub use rooms::{
 };
 pub use seats::{
     Endpoints, Grant, HttpEndpoint, HttpLink, QuicEndpoint, TcpEndpoint, UdpEndpoint, WebsocketEndpoint,
-    WebtransportEndpoint,
+    WebtransportEndpoint, covers,
 };
 pub use tickets::{NewTicket, Party, PartyMember, Queue, QueueRow, Ticket, TicketState};
+pub use weather::{Door, LagSpike, NewDoor, WeatherOrder};
 
 use crate::ids::Transport;
 use serde::{Deserialize, Serialize};

@@ -48,6 +48,9 @@ pub struct Endpoints {
     pub http: HttpEndpoint,
     /// WebTransport.
     pub webtransport: WebtransportEndpoint,
+    /// Whether the server makes weather for the asker, who may be unable to: `PUT /v1/players/me/weather`.
+    #[serde(default)]
+    pub makes_weather: bool,
 }
 
 /// How to reach the server over `udp`.
@@ -103,10 +106,21 @@ pub struct HttpEndpoint {
 pub struct WebtransportEndpoint {
     /// `https://host:port/v1/link`, on the UDP port of `quic`.
     pub url: String,
-    /// SHA-256 of the server's DER certificate: the only one to be accepted.
+    /// SHA-256 of the server's DER certificate: the only one to be accepted, unless the host is one of [`Self::signed_for`].
     #[serde(with = "base64_bytes")]
     #[schema(value_type = String)]
     pub certificate_sha256: [u8; 32],
+    /// Host names, some of them as `*.example.org`, under which the server shows a certificate that a public authority has signed. Whoever
+    /// dials one of them checks that as browsers do, and knows no hash.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signed_for: Vec<String>,
+}
+
+/// Returns whether a name in a certificate covers `host`: the same name, or `*` for its first part (RFC 9525, 6.3). Letters may be large or
+/// small.
+pub fn covers(name: &str, host: &str) -> bool {
+    let rest = name.strip_prefix("*.").zip(host.split_once('.').filter(|(first, _)| !first.is_empty()));
+    rest.map_or(name.eq_ignore_ascii_case(host), |(below, (_, rest))| below.eq_ignore_ascii_case(rest))
 }
 
 /// Answer to `POST /v1/link/http`: a link over `http`.
@@ -119,3 +133,23 @@ pub struct HttpLink {
 }
 
 veiled_debug!(HttpLink { link } without bearer);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_one_part() {
+        assert!(covers("play.example", "Play.Example") && covers("*.play.example", "den.play.example"));
+        for (name, host) in [
+            ("play.example", "den.play.example"),
+            ("*.play.example", "play.example"),
+            ("*.play.example", ".play.example"),
+            ("*.play.example", "a.b.play.example"),
+            ("*", "play.example"),
+            ("*.1", "192.168.0.1"),
+        ] {
+            assert!(!covers(name, host), "{name} {host}");
+        }
+    }
+}

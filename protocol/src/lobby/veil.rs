@@ -65,7 +65,12 @@ mod tests {
                 websocket: WebsocketEndpoint { url: String::new() },
                 tcp: TcpEndpoint { addr },
                 http: HttpEndpoint { url: String::new() },
-                webtransport: WebtransportEndpoint { url: String::new(), certificate_sha256: [0; 32] },
+                webtransport: WebtransportEndpoint {
+                    url: String::new(),
+                    certificate_sha256: [0; 32],
+                    signed_for: Vec::new(),
+                },
+                makes_weather: false,
             },
         };
         let text = format!("{grant:?}");

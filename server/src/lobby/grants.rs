@@ -11,7 +11,7 @@
 use super::auth::Caller;
 use super::keys::Keys;
 use super::problem::Refusal;
-use crate::config::{HostSource, PublicHost};
+use crate::config::{HostSource, PublicHost, WeatherFor};
 use protocol::grant::{LinkIdentity, Proof, ResumeKey, Sealer, UnixMillis};
 use protocol::ids::{RoomId, SessionId};
 use protocol::invite::InviteCode;
@@ -24,7 +24,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::SystemTime;
 use tokio::sync::watch;
 use transport::udp::connect_token;
-use transport::{Listeners, Reach, Timing};
+use transport::{Listeners, Reach, Site, Timing};
 
 /// Where this server's wires end, and how to reach them from outside.
 #[derive(Clone, Debug)]
@@ -41,14 +41,25 @@ pub struct Wires {
     pub certificate: watch::Receiver<[u8; 32]>,
     /// The name that players reach this machine by, if the operator gave one or the router knows one.
     pub public_host: Option<PublicHost>,
+    /// What the lobby speaks TLS with, if it does.
+    pub site: Option<Site>,
+    /// For whom weather is made here.
+    pub weather: WeatherFor,
 }
 
 impl Wires {
     /// Returns the wires of a server whose lobby has the address `http`.
-    pub fn new(http: SocketAddr, listeners: &Listeners, public_host: Option<PublicHost>) -> Self {
+    /// Weather is made for this machine.
+    pub fn new(http: SocketAddr, listeners: &Listeners, public_host: Option<PublicHost>, site: Option<Site>) -> Self {
         let Listeners { udp_addr, quic_addr, tcp_addr, .. } = *listeners;
         let certificate = listeners.certificate.clone();
-        Self { http, udp: udp_addr, quic: quic_addr, tcp: tcp_addr, certificate, public_host }
+        let (udp, quic, tcp, weather) = (udp_addr, quic_addr, tcp_addr, WeatherFor::Local);
+        Self { http, udp, quic, tcp, certificate, public_host, site, weather }
+    }
+
+    /// Returns whether browsers that dial `host` trust the lobby's certificate by themselves.
+    pub(super) fn are_signed_for(&self, host: &str) -> bool {
+        self.site.as_ref().is_some_and(|site| site.is_signed_for(host))
     }
 }
 
@@ -132,9 +143,16 @@ impl Granter {
             webtransport: WebtransportEndpoint {
                 url: format!("https://{name}:{}{}", quic.port(), transport::websocket::PATH),
                 certificate_sha256,
+                signed_for: self.wires.site.as_ref().map(Site::signed_for).unwrap_or_default(),
             },
             tcp: TcpEndpoint { addr: reachable(tcp) },
+            makes_weather: self.wires.weather.is_for(asker.remote),
         })
+    }
+
+    /// Returns where the wires end.
+    pub(super) fn wires(&self) -> &Wires {
+        &self.wires
     }
 
     /// Returns how friends, who may be anywhere, get into the room of `code`.
@@ -148,7 +166,9 @@ impl Granter {
     }
 
     fn link(&self, code: InviteCode, public: Option<&PublicHost>, asker: Asker) -> String {
-        format!("http://{}:{}/join/{code}", self.name(public, asker), self.wires.http.port())
+        let name = self.name(public, asker);
+        let scheme = if self.wires.are_signed_for(&name) { "https" } else { "http" };
+        format!("{scheme}://{name}:{}/join/{code}", self.wires.http.port())
     }
 
     /// Returns the public host if the asker is to be sent there.
@@ -207,6 +227,8 @@ mod tests {
             tcp: addr("0.0.0.0:5002"),
             certificate: watch::channel([9; 32]).1,
             public_host: None,
+            site: None,
+            weather: WeatherFor::Local,
         }
     }
 

@@ -9,12 +9,13 @@
 //!
 //! Flow: `--data` → here → [`super::grants`], rooms ([`Keys::sealer`]), UDP ([`Keys::netcode_key`]).
 
+use crate::private_file;
 use hmac::{Hmac, Mac};
 use protocol::grant::Sealer;
 use sha2::Sha256;
 use std::fmt::{self, Write as _};
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
@@ -71,14 +72,14 @@ impl Keys {
         fs::create_dir_all(data).map_err(io)?;
         let secret = match File::open(&path) {
             Ok(file) => {
-                close_to_others(&file, &path).map_err(io)?;
+                private_file::close_to_others(&path).map_err(io)?;
                 let mut text = String::new();
                 file.take(MAX_FILE_BYTES).read_to_string(&mut text).map_err(|_| KeyError::Damaged(path.clone()))?;
                 from_hex(text.trim()).ok_or_else(|| KeyError::Damaged(path.clone()))?
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let secret = rand::random();
-                create(&path, &secret).map_err(io)?;
+                let secret: [u8; SECRET_BYTES] = rand::random();
+                private_file::create(&path, &format!("{}\n", hex(&secret))).map_err(io)?;
                 secret
             }
             Err(error) => return Err(io(error)),
@@ -105,34 +106,6 @@ impl Keys {
         parts.iter().for_each(|part| mac.update(part));
         mac.finalize().into_bytes().into()
     }
-}
-
-fn create(path: &Path, secret: &[u8; SECRET_BYTES]) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
-    writeln!(file, "{}", hex(secret))?;
-    file.sync_all()
-}
-
-/// Takes away what others may do with the file: a copy tool or an editor may have given it to them.
-#[cfg(unix)]
-fn close_to_others(file: &File, path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    let mut permissions = file.metadata()?.permissions();
-    if permissions.mode() & 0o077 != 0 {
-        tracing::warn!("{} could be read by other users of this machine; it no longer can", path.display());
-        permissions.set_mode(0o600);
-        file.set_permissions(permissions)?;
-    }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn close_to_others(_: &File, _: &Path) -> io::Result<()> {
-    Ok(())
 }
 
 /// Writes bytes as hexadecimal digits.

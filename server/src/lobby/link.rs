@@ -14,11 +14,12 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::any;
+use axum::routing::{any, options};
 use axum::{Extension, Json, Router};
 use protocol::lobby::{HttpLink, Problem};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use transport::http::PATH;
 use transport::websocket::upgrade_response;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -26,9 +27,10 @@ use utoipa_axum::routes;
 /// Where a link over `http` is called.
 pub(super) const CALLS: &str = "/v1/link/http/{link}";
 
-/// What begins a link.
+/// What begins a link. A browser asks first whether a call may go through a door, which [`super::weather::through`] answers.
 pub(super) fn routes() -> OpenApiRouter<Arc<Shared>> {
-    OpenApiRouter::new().routes(routes!(upgrade)).routes(routes!(open_http))
+    let asked_first = || async { Refusal::MethodNotAllowed };
+    OpenApiRouter::new().routes(routes!(upgrade)).routes(routes!(open_http)).route(PATH, options(asked_first))
 }
 
 /// The calls of a link, which have limits of their own.

@@ -23,6 +23,7 @@ mod rate;
 mod routes;
 mod serve;
 mod watch;
+mod weather;
 mod web;
 
 pub use files::Files;
@@ -119,22 +120,23 @@ impl Lobby {
     /// If the runtime does not take the socket. Nothing that happens later ends it.
     pub async fn serve(self, setup: Setup, stop: Receiver<bool>) -> io::Result<()> {
         let listener = tokio::net::TcpListener::from_std(self.listener)?;
-        let (links, limits) = (setup.links.clone(), setup.limits);
+        let (links, limits, site) = (setup.links.clone(), setup.limits, setup.wires.site.clone());
         let press = (setup.events.listen_for_strangers(), setup.directory.clone());
         let versions = setup.directory.listed();
         let shared = Arc::new(routes::Shared::new(setup));
-        let router = routes::router(&shared, self.admin.is_none());
+        let desk = |router| serve::Desk { router, limits, links: links.clone(), site: site.clone() };
+        let public = desk(routes::router(&shared, self.admin.is_none()));
         let admin = match self.admin {
             Some((listener, _)) => Some(tokio::net::TcpListener::from_std(listener)?),
             None => None,
         };
         let serve_admin = async {
             if let Some(listener) = admin {
-                serve::run(listener, routes::admin_router(&shared), limits, links.clone(), stop.clone()).await;
+                serve::run(listener, desk(routes::admin_router(&shared)), stop.clone()).await;
             }
         };
         tokio::select! {
-            _ = async { tokio::join!(serve::run(listener, router, limits, links.clone(), stop.clone()), serve_admin) } => {}
+            _ = async { tokio::join!(serve::run(listener, public, stop.clone()), serve_admin) } => {}
             () = shared.gazette.print(press.0, press.1) => {}
             () = shared.listed.follow(versions) => {}
         }

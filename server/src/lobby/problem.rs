@@ -84,6 +84,15 @@ pub(super) enum Refusal {
     /// Only those who are in the room may know that.
     #[error("Only those who are in room {0} may know that. Join it first.")]
     NotInside(u32),
+    /// The operator does not want weather to be made here for this player.
+    #[error("This server makes no weather for browsers. Its operator can allow it with --weather-relay everybody.")]
+    NoWeather,
+    /// A way through weather that nobody has ordered.
+    #[error("Order the weather first, then a way through it. Is your game up to date?")]
+    NoWeatherYet,
+    /// As much weather is made as may be, for all or for this player.
+    #[error("No more weather can be made here at the moment. Try again in a minute.")]
+    TooMuchWeather,
     /// There is nothing at this path.
     #[error("There is nothing at this address. Check it for typing mistakes.")]
     NotFound,
@@ -190,6 +199,9 @@ impl Refusal {
             Self::RoomReserved(_) => (StatusCode::FORBIDDEN, "Reserved room"),
             Self::TooFewShips => (StatusCode::CONFLICT, "Too few ships"),
             Self::MatchUnknown => (StatusCode::NOT_FOUND, "Unknown match"),
+            Self::NoWeather => (StatusCode::FORBIDDEN, "No weather"),
+            Self::NoWeatherYet => (StatusCode::CONFLICT, "No weather yet"),
+            Self::TooMuchWeather => (StatusCode::SERVICE_UNAVAILABLE, "Too much weather"),
             Self::NotFound => (StatusCode::NOT_FOUND, "Not found"),
             Self::PlayerUnknown => (StatusCode::NOT_FOUND, "Unknown player"),
             Self::NotJson => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Wrong content type"),

@@ -2,7 +2,8 @@
 //!
 //! `axum::serve` gives hyper no timer, so a client that sends its head one byte per minute keeps a connection for ever. Here
 //! every connection has a timer, a place out of a limited number, and a life of limited length; the loop itself ends only when
-//! it is asked to, whatever the system says. The task of a connection is also the task in which it becomes a link, so there is
+//! it is asked to, whatever the system says. Where there is a certificate, one port speaks HTTP and HTTPS, told apart by the first byte,
+//! so that invite links and desktop clients need not know of it. The task of a connection is also the task in which it becomes a link, so there is
 //! no other one that somebody would have to look after.
 //!
 //! Flow: [`super::Lobby`] → here → [`super::routes`] → for `GET /v1/link`: [`super::link`] → here → `transport::websocket`.
@@ -23,13 +24,14 @@ use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use transport::crowd::{Counted, Crowd};
 use transport::http::{Held, Visit};
-use transport::{LinkSender, tune_tcp, websocket};
+use transport::{LinkSender, Site, tune_tcp, websocket};
 
 /// What a request can know about the connection that it came in on.
 #[derive(Clone, Debug)]
@@ -38,6 +40,8 @@ pub(super) struct Connection {
     pub remote: SocketAddr,
     /// The address of ours that they have reached.
     pub local: SocketAddr,
+    /// Whether it speaks TLS.
+    pub(super) secure: bool,
     /// Whether it is of use.
     pub(super) pulse: Arc<Pulse>,
     handover: Arc<Mutex<Option<Handover>>>,
@@ -101,15 +105,20 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// What serves every connection of a listener.
+pub(super) struct Desk {
+    pub(super) router: Router,
+    pub(super) limits: Limits,
+    pub(super) links: LinkSender,
+    /// Speaks TLS with those who begin with it.
+    pub(super) site: Option<Site>,
+}
+
 /// Accepts and serves until `stop` turns true or its sender is gone; then lets open requests finish for [`GRACE`].
-pub(super) async fn run(
-    listener: TcpListener,
-    router: Router,
-    limits: Limits,
-    links: LinkSender,
-    mut stop: watch::Receiver<bool>,
-) {
-    let server = Arc::new(Server { service: TowerToHyperService::new(router), limits, links, stop: stop.clone() });
+pub(super) async fn run(listener: TcpListener, desk: Desk, mut stop: watch::Receiver<bool>) {
+    let Desk { router, limits, links, site } = desk;
+    let server =
+        Arc::new(Server { service: TowerToHyperService::new(router), limits, links, site, stop: stop.clone() });
     let places = Arc::new(Semaphore::new(limits.connections));
     let crowd = Crowd::default();
     let mut tasks = JoinSet::new();
@@ -147,6 +156,7 @@ struct Server {
     service: TowerToHyperService<Router>,
     limits: Limits,
     links: LinkSender,
+    site: Option<Site>,
     stop: watch::Receiver<bool>,
 }
 
@@ -159,7 +169,26 @@ impl Server {
         }
         let place = Arc::new(Mutex::new(Some(place)));
         let pulse = Arc::default();
-        let connection = Connection { remote, local, pulse, handover: Arc::default(), place, link: Arc::default() };
+        let connection =
+            Connection { remote, local, secure: false, pulse, handover: Arc::default(), place, link: Arc::default() };
+        let Some(site) = &self.site else { return self.speak(stream, connection).await };
+        match begins_with_tls(&stream, self.limits.head).await {
+            Some(false) => self.speak(stream, connection).await,
+            Some(true) => match timeout(self.limits.head, site.accept(stream)).await {
+                // Apart, so that those who speak plain HTTP do not hold room for TLS.
+                Ok(Ok(stream)) => Box::pin(self.speak(stream, Connection { secure: true, ..connection })).await,
+                Ok(Err(error)) => tracing::debug!("{remote}: {error}"),
+                Err(_) => tracing::debug!("{remote} takes too long to shake hands"),
+            },
+            None => {}
+        }
+    }
+
+    async fn speak<S>(&self, stream: S, connection: Connection)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let remote = connection.remote;
         if let Err(error) = self.http(stream, &connection).await {
             tracing::debug!("{remote}: {error}");
         }
@@ -174,7 +203,10 @@ impl Server {
         }
     }
 
-    async fn http(&self, stream: TcpStream, connection: &Connection) -> hyper::Result<()> {
+    async fn http<S>(&self, stream: S, connection: &Connection) -> hyper::Result<()>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let service = service_fn(|mut request: Request<Incoming>| {
             request.extensions_mut().insert(connection.clone());
             self.service.call(request)
@@ -200,6 +232,15 @@ impl Server {
         }
         serving.as_mut().graceful_shutdown();
         timeout(GRACE, serving).await.unwrap_or(Ok(()))
+    }
+}
+
+/// Returns whether what comes in first is TLS; none if nothing comes in time.
+async fn begins_with_tls(stream: &TcpStream, within: Duration) -> Option<bool> {
+    let mut first = [0];
+    match timeout(within, stream.peek(&mut first)).await {
+        Ok(Ok(1)) => first.first().map(|byte| Site::is_tls(*byte)),
+        _ => None,
     }
 }
 

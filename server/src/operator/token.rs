@@ -6,11 +6,12 @@
 //!
 //! Flow: `--data` → [`Token::open`] → `Authorization: Bearer …` → [`Token::is`] → `lobby::routes`.
 
+use crate::private_file;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 use std::fmt;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::Path;
 
 /// Name of the file in the data folder.
@@ -47,7 +48,7 @@ impl Token {
             |error: io::Error| format!("Cannot use `{}`: {error}. Choose another folder with --data.", path.display());
         match fs::read_to_string(&path) {
             Ok(text) => {
-                close_to_others(&path).map_err(cannot)?;
+                private_file::close_to_others(&path).map_err(cannot)?;
                 let text = text.trim();
                 let fits = (MIN_CHARS..=MAX_CHARS).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
                 fits.then(|| Self::of(text)).ok_or_else(|| {
@@ -59,7 +60,8 @@ impl Token {
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let (token, text) = Self::temporary();
-                fs::create_dir_all(data).and_then(|()| create(&path, &text)).map_err(cannot)?;
+                let made = fs::create_dir_all(data).and_then(|()| private_file::create(&path, &format!("{text}\n")));
+                made.map_err(cannot)?;
                 Ok(token)
             }
             Err(error) => Err(cannot(error)),
@@ -75,34 +77,6 @@ impl Token {
     fn of(text: &str) -> Self {
         Self(Sha256::digest(text.as_bytes()).into())
     }
-}
-
-fn create(path: &Path, text: &str) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
-    writeln!(file, "{text}")?;
-    file.sync_all()
-}
-
-/// Takes away what others may do with the file: a copy tool or an editor may have given it to them.
-#[cfg(unix)]
-fn close_to_others(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    let mut permissions = fs::metadata(path)?.permissions();
-    if permissions.mode() & 0o077 != 0 {
-        tracing::warn!("{} could be read by other users of this machine; it no longer can", path.display());
-        permissions.set_mode(0o600);
-        fs::set_permissions(path, permissions)?;
-    }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn close_to_others(_: &Path) -> io::Result<()> {
-    Ok(())
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ use std::thread;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
-use transport::{Listeners, ServerConfig, TransportsPlugin};
+use transport::{Listeners, ServerConfig, Site, TransportsPlugin};
 
 /// Rooms that the stand-in has open at most: the first, one more, and a full one.
 const MOST_ROOMS: usize = 3;
@@ -88,7 +88,20 @@ impl Server {
     pub(crate) fn with_admin() -> Self {
         let lobby = Lobby::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let lobby = lobby.with_admin("127.0.0.1:0".parse().unwrap()).unwrap();
-        Self::with_lobby(lobby, Keys::temporary(), Limits::default(), Store::open(None).unwrap(), Rules::default())
+        Self::with_lobby(
+            lobby,
+            Keys::temporary(),
+            Limits::default(),
+            Store::open(None).unwrap(),
+            Rules::default(),
+            None,
+        )
+    }
+
+    /// With a certificate.
+    pub(crate) fn with_site(site: Site, limits: Limits) -> Self {
+        let (lobby, store) = (Lobby::bind("127.0.0.1:0".parse().unwrap()).unwrap(), Store::open(None).unwrap());
+        Self::with_lobby(lobby, Keys::temporary(), limits, store, Rules::default(), Some(site))
     }
 
     pub(crate) fn with_store(keys: Keys, limits: Limits, store: Store) -> Self {
@@ -96,10 +109,17 @@ impl Server {
     }
 
     pub(crate) fn by_rules(keys: Keys, limits: Limits, store: Store, matchmaking: Rules) -> Self {
-        Self::with_lobby(Lobby::bind("127.0.0.1:0".parse().unwrap()).unwrap(), keys, limits, store, matchmaking)
+        Self::with_lobby(Lobby::bind("127.0.0.1:0".parse().unwrap()).unwrap(), keys, limits, store, matchmaking, None)
     }
 
-    fn with_lobby(lobby: Lobby, keys: Keys, limits: Limits, store: Store, matchmaking: Rules) -> Self {
+    fn with_lobby(
+        lobby: Lobby,
+        keys: Keys,
+        limits: Limits,
+        store: Store,
+        matchmaking: Rules,
+        site: Option<Site>,
+    ) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let (directory, host, news) = directory();
         let rooms = Arc::new(Mutex::new(host));
@@ -115,9 +135,13 @@ impl Server {
         });
         let (addr, admin) = (lobby.local_addr(), lobby.admin_addr());
         let free = || "127.0.0.1:0".parse().unwrap();
-        let config = ServerConfig { netcode_key: keys.netcode_key(), ..ServerConfig::new(free(), free(), free()) };
+        let config = ServerConfig {
+            netcode_key: keys.netcode_key(),
+            site: site.clone(),
+            ..ServerConfig::new(free(), free(), free())
+        };
         let (listeners, plugin) = transport::server::bind(config, runtime.handle()).unwrap();
-        let wires = Wires::new(addr, &listeners, None);
+        let wires = Wires::new(addr, &listeners, None, site);
         let links = listeners.links.clone();
         let (stop, stopped) = watch::channel(false);
         let events = Events::default();
@@ -249,7 +273,7 @@ pub(crate) fn read_one(stream: &mut TcpStream) -> Answer {
     parse(&text)
 }
 
-fn parse(text: &str) -> Answer {
+pub(crate) fn parse(text: &str) -> Answer {
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text, ""));
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
     Answer { status, head: head.to_owned(), body: body.to_owned() }

@@ -23,8 +23,8 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    /// Returns the way to a host (an IPv6 address without brackets) and port.
-    pub(super) fn new(host: &str, port: u16) -> Self {
+    /// Returns the way to a host (an IPv6 address without brackets) and port. Whether it is a secure one is the page's business.
+    pub(super) fn new(host: &str, port: u16, _secure: bool) -> Self {
         let (calls, sent, received) = Default::default();
         Self { host: host.to_owned(), port, calls, sent, received }
     }

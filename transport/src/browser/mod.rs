@@ -4,11 +4,14 @@
 //! gives it may not leave that thread. So these futures are wrapped to count as `Send`, which costs a check that never fails, and
 //! everything above them is the same code as on the desktop.
 //!
-//! Flow: `dial.rs` -> `websocket.rs`, `webtransport.rs`, `http/client.rs` -> `caller.rs`; `lobby` -> `lobby.rs`; both -> [`fetch`].
+//! Flow: `dial.rs` -> [`at_page`]; -> `websocket.rs`, `webtransport.rs`, `http/client.rs` -> `caller.rs`; `lobby` -> `lobby.rs`; both -> [`fetch`].
 
 pub(crate) mod fetch;
+pub(crate) mod weather;
 pub(crate) mod webtransport;
 
+use crate::Offer;
+use crate::dial::parts;
 use wasm_bindgen::JsValue;
 
 /// Returns what the browser says of an error, for the log.
@@ -16,20 +19,53 @@ pub(crate) fn words(error: &JsValue) -> String {
     js_sys::Error::try_from(error.clone()).map_or_else(|_| format!("{error:?}"), |error| String::from(error.message()))
 }
 
-/// Returns the scheme, host and port of the page that we are on, as `https://play.example:8443`.
-pub fn origin() -> Option<String> {
-    web_sys::window()?.location().origin().ok()
+/// Where the page came from, which is where its lobby is: a browser lets a page ask nobody else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// Whether it came over https. Then nothing may be asked without.
+    pub secure: bool,
+    /// Name or address, an IPv6 one in brackets.
+    pub host: String,
+    /// Port, also where the address of the page leaves it out.
+    pub port: u16,
 }
 
-/// Returns the address of `path` at a host and port. At the page's own it has the page's scheme, for nothing else may be asked from a page
-/// that came encrypted.
+impl Page {
+    /// Returns the page that we are on.
+    pub fn here() -> Option<Self> {
+        let location = web_sys::window()?.location();
+        let secure = location.protocol().ok()? == "https:";
+        let usual = if secure { 443 } else { 80 };
+        let port = location.port().ok()?.parse().unwrap_or(usual);
+        Some(Self { secure, host: location.hostname().ok()?, port })
+    }
+}
+
+/// Returns the address of `path` at a host and port, in the page's own scheme.
 pub(crate) fn url(host: &str, port: u16, path: &str) -> String {
-    let name = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
-    let there = format!("{name}:{port}");
-    let own = origin().filter(|origin| match origin.split_once("://") {
-        Some(("https", at)) => at.eq_ignore_ascii_case(&there) || (port == 443 && at.eq_ignore_ascii_case(&name)),
-        Some((_, at)) => at.eq_ignore_ascii_case(&there) || (port == 80 && at.eq_ignore_ascii_case(&name)),
-        None => false,
-    });
-    own.map_or_else(|| format!("http://{there}{path}"), |own| format!("{own}{path}"))
+    let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+    let secure = Page::here().is_some_and(|page| page.secure);
+    format!("{}://{host}:{port}{path}", if secure { "https" } else { "http" })
+}
+
+/// Returns the way to the server as the page has come: the lobby names the address that it was reached at, but to a browser `localhost`,
+/// `127.0.0.1` and a name that a proxy answers to are three places, and only the page's own may be asked.
+pub(crate) fn at_page(offer: Offer) -> Offer {
+    let Some(Page { secure, host, port }) = Page::here() else { return offer };
+    match offer {
+        Offer::Websocket { url } => {
+            let scheme = if secure { "wss" } else { "ws" };
+            let path = parts(&url, "ws").map(|(.., path)| path).unwrap_or_default();
+            Offer::Websocket { url: format!("{scheme}://{host}:{port}{path}") }
+        }
+        Offer::Http { url, mode } => {
+            let path = parts(&url, "http").map(|(.., path)| path).unwrap_or_default();
+            Offer::Http { url: format!("http://{host}:{port}{path}"), mode }
+        }
+        Offer::Webtransport { url, certificate_sha256, signed_for } => {
+            let (_, port, path) = parts(&url, "https").unwrap_or_default();
+            Offer::Webtransport { url: format!("https://{host}:{port}{path}"), certificate_sha256, signed_for }
+        }
+        other => other,
+    }
 }

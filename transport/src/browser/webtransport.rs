@@ -41,8 +41,8 @@ pub(crate) fn is_there() -> bool {
     js_sys::Reflect::has(&js_sys::global(), &name).unwrap_or(false)
 }
 
-/// Opens a link at an `https://` address to a server whose certificate has this hash.
-pub(crate) async fn dial(url: &str, certificate_sha256: [u8; 32], timing: Timing) -> Result<Link, DialError> {
+/// Opens a link at an `https://` address to a server whose certificate has this hash; none stands for one that the browser trusts by itself.
+pub(crate) async fn dial(url: &str, certificate_sha256: Option<[u8; 32]>, timing: Timing) -> Result<Link, DialError> {
     if !is_there() {
         return Err(DialError::Insecure);
     }
@@ -50,12 +50,13 @@ pub(crate) async fn dial(url: &str, certificate_sha256: [u8; 32], timing: Timing
     SendWrapper::new(open(url, certificate_sha256, timing)).await
 }
 
-async fn open(url: &str, certificate_sha256: [u8; 32], timing: Timing) -> Result<Link, DialError> {
-    let hash = CertificateHash { algorithm: HashAlgorithm::Sha256, value: certificate_sha256.to_vec() };
+async fn open(url: &str, certificate_sha256: Option<[u8; 32]>, timing: Timing) -> Result<Link, DialError> {
+    let hash =
+        certificate_sha256.map(|hash| CertificateHash { algorithm: HashAlgorithm::Sha256, value: hash.to_vec() });
     let options = WebTransportOptions {
         congestion_control: CongestionControl::LowLatency,
         require_unreliable: true,
-        server_certificate_hashes: vec![hash],
+        server_certificate_hashes: hash.into_iter().collect(),
         ..WebTransportOptions::default()
     };
     let opening = async {

@@ -2,15 +2,14 @@
 //!
 //! Flow: [`super::examine`] → [`reach`] → [`Reached`] → `wires.rs`.
 
+use super::greeting::{Said, seat};
 use super::{Finding, Report};
 use crate::dial::rough;
 use crate::lobby::{LobbyClient, LobbyError};
 use crate::quic::seconds_since_1970;
 use crate::reach::Reach;
 use protocol::SessionId;
-use protocol::limits::PROTOCOL_VERSION;
 use protocol::lobby::{Endpoints, Problem};
-use serde::Deserialize;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -21,9 +20,6 @@ use tokio::time::timeout;
 const PATIENCE: Duration = Duration::from_secs(4);
 /// Difference between clocks that nobody notices.
 const MOST_SKEW: Duration = Duration::from_secs(30);
-/// What the doctor calls itself where it has to have a name.
-const NAME: &str = "Doctor";
-
 /// A lobby that answers as one of ours.
 pub(super) struct Reached {
     /// Where it is.
@@ -34,11 +30,11 @@ pub(super) struct Reached {
     pub(super) endpoints: Endpoints,
 }
 
-/// What a server says about itself, as far as it is looked at here: servers of all versions say this much.
-#[derive(Deserialize)]
-struct Said {
-    version: String,
-    protocol: u16,
+impl Reached {
+    /// Returns the lobby's port.
+    pub(super) const fn port(&self) -> u16 {
+        self.lobby.port()
+    }
 }
 
 /// Goes as far as it can get, and reports on every step.
@@ -78,32 +74,21 @@ where
     report
         .add(Finding::good("lobby", format!("A Crosswire server of version {} answers at {lobby}.", said.version)))
         .await;
-    let version = versions(&said);
-    let same = said.protocol == PROTOCOL_VERSION;
-    report.add(version).await;
+    report.add(said.judge()).await;
     if let Some(theirs) = date {
         report.add(clocks(answered, theirs)).await;
     }
-    if !same {
+    if !said.is_ours() {
         return None;
     }
-    // As for another link of a session; that there is no such session is only noticed on the wire.
-    let session = SessionId::from_random(rand::random());
-    match ask(client, session).await {
-        Ok(endpoints) => {
-            report.add(addresses(lobby, &endpoints)).await;
-            Some(Reached { lobby, session, endpoints })
-        }
-        Err(error) => {
-            report.add(Finding::bad("seat", error.to_string(), "Try again in a moment.")).await;
-            None
-        }
-    }
+    let (session, endpoints) = seat(client, ask, report).await?;
+    report.add(addresses(lobby, &endpoints)).await;
+    Some(Reached { lobby, session, endpoints })
 }
 
 /// Finds the machine, and out of its addresses the first one whose port can be reached.
 async fn find(client: &LobbyClient) -> Result<SocketAddr, Box<Finding>> {
-    let authority = client.base().trim_start_matches("http://");
+    let authority = client.authority();
     let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
     let looked_up = tokio::net::lookup_host(authority).await.map(Iterator::collect::<Vec<_>>).unwrap_or_default();
     let Some(first) = looked_up.first().copied() else {
@@ -160,19 +145,6 @@ async fn greet(client: &LobbyClient, lobby: SocketAddr) -> Result<(Said, Option<
     })
 }
 
-fn versions(said: &Said) -> Finding {
-    let theirs = said.protocol;
-    let sentence =
-        format!("The server speaks version {theirs} of the protocol, this program version {PROTOCOL_VERSION}.");
-    if theirs > PROTOCOL_VERSION {
-        Finding::bad("version", sentence, "Update the game on this machine.")
-    } else if theirs < PROTOCOL_VERSION {
-        Finding::bad("version", sentence, "Ask the host to update the server.")
-    } else {
-        Finding::good("version", format!("Both speak version {theirs} of the protocol."))
-    }
-}
-
 /// Compares clocks. The server told `theirs` when ours said `ours`.
 fn clocks(ours: SystemTime, theirs: SystemTime) -> Finding {
     let (skew, which) = match ours.duration_since(theirs) {
@@ -197,15 +169,6 @@ fn http_date(text: &str) -> Option<SystemTime> {
     let [hour, minute, second] = time[..] else { return None };
     let seconds = seconds_since_1970([year.parse().ok()?, month, day.parse().ok()?], [hour, minute, second])?;
     UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
-}
-
-/// Asks for addresses for `session` as a new guest, for [`super::examine`].
-///
-/// # Errors
-/// See [`LobbyError`].
-pub async fn as_stranger(lobby: LobbyClient, session: SessionId) -> Result<Endpoints, LobbyError> {
-    let guest = lobby.guest(NAME).await?;
-    lobby.endpoints(&guest, session).await
 }
 
 /// Compares where players are sent with where the lobby was reached.
@@ -253,7 +216,12 @@ mod tests {
             websocket: WebsocketEndpoint { url: String::new() },
             tcp: TcpEndpoint { addr },
             http: HttpEndpoint { url: String::new() },
-            webtransport: WebtransportEndpoint { url: String::new(), certificate_sha256: [0; 32] },
+            webtransport: WebtransportEndpoint {
+                url: String::new(),
+                certificate_sha256: [0; 32],
+                signed_for: Vec::new(),
+            },
+            makes_weather: false,
         };
         addresses(lobby.parse().unwrap(), &endpoints)
     }
@@ -290,13 +258,5 @@ mod tests {
         assert_eq!(ahead.sentence, "This machine's clock is 2 hours ahead of the server's.");
         let behind = skewed(date - Duration::from_secs(90));
         assert_eq!(behind.sentence, "This machine's clock is 1 minute behind the server's.");
-    }
-
-    #[test]
-    fn whoever_is_older_is_told_to_update() {
-        let judged = |protocol| versions(&Said { version: "9".into(), protocol });
-        assert_eq!(judged(PROTOCOL_VERSION).verdict, Verdict::Good);
-        assert_eq!(judged(PROTOCOL_VERSION + 1).advice, "Update the game on this machine.");
-        assert_eq!(judged(PROTOCOL_VERSION - 1).advice, "Ask the host to update the server.");
     }
 }

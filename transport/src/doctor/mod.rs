@@ -4,25 +4,35 @@
 //! get addresses, and then really dial every wire and say hello with a session that does not exist. The refusal proves that bytes go
 //! both ways. Whatever goes wrong becomes a [`Finding`]: a verdict, one sentence, one piece of advice.
 //!
+//! In a page the way to the lobby is the browser's business, so the doctor looks at the page instead (`browser/doctor.rs`).
+//!
 //! Flow: `lab doctor`, the client's F8 → [`examine`] → `lobby.rs` → `wires.rs`, `network.rs` → findings, one after the other.
 
+mod greeting;
+#[cfg_attr(target_family = "wasm", path = "../browser/doctor.rs")]
 mod lobby;
+#[cfg(not(target_family = "wasm"))]
 mod network;
 mod wires;
 
-pub use lobby::as_stranger;
+pub use greeting::as_stranger;
 
+#[cfg(not(target_family = "wasm"))]
 use crate::lan::Browser;
 use crate::lobby::{LobbyClient, LobbyError};
+use crate::runtime::Handle;
 use protocol::SessionId;
 use protocol::lobby::Endpoints;
 use serde::Serialize;
 use std::fmt;
+#[cfg(not(target_family = "wasm"))]
 use std::time::Duration;
 use tokio::sync::mpsc;
+#[cfg(not(target_family = "wasm"))]
 use tokio::time::{Instant, sleep_until};
 
 /// How long servers on this network may take to be heard.
+#[cfg(not(target_family = "wasm"))]
 const LISTEN: Duration = Duration::from_secs(3);
 /// More findings than an examination has.
 const MOST_FINDINGS: usize = 32;
@@ -85,11 +95,12 @@ impl fmt::Display for Finding {
 }
 
 /// Examines `server` (as [`crate::lobby::LobbyClient::new`] reads it), and sends each finding when it is there. Ends when the channel is
-/// closed, from either end. Must be called inside a tokio runtime. Takes a few seconds.
+/// closed, from either end. Runs on `runtime` and takes a few seconds.
 ///
 /// `ask` asks the lobby for addresses for this session, as whoever the caller is to it: [`as_stranger`] for somebody who is nobody yet.
 /// It is called once, and only if the lobby is of this version.
 pub fn examine<A>(
+    runtime: &Handle,
     server: &str,
     ask: impl FnOnce(LobbyClient, SessionId) -> A + Send + 'static,
 ) -> mpsc::Receiver<Finding>
@@ -98,7 +109,7 @@ where
 {
     let (findings, receiver) = mpsc::channel(MOST_FINDINGS);
     let server = server.to_owned();
-    tokio::spawn(async move {
+    runtime.spawn(async move {
         let report = Report(findings.clone());
         tokio::select! {
             () = all(&server, ask, &report) => {}
@@ -123,19 +134,23 @@ async fn all<A>(server: &str, ask: impl FnOnce(LobbyClient, SessionId) -> A + Se
 where
     A: Future<Output = Result<Endpoints, LobbyError>> + Send,
 {
+    #[cfg(not(target_family = "wasm"))]
     let (browser, heard) = (Browser::start(), Instant::now().checked_add(LISTEN));
     let reached = lobby::reach(server, ask, report).await;
     if let Some(reached) = &reached {
         wires::dial_all(reached, report).await;
     }
-    if let Some(addr) = reached.as_ref().map(|reached| reached.lobby) {
-        report.add(network::link(addr).await).await;
-        report.add(network::this_machine(addr).await).await;
+    #[cfg(not(target_family = "wasm"))]
+    {
+        if let Some(addr) = reached.as_ref().map(|reached| reached.lobby) {
+            report.add(network::link(addr).await).await;
+            report.add(network::this_machine(addr).await).await;
+        }
+        if let Some(heard) = heard {
+            sleep_until(heard).await;
+        }
+        report.add(network::others(&browser.servers())).await;
     }
-    if let Some(heard) = heard {
-        sleep_until(heard).await;
-    }
-    report.add(network::others(&browser.servers())).await;
 }
 
 #[cfg(test)]

@@ -6,16 +6,20 @@
 use super::lobby::Reached;
 use super::{Finding, Report};
 use crate::dial::rough;
-use crate::{DialError, Link, Offer, Timing, WireOptions, dial, quic};
+use crate::runtime::timeout;
+use crate::{DialError, Link, Offer, WireOptions, dial};
+#[cfg(not(target_family = "wasm"))]
+use crate::{Timing, quic};
 use bytes::Bytes;
+use futures_util::future::join_all;
 use protocol::ids::Epoch;
 use protocol::limits::HANDSHAKE_DEADLINE;
 use protocol::wire::Kind;
 use protocol::wire::hello::{Hello, Refusal, Resume, decode_refusal, encode_hello};
 use protocol::{CloseReason, Lane, SessionId, Transport};
-use std::time::{Duration, Instant, SystemTime};
-use tokio::task::JoinSet;
-use tokio::time::timeout;
+#[cfg(not(target_family = "wasm"))]
+use std::time::SystemTime;
+use web_time::{Duration, Instant};
 
 /// What became of one wire.
 #[derive(Debug)]
@@ -32,18 +36,11 @@ enum Outcome {
 
 /// Dials every wire at the same time and reports on each.
 pub(super) async fn dial_all(reached: &Reached, report: &Report) {
-    let mut dialling = JoinSet::new();
-    for wire in Transport::WIRES {
+    let dialling = Transport::WIRES.map(|wire| async move {
         let offer = Offer::over(wire, reached.endpoints.clone(), WireOptions::default());
-        let session = reached.session;
-        dialling.spawn(async move { (wire, try_wire(offer, session).await) });
-    }
-    let quic = &reached.endpoints.quic;
-    let certificate = quic::validity(quic.addr, quic.certificate_sha256, Timing::default()).await;
-    let mut outcomes = Vec::new();
-    while let Some(done) = dialling.join_next().await {
-        outcomes.extend(done);
-    }
+        (wire, try_wire(offer, reached.session).await)
+    });
+    let mut outcomes = join_all(dialling).await;
     outcomes.sort_by_key(|(wire, _)| wire.code());
     let works =
         |wire: &Transport| outcomes.iter().any(|(w, outcome)| w == wire && matches!(outcome, Outcome::Answered(_)));
@@ -51,7 +48,15 @@ pub(super) async fn dial_all(reached: &Reached, report: &Report) {
     for (wire, outcome) in &outcomes {
         report.add(judge(*wire, outcome, port(*wire, reached), best)).await;
     }
-    // What is wrong with it the wire has said already.
+    #[cfg(not(target_family = "wasm"))]
+    certificate(reached, report).await;
+}
+
+/// Looks for how long the server's certificate is good. What is wrong with it the wire has said already.
+#[cfg(not(target_family = "wasm"))]
+async fn certificate(reached: &Reached, report: &Report) {
+    let quic = &reached.endpoints.quic;
+    let certificate = quic::validity(quic.addr, quic.certificate_sha256, Timing::default()).await;
     if let Ok(Some(validity)) = certificate {
         let now = SystemTime::now();
         let left = validity.until.duration_since(now).unwrap_or_default();
@@ -118,7 +123,7 @@ fn port(wire: Transport, reached: &Reached) -> u16 {
         Transport::Udp | Transport::Memory => endpoints.udp.addr.port(),
         Transport::Quic | Transport::Webtransport => endpoints.quic.addr.port(),
         Transport::Tcp => endpoints.tcp.addr.port(),
-        Transport::Websocket | Transport::Http => reached.lobby.port(),
+        Transport::Websocket | Transport::Http => reached.port(),
     }
 }
 
@@ -158,11 +163,14 @@ fn judge(wire: Transport, outcome: &Outcome, port: u16, best: Option<Transport>)
             format!("Nobody listens on {below} port {port} for {name}."),
             "Restart the server, and check its ports.".to_owned(),
         ),
+        // What to do about it stands at the page.
+        #[cfg(target_family = "wasm")]
+        Outcome::Failed(error @ DialError::Insecure) => (error.to_string(), String::new()),
         Outcome::Failed(error) => (error.to_string(), open),
         Outcome::Silent => (format!("A connection over {name} opens, but then nothing comes back."), open),
     };
     match best {
-        Some(best) => Finding::warn(name, sentence, format!("{advice} Until then {best} is used.")),
+        Some(best) => Finding::warn(name, sentence, format!("{advice} Until then {best} is used.").trim_start()),
         None => Finding::bad(name, sentence, advice),
     }
 }

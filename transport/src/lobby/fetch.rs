@@ -13,6 +13,9 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::HeaderMap;
 use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore};
+use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,15 +26,23 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
 
 /// The way to one server.
-#[derive(Debug)]
 pub(super) struct Wire {
     host: String,
     port: u16,
+    /// What a server has to prove who it is with, where the address begins with https.
+    tls: Option<TlsConnector>,
     /// A connection that waits for the next question.
     idle: Mutex<Option<Connection>>,
     counts: Arc<Counts>,
+}
+
+impl fmt::Debug for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Wire({}:{})", self.host, self.port)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -43,9 +54,10 @@ struct Counts {
 }
 
 impl Wire {
-    /// Returns the way to a host (an IPv6 address without brackets) and port.
-    pub(super) fn new(host: &str, port: u16) -> Self {
-        Self { host: host.to_owned(), port, idle: Mutex::default(), counts: Arc::default() }
+    /// Returns the way to a host (an IPv6 address without brackets) and port; a `secure` one is encrypted, and ends at nobody else.
+    pub(super) fn new(host: &str, port: u16, secure: bool) -> Self {
+        let tls = secure.then(connector).flatten();
+        Self { host: host.to_owned(), port, tls, idle: Mutex::default(), counts: Arc::default() }
     }
 
     pub(super) fn cost(&self) -> Cost {
@@ -88,10 +100,14 @@ impl Wire {
         let _ = stream.set_nodelay(true);
         self.counts.connections.fetch_add(1, Ordering::Relaxed);
         let counted = Counted { stream, counts: Arc::clone(&self.counts) };
-        let (sender, driver) = handshake(TokioIo::new(counted)).await.map_err(|_| Broken::Silent)?;
-        // How it ends is learned by whoever waits for an answer.
-        let task = tokio::spawn(async move { drop(driver.await) });
-        Ok(Connection { sender, task })
+        let Some(tls) = &self.tls else { return speak(counted).await };
+        let name = ServerName::try_from(self.host.clone()).map_err(|_| Broken::Untrusted)?;
+        let encrypted = tls.connect(name, counted).await.map_err(|error| match error.kind() {
+            // Whoever is there does not speak TLS, or is not whom we were sent to.
+            io::ErrorKind::InvalidData => Broken::Untrusted,
+            _ => Broken::Silent,
+        })?;
+        speak(encrypted).await
     }
 
     fn answer(self: &Arc<Self>, response: hyper::Response<Incoming>, connection: Connection) -> Answer {
@@ -120,6 +136,22 @@ impl Drop for Connection {
     fn drop(&mut self) {
         self.task.abort();
     }
+}
+
+/// Starts to speak HTTP.
+async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S) -> Result<Connection, Broken> {
+    let (sender, driver) = handshake(TokioIo::new(stream)).await.map_err(|_| Broken::Silent)?;
+    // How it ends is learned by whoever waits for an answer.
+    let task = tokio::spawn(async move { drop(driver.await) });
+    Ok(Connection { sender, task })
+}
+
+/// Returns what trusts those that browsers trust.
+fn connector() -> Option<TlsConnector> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().ok()?;
+    Some(TlsConnector::from(Arc::new(config.with_root_certificates(roots).with_no_client_auth())))
 }
 
 /// The head of an answer, and its body on the way.

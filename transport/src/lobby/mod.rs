@@ -12,6 +12,7 @@ mod files;
 mod players;
 mod rooms;
 mod tickets;
+mod weather;
 
 pub use events::{EventStream, ServerSent};
 pub use rooms::RoomFilter;
@@ -39,6 +40,8 @@ const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 const AFTER_CUT: Duration = Duration::from_millis(200);
 /// The lobby's port where an address names none.
 const DEFAULT_PORT: u16 = 8080;
+/// The lobby's port where an address begins with `https://` and names none.
+const SECURE_PORT: u16 = 443;
 
 /// Why a call failed, in a sentence for the player.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -73,6 +76,14 @@ pub enum LobbyError {
         /// Where.
         server: String,
     },
+    /// Somebody is there who cannot prove to be that server: a certificate that no browser would trust either, or no TLS at all.
+    #[error(
+        "The server at {server} has no certificate that can be trusted. If you know whose it is, write http:// instead of https://."
+    )]
+    Untrusted {
+        /// Where.
+        server: String,
+    },
     /// A file is not what its name in the list says.
     #[error("The file {name} arrived damaged. Try again.")]
     Damaged {
@@ -86,7 +97,11 @@ impl LobbyError {
     pub fn status(&self) -> Option<u16> {
         match self {
             Self::Refused(problem) | Self::Already { problem, .. } => Some(problem.status),
-            Self::Strange { .. } | Self::Cut { .. } | Self::Unreachable { .. } | Self::Damaged { .. } => None,
+            Self::Strange { .. }
+            | Self::Cut { .. }
+            | Self::Unreachable { .. }
+            | Self::Untrusted { .. }
+            | Self::Damaged { .. } => None,
         }
     }
 
@@ -130,6 +145,8 @@ enum Broken {
     Cut,
     /// What came back is not HTTP, or too much of it.
     Strange,
+    /// Somebody is there who cannot prove to be the one that was asked.
+    Untrusted,
 }
 
 /// The version of something that was asked for, as the server names it (`ETag`).
@@ -153,16 +170,21 @@ pub struct LobbyClient {
 }
 
 impl LobbyClient {
-    /// Returns a client for `server`: a host, `host:port`, or `http://host:port`.
+    /// Returns a client for `server`: a host, `host:port`, `http://host:port` or `https://host:port`. A port that is left out is 8080, or 443
+    /// behind `https://`, where the server's certificate must be one that browsers trust.
     ///
     /// # Errors
     /// One sentence if this is no such address.
     pub fn new(server: &str) -> Result<Self, String> {
         let wrong = || format!("`{server}` is not a server address. Write it like 192.168.1.20:8080.");
-        let authority = server.trim().strip_prefix("http://").unwrap_or(server.trim()).trim_end_matches('/');
-        if authority.contains("://") {
-            return Err(format!("`{server}` does not begin with http://, which is what a Crosswire lobby speaks."));
+        let (scheme, authority) = server.trim().split_once("://").unwrap_or(("http", server.trim()));
+        let secure = scheme == "https";
+        if !secure && scheme != "http" {
+            return Err(format!(
+                "`{server}` does not begin with http:// or https://, which is what a Crosswire lobby speaks."
+            ));
         }
+        let authority = authority.trim_end_matches('/');
         let sane = |b: u8| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b);
         if authority.is_empty() || !authority.bytes().all(sane) {
             return Err(wrong());
@@ -171,15 +193,25 @@ impl LobbyClient {
             Some((host, port)) if !port.ends_with(']') => {
                 (host, port.parse().ok().filter(|port| *port != 0 && !host.is_empty()).ok_or_else(wrong)?)
             }
-            _ => (authority, DEFAULT_PORT),
+            _ => (authority, if secure { SECURE_PORT } else { DEFAULT_PORT }),
         };
         let bare = host.trim_start_matches('[').trim_end_matches(']');
-        Ok(Self { base: format!("http://{host}:{port}"), wire: Arc::new(Wire::new(bare, port)) })
+        Ok(Self { base: format!("{scheme}://{host}:{port}"), wire: Arc::new(Wire::new(bare, port, secure)) })
     }
 
-    /// Returns the address as `http://host:port`.
+    /// Returns the address as `http://host:port` or `https://host:port`.
     pub fn base(&self) -> &str {
         &self.base
+    }
+
+    /// Returns the address as people write it: `host:port`, or `https://host:port`.
+    pub fn address(&self) -> &str {
+        self.base.trim_start_matches("http://")
+    }
+
+    /// Returns `host:port`.
+    pub(crate) fn authority(&self) -> &str {
+        self.base.split_once("://").map_or(self.base.as_str(), |(_, authority)| authority)
     }
 
     /// Returns what the calls of this client and its clones have cost so far.
@@ -313,9 +345,8 @@ impl LobbyClient {
     }
 
     fn request(&self, call: Call<'_>) -> Result<Request<Bytes>, LobbyError> {
-        let authority = self.base.trim_start_matches("http://");
         let mut request = Request::builder().method(call.method).uri(call.path);
-        request = request.header(header::HOST, authority).header(header::ACCEPT, call.accept);
+        request = request.header(header::HOST, self.authority()).header(header::ACCEPT, call.accept);
         if call.body.is_some() {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
@@ -346,6 +377,7 @@ impl LobbyClient {
             Broken::Silent => LobbyError::Unreachable { server },
             Broken::Cut => LobbyError::Cut { server },
             Broken::Strange => LobbyError::Strange { server },
+            Broken::Untrusted => LobbyError::Untrusted { server },
         }
     }
 }
@@ -411,9 +443,10 @@ mod tests {
         assert_eq!(base(" 10.0.0.7:9000 "), Ok("http://10.0.0.7:9000".into()));
         assert_eq!(base("http://arena.example/"), Ok("http://arena.example:8080".into()));
         assert_eq!(base("[::1]:80"), Ok("http://[::1]:80".into()));
+        assert_eq!(base("https://arena.example/"), Ok("https://arena.example:443".into()));
+        assert_eq!(base("https://arena.example:8080"), Ok("https://arena.example:8080".into()));
         assert_eq!(base("[::1]"), Ok("http://[::1]:8080".into()));
-        for wrong in ["", "host:0", "host:99999", "host:port", "ftp://host", "https://host", "a b", "host/path", ":80"]
-        {
+        for wrong in ["", "host:0", "host:99999", "host:port", "ftp://host", "https://", "a b", "host/path", ":80"] {
             assert!(base(wrong).is_err(), "{wrong}");
         }
     }

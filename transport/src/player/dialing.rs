@@ -84,7 +84,14 @@ impl Dialing {
 
     /// Lets links that are dialled from now on pass through `station`. Returns whether earlier ones went straight to the server.
     pub(super) fn enter_weather(&mut self, station: &WeatherStation) -> bool {
+        #[cfg(target_family = "wasm")]
+        station.made_at(&self.lobby, &self.guest);
         self.weather.replace(station.clone()).is_none()
+    }
+
+    /// Returns whether there can be weather: made here, or by the server where it offers to.
+    pub(super) const fn has_weather(&self) -> bool {
+        cfg!(not(target_family = "wasm")) || self.endpoints.makes_weather
     }
 
     /// Races `wires`, the best first. A race under way is given up.
@@ -224,6 +231,11 @@ impl Dialing {
 }
 
 impl Player {
+    /// Returns whether links can pass through weather. In a page only where the server makes it.
+    pub const fn has_weather(&self) -> bool {
+        self.dialing.has_weather()
+    }
+
     /// Lets every link pass through `station` from now on. A driving link that went straight to the server is dialled again on the same
     /// wire, make before break.
     pub fn enter_weather(&mut self, station: &WeatherStation, now: Instant) {

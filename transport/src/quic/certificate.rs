@@ -65,19 +65,29 @@ pub(crate) struct Certificate {
 impl Certificate {
     /// Makes a new one.
     pub(crate) fn generate(term: CertificateTerm) -> Result<Self, rcgen::Error> {
-        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
-        let mut params = CertificateParams::new([SERVER_NAME.to_owned()])?;
-        params.distinguished_name = DistinguishedName::new();
-        params.distinguished_name.push(DnType::CommonName, "Crosswire");
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let epoch = rcgen::date_time_ymd(1970, 1, 1);
-        let start = now.saturating_sub(term.before);
-        params.not_before = epoch.checked_add(start.try_into().unwrap_or_default()).unwrap_or(epoch);
-        params.not_after = params.not_before.checked_add(term.life.try_into().unwrap_or_default()).unwrap_or(epoch);
-        let chain = params.self_signed(&key)?.der().clone();
+        let (made, key) = self_made(vec![SERVER_NAME.to_owned()], term.before, term.life)?;
+        let chain = made.der().clone();
         let sha256 = Sha256::digest(&chain).into();
         Ok(Self { chain, key: PrivatePkcs8KeyDer::from(key.serialize_der()).into(), sha256 })
     }
+}
+
+/// Makes a certificate under these names and IP addresses, which nobody else has signed: good for `life`, which began `before`.
+pub(crate) fn self_made(
+    names: Vec<String>,
+    before: Duration,
+    life: Duration,
+) -> Result<(rcgen::Certificate, KeyPair), rcgen::Error> {
+    let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
+    let mut params = CertificateParams::new(names)?;
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, "Crosswire");
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let epoch = rcgen::date_time_ymd(1970, 1, 1);
+    let start = now.saturating_sub(before);
+    params.not_before = epoch.checked_add(start.try_into().unwrap_or_default()).unwrap_or(epoch);
+    params.not_after = params.not_before.checked_add(life.try_into().unwrap_or_default()).unwrap_or(epoch);
+    Ok((params.self_signed(&key)?, key))
 }
 
 /// Accepts one certificate.

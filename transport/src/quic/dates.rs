@@ -24,7 +24,7 @@ pub struct Validity {
 
 impl Validity {
     /// Reads it from a certificate. None if that is not one, or says a time before 1970.
-    pub(super) fn read(certificate: &[u8]) -> Option<Self> {
+    pub(crate) fn read(certificate: &[u8]) -> Option<Self> {
         let mut certificate = Der(certificate).enter(SEQUENCE)?;
         let mut signed = certificate.enter(SEQUENCE)?;
         // Version, serial number, algorithm, issuer.

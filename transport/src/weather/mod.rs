@@ -6,6 +6,8 @@
 //! as long as TCP would need to repeat the lost segment. No privilege is needed, and one seed gives the same weather to every wire.
 //! Calls to the lobby do not pass through it.
 //!
+//! A page has no sockets, so there the relay is one in the server, and its door is at the server's address.
+//!
 //! ```text
 //! client ── real socket ──▶ relay (loopback) ── up ──▶ server
 //!        ◀────────────────                  ◀── down ──
@@ -30,6 +32,8 @@ pub mod stream;
 pub use conditions::{Conditions, Tunnels, Weather};
 pub use parse::WeatherError;
 pub use presets::{PRESETS, Preset};
+#[cfg(not(target_family = "wasm"))]
+pub use relay::{Door, Gate};
 pub use sky::{Direction, Sky};
 pub use station::{Counts, WeatherStation};
 

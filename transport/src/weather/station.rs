@@ -8,21 +8,33 @@
 //!
 //! Flow: [`crate::player::Player`] -> [`WeatherStation::dial`] -> `relay/` -> [`crate::dial_with`]; buttons -> [`WeatherStation`] -> `relay/`.
 
+use super::WeatherError;
 use super::conditions::Weather;
 use super::dice::mix_seeds;
 use super::later;
 #[cfg(not(target_family = "wasm"))]
-use super::relay;
+use super::relay::{self, Door, Gate};
 use super::sky::{Direction, Sky};
+#[cfg(target_family = "wasm")]
+use crate::browser::weather::Elsewhere;
 #[cfg(not(target_family = "wasm"))]
 use crate::dial::parts;
+#[cfg(target_family = "wasm")]
+use crate::lobby::LobbyClient;
 #[cfg(not(target_family = "wasm"))]
 use crate::quic::webtransport::resolve;
 #[cfg(not(target_family = "wasm"))]
 use crate::udp::first_address;
 use crate::{DialError, Link, Offer, Timing, dial_with};
 use protocol::Transport;
+#[cfg(target_family = "wasm")]
+use protocol::lobby::Guest;
+use protocol::lobby::{LagSpike, WeatherOrder};
 use std::collections::{BTreeMap, BTreeSet};
+#[cfg(not(target_family = "wasm"))]
+use std::io;
+#[cfg(not(target_family = "wasm"))]
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use web_time::{Duration, Instant};
@@ -76,10 +88,13 @@ struct Inner {
     /// What is so now; relays are told of changes.
     now: watch::Sender<Now>,
     books: Mutex<BTreeMap<Transport, Book>>,
+    /// Who makes it.
+    #[cfg(target_family = "wasm")]
+    elsewhere: Elsewhere,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Now {
+pub(crate) struct Now {
     weather: Weather,
     began: Instant,
     spike: Option<(Duration, Instant)>,
@@ -97,7 +112,12 @@ impl WeatherStation {
     /// Opens a station.
     pub fn new(weather: Weather) -> Self {
         let now = Now { weather, began: Instant::now(), spike: None, unplugged: BTreeSet::new() };
-        Self(Arc::new(Inner { now: watch::Sender::new(now), books: Mutex::default() }))
+        Self(Arc::new(Inner {
+            now: watch::Sender::new(now),
+            books: Mutex::default(),
+            #[cfg(target_family = "wasm")]
+            elsewhere: Elsewhere::default(),
+        }))
     }
 
     /// Returns the present weather.
@@ -144,18 +164,29 @@ impl WeatherStation {
 
     /// Opens a link through the weather; otherwise as [`crate::dial_with`]. Errors name the server, not the relay.
     pub async fn dial(&self, offer: Offer, timing: Timing) -> Result<Link, DialError> {
-        #[cfg(target_family = "wasm")]
-        let routed = offer.clone();
-        #[cfg(not(target_family = "wasm"))]
         let routed = self.route(&offer).await?;
         dial_with(routed, timing).await.map_err(|error| error.towards(&offer))
     }
 
-    /// Starts a relay to where `offer` leads, on the present tokio runtime, and returns an offer that leads to the relay.
+    /// Starts a relay to where `offer` leads, on the present tokio runtime, and returns an offer that leads to the relay. In a page the
+    /// server starts it.
     ///
     /// It serves one link and ends with it. What cannot be dialled is returned as it is, for the dial to say why.
-    #[cfg(not(target_family = "wasm"))]
     pub async fn route(&self, offer: &Offer) -> Result<Offer, DialError> {
+        #[cfg(target_family = "wasm")]
+        let routed = self.0.elsewhere.route(self, offer).await;
+        #[cfg(not(target_family = "wasm"))]
+        let routed = self.route_here(offer).await;
+        routed
+    }
+
+    #[cfg(not(target_family = "wasm"))]
+    async fn route_here(&self, offer: &Offer) -> Result<Offer, DialError> {
+        let open = async |host: &str, port| {
+            let door = self.open_door(offer.transport(), host, port, Gate::HERE).await;
+            door.map(|door| door.address).map_err(DialError::Local)
+        };
+        let ip = |addr: SocketAddr| addr.ip().to_string();
         let mut routed = offer.clone();
         match &mut routed {
             Offer::Udp { token, server } => {
@@ -163,33 +194,78 @@ impl WeatherStation {
                     Some(address) => address,
                     None => first_address(token)?,
                 };
-                *server = Some(relay::udp(self.clone(), Transport::Udp, address).await.map_err(DialError::Local)?);
+                *server = Some(open(&ip(address), address.port()).await?);
             }
-            Offer::Quic { addr, .. } => {
-                *addr = relay::udp(self.clone(), Transport::Quic, *addr).await.map_err(DialError::Local)?;
-            }
+            Offer::Quic { addr, .. } | Offer::Tcp { addr, .. } => *addr = open(&ip(*addr), addr.port()).await?,
             Offer::Websocket { url } => {
                 let Some((host, port, path)) = parts(url, "ws") else { return Ok(routed) };
-                let relay = relay::tcp(self.clone(), Transport::Websocket, host, port);
-                *url = format!("ws://{}{path}", relay.await.map_err(DialError::Local)?);
-            }
-            Offer::Tcp { addr, .. } => {
-                let relay = relay::tcp(self.clone(), Transport::Tcp, addr.ip().to_string(), addr.port());
-                *addr = relay.await.map_err(DialError::Local)?;
+                *url = format!("ws://{}{path}", open(&host, port).await?);
             }
             Offer::Webtransport { url, .. } => {
                 let Some((host, port, path)) = parts(url, "https") else { return Ok(routed) };
-                let Some(address) = resolve(&host, port).await else { return Ok(routed) };
-                let relay = relay::udp(self.clone(), Transport::Webtransport, address);
-                *url = format!("https://{}{path}", relay.await.map_err(DialError::Local)?);
+                if resolve(&host, port).await.is_none() {
+                    return Ok(routed);
+                }
+                *url = format!("https://{}{path}", open(&host, port).await?);
             }
             Offer::Http { url, .. } => {
                 let Some((host, port, path)) = parts(url, "http") else { return Ok(routed) };
-                let relay = relay::tcp_connections(self.clone(), Transport::Http, host, port);
-                *url = format!("http://{}{path}", relay.await.map_err(DialError::Local)?);
+                *url = format!("http://{}{path}", open(&host, port).await?);
             }
         }
         Ok(routed)
+    }
+
+    /// Starts a relay for one link over `wire` to a host, on the present tokio runtime. It ends with the link, or when nobody comes.
+    ///
+    /// # Errors
+    /// If the system has no socket for it, or a host of datagrams has no address.
+    #[cfg(not(target_family = "wasm"))]
+    pub async fn open_door(&self, wire: Transport, host: &str, port: u16, gate: Gate) -> io::Result<Door> {
+        let (station, name) = (self.clone(), host.to_owned());
+        match wire {
+            Transport::Udp | Transport::Quic | Transport::Webtransport => {
+                let server = resolve(host, port).await.ok_or(io::ErrorKind::NotFound)?;
+                relay::udp(station, wire, server, gate).await
+            }
+            Transport::Websocket | Transport::Tcp | Transport::Memory => {
+                relay::tcp(station, wire, name, port, gate).await
+            }
+            Transport::Http => relay::tcp_connections(station, wire, name, port, gate).await,
+        }
+    }
+
+    /// Lets the lobby's server make the weather: a page cannot.
+    #[cfg(target_family = "wasm")]
+    pub(crate) fn made_at(&self, lobby: &LobbyClient, guest: &Guest) {
+        self.0.elsewhere.begin(self, lobby, guest);
+    }
+
+    /// Returns who makes it.
+    #[cfg(target_family = "wasm")]
+    pub(crate) fn elsewhere(&self) -> &Elsewhere {
+        &self.0.elsewhere
+    }
+
+    /// Returns what somebody else needs to know to make this weather.
+    pub fn order(&self) -> WeatherOrder {
+        self.0.now.borrow().order(Instant::now())
+    }
+
+    /// Makes the weather that was ordered.
+    ///
+    /// # Errors
+    /// If that is none, or a spike is out of its limits: one sentence.
+    pub fn obey(&self, order: &WeatherOrder) -> Result<(), String> {
+        let weather: Weather =
+            order.weather.parse().map_err(|error: WeatherError| format!("This is no weather: {error}."))?;
+        let spike = order.spike.map(spike_of).transpose()?;
+        self.set(weather);
+        self.0.now.send_modify(|now| {
+            now.spike = spike;
+            now.unplugged = order.unplugged.iter().copied().collect();
+        });
+        Ok(())
     }
 
     /// Returns the seed of the next link over `wire`.
@@ -202,7 +278,7 @@ impl WeatherStation {
     }
 
     /// Returns what tells of changes.
-    pub(super) fn watch(&self) -> watch::Receiver<Now> {
+    pub(crate) fn watch(&self) -> watch::Receiver<Now> {
         self.0.now.subscribe()
     }
 
@@ -220,6 +296,19 @@ impl WeatherStation {
 }
 
 impl Now {
+    fn order(&self, now: Instant) -> WeatherOrder {
+        let millis = |time: Duration| u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
+        let spike = self.spike.filter(|(_, until)| *until > now);
+        WeatherOrder {
+            weather: self.weather.to_string(),
+            spike: spike.map(|(extra, until)| LagSpike {
+                extra_ms: millis(extra),
+                left_ms: millis(until.saturating_duration_since(now)),
+            }),
+            unplugged: self.unplugged.iter().copied().collect(),
+        }
+    }
+
     /// Returns the sky over `wire`.
     pub(super) fn sky(&self, wire: Transport, direction: Direction) -> Sky {
         Sky {
@@ -228,6 +317,17 @@ impl Now {
             ..Sky::over(&self.weather, direction, self.began)
         }
     }
+}
+
+/// Returns how much a spike adds, and until when.
+fn spike_of(spike: LagSpike) -> Result<(Duration, Instant), String> {
+    let LagSpike { extra_ms, left_ms } = spike;
+    if extra_ms > LagSpike::MAX_EXTRA_MS || left_ms > LagSpike::MAX_LEFT_MS {
+        let (extra, left) = (LagSpike::MAX_EXTRA_MS, LagSpike::MAX_LEFT_MS);
+        return Err(format!("A lag spike adds at most {extra} ms for at most {left} ms."));
+    }
+    let until = later(Instant::now(), Duration::from_millis(left_ms.into()));
+    Ok((Duration::from_millis(extra_ms.into()), until))
 }
 
 fn chosen(wire: Option<Transport>) -> Vec<Transport> {
@@ -245,6 +345,25 @@ mod tests {
         let (udp, quic) = (of(Transport::Udp), of(Transport::Quic));
         assert_eq!(udp, quic);
         assert!(udp[0] != udp[1] && udp[1] != udp[2]);
+    }
+
+    #[test]
+    fn weather_can_be_ordered_elsewhere() {
+        let (here, there) = (WeatherStation::new(Weather::CALM), WeatherStation::new(Weather::CALM));
+        here.set("bad,seed=9".parse().unwrap());
+        here.unplug(Some(Transport::Http));
+        here.lag_spike(Duration::from_millis(300), Duration::from_millis(700));
+        there.obey(&here.order()).unwrap();
+        assert_eq!((there.weather(), there.is_plugged(Transport::Http)), (here.weather(), false));
+        let spike = there.order().spike.unwrap();
+        assert!(spike.extra_ms == 300 && (600..=700).contains(&spike.left_ms), "{spike:?}");
+        let mut order = WeatherStation::new(Weather::CALM).order();
+        there.obey(&order).unwrap();
+        assert!(there.is_plugged(Transport::Http) && there.order().spike.is_none());
+        order.spike = Some(LagSpike { extra_ms: 2_001, left_ms: 10 });
+        assert!(there.obey(&order).unwrap_err().contains("at most 2000 ms"));
+        order.weather = "delay=9999".to_owned();
+        assert!(there.obey(&order).is_err());
     }
 
     #[test]

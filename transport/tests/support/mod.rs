@@ -122,6 +122,7 @@ impl Rig {
             Transport::Webtransport => Offer::Webtransport {
                 url: format!("https://{}{}", self.listeners.quic_addr, websocket::PATH),
                 certificate_sha256: self.listeners.certificate_sha256(),
+                signed_for: Vec::new(),
             },
             Transport::Memory => unreachable!("memory is not dialled"),
         }

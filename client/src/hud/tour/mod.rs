@@ -32,8 +32,8 @@ pub(crate) struct Tour {
 }
 
 /// Opens the card in somebody's first match.
-pub(super) fn begin(mut tour: ResMut<Tour>, settings: Res<Settings>, args: Res<Args>) {
-    tour.open = Action::Tour.is_there() && !settings.tour_seen && !args.scripted();
+pub(super) fn begin(mut tour: ResMut<Tour>, settings: Res<Settings>, args: Res<Args>, sky: Res<Sky>) {
+    tour.open = Action::Tour.is_there(&sky) && !settings.tour_seen && !args.scripted();
 }
 
 /// Notices what has been done, and reads the keys.

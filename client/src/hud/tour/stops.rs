@@ -51,6 +51,37 @@ pub(crate) struct Stop {
     pub(crate) offer: (&'static str, Offer),
 }
 
+/// A wire that a stop is about, and what to do with it.
+type Try = (Transport, &'static str);
+
+/// The telephone line of TCP.
+#[cfg(not(target_family = "wasm"))]
+const LINE: Try = (Transport::Tcp, "Fly over tcp (4) in bad weather (F5) for 5 s.");
+/// The postcards of UDP.
+#[cfg(not(target_family = "wasm"))]
+const POSTCARD: Try = (Transport::Udp, "Stay in the bad weather and fly over udp (1) for 5 s.");
+/// Both of them.
+#[cfg(not(target_family = "wasm"))]
+const BOTH: Try = (Transport::Quic, "Fly over quic (2) for 5 s. Then try the blind test (B).");
+#[cfg(not(target_family = "wasm"))]
+const CHANGE: &str = "Open the net graph (N) and change the wire once (1 to 5).";
+
+/// The telephone line of TCP, as a page has it.
+#[cfg(target_family = "wasm")]
+const LINE: Try = (Transport::Websocket, "Fly over websocket (2) in bad weather (F5) for 5 s.");
+/// The postcards of UDP, as a page has them.
+#[cfg(target_family = "wasm")]
+const POSTCARD: Try = (
+    Transport::Webtransport,
+    "Stay in the bad weather and fly over webtransport (1), whose datagrams are UDP, for 5 s.",
+);
+/// Both of them, as a page has them.
+#[cfg(target_family = "wasm")]
+const BOTH: Try =
+    (Transport::Webtransport, "Fly over webtransport (1), which is QUIC, for 5 s. Then the blind test (B).");
+#[cfg(target_family = "wasm")]
+const CHANGE: &str = "Open the net graph (N) and change the wire once (1 to 3).";
+
 /// The stops, in order.
 pub(crate) const STOPS: [Stop; 7] = [
     Stop {
@@ -64,21 +95,21 @@ pub(crate) const STOPS: [Stop; 7] = [
         title: "TCP is a telephone line",
         text: "Every word arrives, and in order. When one is lost, all behind it wait until it has been said again: \
                everybody stands still, then jumps.",
-        task: "Fly over tcp (4) in bad weather (F5) for 5 s.",
-        offer: ("Show me", Offer::Fly(Transport::Tcp, true)),
+        task: LINE.1,
+        offer: ("Show me", Offer::Fly(LINE.0, true)),
     },
     Stop {
         title: "UDP is a postcard",
         text: "Each one travels alone. Some get lost, but none waits for another, and in a fight only the newest picture counts. \
                The same weather hurts far less.",
-        task: "Stay in the bad weather and fly over udp (1) for 5 s.",
-        offer: ("Show me", Offer::Fly(Transport::Udp, true)),
+        task: POSTCARD.1,
+        offer: ("Show me", Offer::Fly(POSTCARD.0, true)),
     },
     Stop {
         title: "Age is what you feel",
         text: "Not the round trip but how old your picture is decides who shoots first. The graph draws that age for every wire; \
                each spike is a moment in which you flew blind.",
-        task: "Open the net graph (N) and change the wire once (1 to 5).",
+        task: CHANGE,
         offer: ("Change the wire", Offer::Graph),
     },
     Stop {
@@ -99,8 +130,8 @@ pub(crate) const STOPS: [Stop; 7] = [
         title: "QUIC is both",
         text: "Telephone lines for what must arrive and postcards for what must be fresh, encrypted, in one connection. \
                That is why the web moves there.",
-        task: "Fly over quic (2) for 5 s. Then try the blind test (B).",
-        offer: ("Show me", Offer::Fly(Transport::Quic, true)),
+        task: BOTH.1,
+        offer: ("Show me", Offer::Fly(BOTH.0, true)),
     },
 ];
 
@@ -131,8 +162,8 @@ impl Progress {
         }
         let done = match stop {
             0 => facts.map,
-            1 => self.held(facts, facts.bad && facts.driving == Some(Transport::Tcp)),
-            2 => self.held(facts, facts.bad && facts.driving == Some(Transport::Udp)),
+            1 => self.held(facts, facts.bad && facts.driving == Some(LINE.0)),
+            2 => self.held(facts, facts.bad && facts.driving == Some(POSTCARD.0)),
             3 => {
                 self.first = self.first.or(facts.driving);
                 facts.graph && facts.driving.is_some() && facts.driving != self.first
@@ -147,7 +178,7 @@ impl Progress {
                 self.halfway |= facts.unplugged;
                 self.halfway && facts.driving.is_some() && (facts.driving != self.first || !facts.unplugged)
             }
-            _ => self.held(facts, facts.driving == Some(Transport::Quic)),
+            _ => self.held(facts, facts.driving == Some(BOTH.0)),
         };
         if let Some(mark) = self.done.get_mut(stop) {
             *mark |= done;

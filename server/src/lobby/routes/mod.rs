@@ -38,6 +38,8 @@
 //! POST /v1/parties/{code}/members          -> Party      201   bearer
 //! DELETE /v1/parties/{code}/members/me     ->            204   bearer of a member
 //! POST /v1/sessions/{id}/endpoints         -> Endpoints  200   bearer
+//! PUT  /v1/players/me/weather WeatherOrder ->            204   bearer
+//! POST /v1/players/me/weather/doors NewDoor -> Door      201   bearer
 //! GET  /v1/files                           -> FileList
 //! GET  /v1/files/{sha256}                  -> the file         Range, HEAD
 //! GET  /v1/openapi.json, /docs             -> what all this is
@@ -74,6 +76,7 @@ mod room_list;
 mod rooms;
 mod seats;
 mod tickets;
+mod weather;
 mod web;
 mod webhooks;
 
@@ -89,6 +92,7 @@ use super::promises::Promises;
 use super::rate::RateLimiter;
 use super::serve::Connection;
 use super::watch::{self, Watchers};
+use super::weather::{Relays, through};
 use super::web::WebClient;
 use super::{Setup, limits, link};
 use crate::directory::Directory;
@@ -137,6 +141,7 @@ pub(super) struct Shared {
     pub(super) listed: room_list::Listed,
     pub(super) operator: Operator,
     pub(super) matchmaker: Matchmaker,
+    pub(super) weather: Relays,
     pub(super) http: transport::http::Host,
     pub(super) requests: Mutex<RateLimiter>,
     rooms: Mutex<RateLimiter>,
@@ -150,7 +155,7 @@ impl Shared {
     pub(super) fn new(setup: Setup) -> Self {
         let Setup { directory, keys, links, wires, store, events, operator, files, web, limits, matchmaking } = setup;
         let matchmaker = Matchmaker::start(directory.clone(), events, matchmaking);
-        let granter = Granter::new(&keys, wires);
+        let (weather, granter) = (Relays::new(wires.weather), Granter::new(&keys, wires));
         let requests = RateLimiter::new(limits.requests, limits.local_requests, limits::COUNTED_ADDRESSES);
         let rooms = RateLimiter::new(limits.rooms, limits.local_rooms, limits::COUNTED_ADDRESSES);
         let http = transport::http::Host::new(links.clone());
@@ -178,6 +183,7 @@ impl Shared {
             listed,
             operator,
             matchmaker,
+            weather,
             requests,
             rooms,
             guesses,
@@ -187,8 +193,9 @@ impl Shared {
     }
 }
 
-/// Returns every route of the public listener with its description; those of the operator only if they have no listener of their own.
-fn described(with_operator: bool) -> OpenApiRouter<Arc<Shared>> {
+/// Returns every route of the public listener with its description, those that begin a link as given; those of the operator only if they
+/// have no listener of their own.
+fn described(links: OpenApiRouter<Arc<Shared>>, with_operator: bool) -> OpenApiRouter<Arc<Shared>> {
     let routes = OpenApiRouter::with_openapi(Document::openapi())
         .merge(docs::routes())
         .merge(events::routes())
@@ -203,7 +210,8 @@ fn described(with_operator: bool) -> OpenApiRouter<Arc<Shared>> {
         .merge(tickets::routes())
         .merge(parties::routes())
         .merge(health::routes())
-        .merge(link::routes());
+        .merge(weather::routes())
+        .merge(links);
     if with_operator {
         routes.merge(web::routes()).merge(operator_routes())
     } else {
@@ -220,10 +228,11 @@ fn written(mut document: utoipa::openapi::OpenApi) -> String {
 
 /// Returns all routes with everything that is checked before them; those of the operator only if they have no listener of their own.
 pub(super) fn router(shared: &Arc<Shared>, with_operator: bool) -> Router {
-    let (routes, document) = described(with_operator).split_for_parts();
+    let through = from_fn_with_state(shared.clone(), through);
+    let (routes, document) = described(link::routes().layer(through.clone()), with_operator).split_for_parts();
     let _ = shared.document.set(written(document).into());
     // Behind the layers: calls of links have limits of their own.
-    checked(routes, shared).merge(link::calls()).with_state(shared.clone())
+    checked(routes, shared).merge(link::calls().layer(through)).with_state(shared.clone())
 }
 
 /// Returns the routes of the operator's own listener, with everything that is checked before them.

@@ -12,9 +12,10 @@ use crate::lobby::serve::Connection;
 use crate::lobby::watch::{ETag, Seen};
 use axum::Extension;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Request, State};
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -28,18 +29,19 @@ pub(super) fn public_routes() -> OpenApiRouter<Arc<Shared>> {
     OpenApiRouter::new().routes(routes!(public_page)).routes(routes!(public_about)).routes(routes!(file))
 }
 
-/// The game, if it was built for browsers; else says what this is. `?room=` takes an invite code.
+/// The game, if it was built for browsers; else says what this is. `?room=` takes an invite code. Leads to the same over https where the
+/// server has a certificate that browsers trust.
 #[utoipa::path(get, path = "/", tag = "server", operation_id = "landing",
-    responses((status = OK, content_type = "text/html", body = String), Refusals))]
-async fn page(State(shared): State<Arc<Shared>>) -> Response {
-    game_or(&shared, &LANDING)
+    responses((status = OK, content_type = "text/html", body = String), (status = TEMPORARY_REDIRECT), Refusals))]
+async fn page(State(shared): State<Arc<Shared>>, visit: Request) -> Response {
+    game_or(&shared, &visit, &LANDING)
 }
 
 /// The same, without the way to the console.
 #[utoipa::path(get, path = "/", tag = "server", operation_id = "landing",
-    responses((status = OK, content_type = "text/html", body = String), Refusals))]
-async fn public_page(State(shared): State<Arc<Shared>>) -> Response {
-    game_or(&shared, &PUBLIC_LANDING)
+    responses((status = OK, content_type = "text/html", body = String), (status = TEMPORARY_REDIRECT), Refusals))]
+async fn public_page(State(shared): State<Arc<Shared>>, visit: Request) -> Response {
+    game_or(&shared, &visit, &PUBLIC_LANDING)
 }
 
 /// Says what this is.
@@ -56,8 +58,24 @@ async fn public_about() -> Response {
     PUBLIC_ABOUT.answer()
 }
 
-fn game_or(shared: &Shared, landing: &Page) -> Response {
-    shared.web.page().unwrap_or(landing).answer()
+fn game_or(shared: &Shared, visit: &Request, landing: &Page) -> Response {
+    match better(shared, visit) {
+        Some(better) => Redirect::temporary(&better).into_response(),
+        None => shared.web.page().unwrap_or(landing).answer(),
+    }
+}
+
+/// Returns the same page over https, where a browser has every wire, if it would trust us there. Who came through a proxy that speaks
+/// https for us has it already.
+fn better(shared: &Shared, visit: &Request) -> Option<String> {
+    let text = |name| visit.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let authority: Authority = text("host")?.parse().ok()?;
+    let secure = visit.extensions().get::<Connection>().is_some_and(|connection| connection.secure);
+    if secure || text("x-forwarded-proto") == Some("https") || !shared.granter.wires().are_signed_for(authority.host())
+    {
+        return None;
+    }
+    Some(format!("https://{authority}{}", visit.uri()))
 }
 
 /// A part of the game for browsers, packed as the browser likes it.

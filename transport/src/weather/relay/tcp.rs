@@ -10,13 +10,12 @@ use super::super::later;
 use super::super::sky::{Direction, Sky};
 use super::super::station::{Now, WeatherStation};
 use super::super::stream::{MAX_HELD_BYTES, Stream};
-use super::{IDLE, door, until};
+use super::{Door, Gate, IDLE, until};
 use crate::stream::tune_tcp;
 use bytes::{Buf, Bytes};
 use protocol::{Transport, limits};
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -36,16 +35,27 @@ pub(in super::super) async fn tcp(
     wire: Transport,
     host: String,
     port: u16,
-) -> io::Result<SocketAddr> {
-    let listener = TcpListener::bind(door()).await?;
+    gate: Gate,
+) -> io::Result<Door> {
+    let listener = TcpListener::bind(gate.any_port()).await?;
     let address = listener.local_addr()?;
-    tokio::spawn(async move {
-        let Ok(Ok((client, _))) = timeout(IDLE, listener.accept()).await else { return };
+    let relay = tokio::spawn(async move {
+        let Ok(Ok(client)) = timeout(IDLE, accept(&listener, gate)).await else { return };
         drop(listener);
         let seed = station.next_seed(wire);
         serve(station, wire, seed, client, host, port).await;
     });
-    Ok(address)
+    Ok(Door { address, relay: relay.abort_handle() })
+}
+
+/// Waits for somebody who may come in. Can be dropped at any time.
+async fn accept(listener: &TcpListener, gate: Gate) -> io::Result<TcpStream> {
+    loop {
+        let (client, from) = listener.accept().await?;
+        if gate.lets_in(from) {
+            return Ok(client);
+        }
+    }
 }
 
 /// Starts a relay for all connections of one link to `host`, one after the other or at the same time, and returns its door. It ends
@@ -55,17 +65,18 @@ pub(in super::super) async fn tcp_connections(
     wire: Transport,
     host: String,
     port: u16,
-) -> io::Result<SocketAddr> {
-    let listener = TcpListener::bind(door()).await?;
+    gate: Gate,
+) -> io::Result<Door> {
+    let listener = TcpListener::bind(gate.any_port()).await?;
     let address = listener.local_addr()?;
-    tokio::spawn(async move {
+    let relay = tokio::spawn(async move {
         let seed = station.next_seed(wire);
         let mut connections = JoinSet::new();
         for number in 0_u64.. {
             let client = loop {
                 tokio::select! {
-                    accepted = listener.accept() => match accepted {
-                        Ok((client, _)) => break client,
+                    accepted = accept(&listener, gate) => match accepted {
+                        Ok(client) => break client,
                         Err(_) => return,
                     },
                     Some(_) = connections.join_next() => {}
@@ -79,7 +90,7 @@ pub(in super::super) async fn tcp_connections(
             connections.spawn(serve(station.clone(), wire, seed, client, host.clone(), port));
         }
     });
-    Ok(address)
+    Ok(Door { address, relay: relay.abort_handle() })
 }
 
 /// Serves one connection to its end.

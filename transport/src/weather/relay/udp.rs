@@ -9,7 +9,7 @@ use super::super::datagram::Datagrams;
 use super::super::later;
 use super::super::sky::Direction;
 use super::super::station::{Now, WeatherStation};
-use super::{IDLE, door, until};
+use super::{Door, Gate, IDLE, until};
 use crate::udp::{connect, is_about_a_peer, open_client};
 use bytes::Bytes;
 use protocol::Transport;
@@ -33,14 +33,15 @@ pub(in super::super) async fn udp(
     station: WeatherStation,
     wire: Transport,
     server: SocketAddr,
-) -> io::Result<SocketAddr> {
-    let front = open_client(door())?;
+    gate: Gate,
+) -> io::Result<Door> {
+    let front = open_client(gate.any_port())?;
     let address = front.local_addr()?;
     let back = connect(server).await?;
-    tokio::spawn(async move {
+    let relay = tokio::spawn(async move {
         // The first datagram tells who the client is.
         let mut buffer = vec![0; READ_BUFFER];
-        let Ok(Ok((length, client))) = timeout(IDLE, front.recv_from(&mut buffer)).await else { return };
+        let Ok(Ok((length, client))) = timeout(IDLE, first(&front, gate, &mut buffer)).await else { return };
         if front.connect(client).await.is_err() || front.writable().await.is_err() {
             return;
         }
@@ -48,7 +49,17 @@ pub(in super::super) async fn udp(
         flow.up.send(Instant::now(), Bytes::copy_from_slice(buffer.get(..length).unwrap_or_default()));
         flow.run(buffer).await;
     });
-    Ok(address)
+    Ok(Door { address, relay: relay.abort_handle() })
+}
+
+/// Waits for the first datagram of whoever may come in.
+async fn first(front: &UdpSocket, gate: Gate, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+    loop {
+        let (length, client) = front.recv_from(buffer).await?;
+        if gate.lets_in(client) {
+            return Ok((length, client));
+        }
+    }
 }
 
 struct Flow {

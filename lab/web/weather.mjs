@@ -1,0 +1,46 @@
+// Weather in a page: made by a relay in the server, underneath every wire that a browser has.
+//
+// Flow: play.mjs -> here -> the page, the server.
+
+import { check, open, picture, sleep, until } from "./bench.mjs";
+
+/** Delay of bad weather there and back, milliseconds (transport/src/weather/presets.rs). */
+const BAD = 80;
+
+/** One key makes the network bad under the wire in use, another one pulls the cable; and the other wires can be looked at meanwhile. */
+export async function suffers(browser, server) {
+  const { page, said } = await open(browser, `http://${server.http}/?quick&autopilot&transport=websocket&name=Weathered`);
+  const before = await until(page, "the page is in the match", (now) => now.screen === "InMatch" && now.wire === "websocket" && now.round_trip_ms !== null);
+  check(before.weather === "calm" && before.round_trip_ms < BAD, "the network is as it is", `round trip ${Math.round(before.round_trip_ms)} ms`);
+  await page.keyboard.press("F5");
+  for (const [key, wire] of [["2", "websocket"], ["1", "webtransport"], ["3", "http"]]) {
+    await page.keyboard.press(key);
+    const now = await until(page, `${wire} drives through bad weather`, (now) => now.wire === wire && now.weather === "bad" && now.round_trip_ms >= BAD);
+    check(true, `bad weather is felt over ${wire}`, `round trip ${Math.round(now.round_trip_ms)} ms`);
+    await sleep(1_000);
+    await picture(page, `weather-${wire}`);
+  }
+  await page.keyboard.press("g");
+  const watched = await until(page, "the other wires carry the match along", (now) => now.shadows.length >= 2);
+  check(watched.shadows.includes("webtransport") && watched.shadows.includes("websocket"), "the other wires carry the match along", watched.shadows.join(", "));
+  await page.keyboard.press("n");
+  await page.keyboard.press("k");
+  await sleep(2_000);
+  await picture(page, "shadows");
+  await page.keyboard.press("k");
+  await page.keyboard.press("n");
+  await page.keyboard.press("g");
+  await page.keyboard.press("F5");
+  await page.keyboard.press("2");
+  const after = await until(page, "the weather is calm again", (now) => now.wire === "websocket" && now.weather === "calm" && now.round_trip_ms < BAD);
+  check(true, "and goes away again", `round trip ${Math.round(after.round_trip_ms)} ms`);
+  await page.keyboard.press("F7");
+  const cut = await until(page, "the picture grows old", (now) => now.picture_age_ms > 1_000);
+  check(cut.screen === "InMatch", "a pulled cable cuts the page off", `picture ${Math.round(cut.picture_age_ms)} ms old`);
+  await picture(page, "unplugged");
+  await page.keyboard.press("F7");
+  const back = await until(page, "the cable is in again", (now) => now.wire !== null && now.picture_age_ms < 300);
+  check(back.screen === "InMatch", "and the match goes on when it is in again", back.wire);
+  check(said.length === 0, "no errors on the console in bad weather", said.join(" | "));
+  await page.close();
+}
