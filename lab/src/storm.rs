@@ -5,14 +5,15 @@
 //! Everything is bounded in rate, in number and in time, so that a server of the same strength has
 //! enough left to play: this looks for bytes that hurt, not for the amount that drowns. It only aims at this machine.
 //!
-//! Flow: command line → [`run`] → [`honest`], [`callers`] beside [`datagrams`], [`spoof`], [`sealed`], [`links`], [`web`], [`slow`], [`bodies`],
-//! [`forged`] → [`tally`] → [`outcome`].
+//! Flow: command line → [`run`] → [`honest`], [`callers`] beside [`datagrams`], [`spoof`], [`sealed`], [`links`], [`http3`], [`web`], [`slow`],
+//! [`bodies`], [`forged`] → [`tally`] → [`outcome`].
 
 mod bodies;
 mod callers;
 mod datagrams;
 mod forged;
 mod honest;
+mod http3;
 mod links;
 mod nonsense;
 mod outcome;
@@ -334,6 +335,7 @@ fn start(storm: &Arc<Storm>, options: &Options, passes: Vec<Pass>, players: spoo
     thread(Box::new(move |storm| spoof::in_others_names(storm, &players)));
     let mut tasks = tokio::task::JoinSet::new();
     let mut task = |thrower: Thrower| drop(tasks.spawn_on(thrower, &storm.runtime));
+    task(Box::pin(http3::throw(Arc::clone(storm))));
     (0..options.slow).for_each(|index| task(Box::pin(slow::dribble(Arc::clone(storm), index))));
     for (index, pass) in passes.into_iter().enumerate() {
         let storm = Arc::clone(storm);

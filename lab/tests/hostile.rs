@@ -326,9 +326,17 @@ fn a_storm_harms_nobody() {
     let refused = bodies["statuses"].as_object().expect("answers").iter();
     let refused = refused.filter(|(status, _)| status.starts_with('4')).filter_map(|(_, count)| count.as_u64());
     assert!(refused.sum::<u64>() > 1_000, "{seen}");
+    for kind in ["h3 other path", "h3 foreign origin"] {
+        let answers =
+            kinds.iter().find(|thrown| thrown["kind"] == kind).and_then(|thrown| thrown["statuses"].as_object());
+        let refused = |status: &String| ["403", "404"].contains(&status.as_str());
+        assert!(answers.is_some_and(|answers| !answers.is_empty() && answers.keys().all(refused)), "{kind}: {seen}");
+    }
     for port in ["udp", "quic", "http"] {
         let pieces = kinds.iter().filter(|t| t["port"] == port).filter_map(|t| t["pieces"].as_u64()).sum::<u64>();
         assert!(pieces > 200, "only {pieces} pieces at {port}: {seen}");
     }
-    assert!(!server.log().contains("panicked") && !server.log().contains("ERROR"), "{}", server.log());
+    // Strangers must not be able to fill the disk, either.
+    let told = ["panicked", "ERROR", "web_transport"].iter().find(|word| server.log().contains(**word));
+    assert_eq!(told, None, "{}", server.log());
 }

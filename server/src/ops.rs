@@ -20,7 +20,7 @@ const CPU_EVERY_TICKS: u64 = 60;
 const PROC_STEPS_PER_SECOND: u64 = 100;
 /// What is logged if `RUST_LOG` does not say otherwise. The libraries below report every bad datagram as if it were our fault.
 const DEFAULT_LOG: &str = "info,renetcode=off,renet=warn,bevy_renet=warn,quinn=warn,quinn_proto=warn,rustls=warn,hyper=warn,\
-                           tungstenite=warn,bevy_app=warn,bevy_ecs=warn";
+                           tungstenite=warn,web_transport_quinn=error,bevy_app=warn,bevy_ecs=warn";
 
 /// Sends the log to stderr, filtered by `RUST_LOG`. A second call changes nothing.
 pub fn start_log() {

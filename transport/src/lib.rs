@@ -83,7 +83,7 @@ pub use dial::{DialError, Offer, WireOptions, dial, dial_with};
 pub use http::HttpMode;
 pub use link::{Closed, Driver, Identity, Inbound, Link, LinkStats, Lost, SendError, Traffic, link_pair};
 #[cfg(not(target_family = "wasm"))]
-pub use quic::{CertificateTerm, Validity};
+pub use quic::{CertificateTerm, Validity, webtransport::knock};
 #[cfg(not(target_family = "wasm"))]
 pub use reach::Reach;
 #[cfg(not(target_family = "wasm"))]

@@ -303,6 +303,8 @@ async fn read_datagrams(driver: &Driver, session: &Session) -> Closed {
         match session.read_datagram().await {
             Ok(bytes) if bytes.len() <= limits::MAX_LATEST_BYTES => driver.deliver(Instant::now(), Lane::Latest, bytes),
             Ok(_) => return Closed::Violation("a datagram longer than any may be"),
+            // One that belongs to nothing on this connection is dropped (RFC 9297, 2.1).
+            Err(SessionError::WebTransportError(WebTransportError::UnknownSession)) => {}
             Err(_) => pending().await,
         }
     }

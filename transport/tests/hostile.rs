@@ -248,6 +248,28 @@ fn a_length_beyond_the_limit_ends_a_quic_link() {
 }
 
 #[test]
+fn a_datagram_for_another_session_costs_no_more_than_itself() {
+    let rig = Rig::new(Transport::Webtransport);
+    let Offer::Webtransport { url, certificate_sha256 } = rig.offer() else { unreachable!() };
+    let url: url::Url = url.parse().unwrap();
+    let page = rig.runtime.block_on(async {
+        let (endpoint, connection) =
+            transport::knock(rig.listeners.quic_addr, certificate_sha256, timing()).await.unwrap();
+        let session = web_transport_quinn::Session::connect(connection.clone(), url).await.unwrap();
+        let (mut send, _) = session.open_bi().await.unwrap();
+        send.write_all(b"CWQ1").await.unwrap();
+        // Another session's, one whose number is not over, and none at all.
+        for strange in [b"\x04hello".as_slice(), b"\xC0", b""] {
+            connection.send_datagram(Bytes::from_static(strange)).unwrap();
+        }
+        session.send_datagram(Bytes::from_static(b"our own")).unwrap();
+        (endpoint, session, send)
+    });
+    assert_eq!(receive(&rig.accept()).bytes, "our own");
+    drop(page);
+}
+
+#[test]
 fn a_text_frame_ends_a_websocket_link_with_the_right_code() {
     let rig = Rig::new(Transport::Websocket);
     let Offer::Websocket { url } = rig.offer() else { unreachable!() };

@@ -10,8 +10,8 @@ use crate::dial::parts;
 use crate::link::Link;
 use crate::{DialError, Timing, websocket};
 use protocol::Transport;
-use quinn::Connection;
 use quinn::crypto::rustls::HandshakeData;
+use quinn::{Connection, Endpoint};
 use std::net::SocketAddr;
 use tokio::net::lookup_host;
 use tokio::time::timeout;
@@ -38,6 +38,19 @@ pub(crate) async fn dial(url: &str, certificate_sha256: [u8; 32], timing: Timing
     let session = asked.map_err(|_| DialError::refused(Transport::Webtransport, server))?;
     let opened = open(Transport::Webtransport, session, server, timing).await?;
     Ok(start(opened, endpoint, server, timing))
+}
+
+/// Opens a connection that claims to speak HTTP/3, on which nothing was said yet, and the socket below it: for whoever wants to say
+/// what no client of ours does.
+///
+/// # Errors
+/// See [`DialError`].
+pub async fn knock(
+    server: SocketAddr,
+    certificate_sha256: [u8; 32],
+    timing: Timing,
+) -> Result<(Endpoint, Connection), DialError> {
+    connect(server, certificate_sha256, ALPN, timing).await
 }
 
 /// Returns the address of a host, if it has one.
