@@ -70,6 +70,17 @@ function wakeSoundByGestures() {
   for (const gesture of ["pointerdown", "pointerup", "keydown", "touchend"]) addEventListener(gesture, wake, { capture: true });
 }
 
+/** Fills the screen, or ends that. Browsers let a page do so right after somebody has pressed something. */
+function fullScreen() {
+  if (document.fullscreenElement) return void document.exitFullscreen().catch(() => {});
+  const filled = () => {
+    // Phones are held sideways, and Esc stays the game's. A browser that can do neither loses nothing.
+    screen.orientation?.lock?.("landscape").catch(() => {});
+    navigator.keyboard?.lock?.(["Escape"]).catch(() => {});
+  };
+  document.documentElement.requestFullscreen({ navigationUI: "hide" }).then(filled, () => {});
+}
+
 function uncover() {
   crosswire.firstFrame = performance.now() - crosswire.started;
   $("cover").className = "done";
@@ -93,6 +104,7 @@ async function start() {
     crosswire.loaded = performance.now() - crosswire.started;
     says("Starting");
     crosswire.uncover = uncover;
+    if (document.fullscreenEnabled) crosswire.fullScreen = fullScreen;
     crosswire.game = game;
     // The right button fires; it opens no menu.
     $("stage").addEventListener("contextmenu", (event) => event.preventDefault());

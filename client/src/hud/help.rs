@@ -22,6 +22,21 @@ const FLY: (&str, &[(&str, &str)]) = (
     ],
 );
 
+/// Instead of [`FLY`] for whoever has touched the screen.
+const TOUCH: (&str, &[(&str, &str)]) = (
+    "Fly",
+    &[
+        ("left thumb", "thrust"),
+        ("right thumb", "aim and fire"),
+        ("a tap", "one bolt"),
+        ("RAIL", "drag aims, letting go fires"),
+        ("DASH", "short burst, out of reach"),
+        ("time · wire", "scores · next wire"),
+        ("menu", "pause, all panels"),
+    ],
+);
+const _: () = assert!(TOUCH.1.len() == FLY.1.len(), "the panel has room for as many lines");
+
 /// Groups of keys and what each does in a browser, where there is no weather and what needs it.
 #[cfg(target_family = "wasm")]
 const KEYS: [(&str, &[(&str, &str)]); 3] = [
@@ -45,7 +60,7 @@ const KEYS: [(&str, &[(&str, &str)]); 3] = [
             ("J", "netcode switches"),
             ("PROICXYUE", "one each, J open"),
             ("V", "invite friends"),
-            ("H", "this help"),
+            ("H · F11", "this help · full screen"),
         ],
     ),
 ];
@@ -77,13 +92,14 @@ const KEYS: [(&str, &[(&str, &str)]); 4] = [
             ("PROICXYUE", "one each, J open"),
             ("L · , · .", "tour: open, back, next"),
             ("V", "invite friends"),
+            ("F11", "full screen"),
             ("H · F8", "this help · doctor"),
         ],
     ),
 ];
 
 /// Draws the panel.
-pub(super) fn draw(canvas: &Canvas, dock: &Dock) {
+pub(super) fn draw(canvas: &Canvas, dock: &Dock, by_touch: bool) {
     let lines: usize = KEYS.iter().map(|(_, keys)| keys.len()).sum();
     let gaps = (KEYS.len() - 1) as f32 * style::GRID;
     let row = ((dock.inner_height() - gaps) / lines as f32).clamp(LOWEST_ROW, TALLEST_ROW);
@@ -91,7 +107,8 @@ pub(super) fn draw(canvas: &Canvas, dock: &Dock) {
     let quiet = palette::ink(palette::QUIET);
     let what_at = inside.left() + if inside.width() > ROOMY { WHAT } else { WHAT_ALONE };
     let mut y = inside.top() + row * 0.5;
-    for (group, keys) in KEYS {
+    for (at, (group, keys)) in KEYS.into_iter().enumerate() {
+        let keys = if at == 0 && by_touch { TOUCH.1 } else { keys };
         if inside.width() > ROOMY {
             canvas.text(pos2(inside.left(), y), Align2::LEFT_CENTER, group, style::strong(style::SMALL), quiet);
         }
