@@ -1,4 +1,4 @@
-//! Keyboard, mouse and gamepad become a command.
+//! Keyboard, mouse, gamepad and fingers become a command.
 //!
 //! Devices are read every frame and ticks are due at times of their own, so the newest sample is kept, and a press is kept until a
 //! tick has had it: a tap between two ticks still fires.
@@ -7,9 +7,10 @@
 
 use crate::{
     hud::{Blind, Panels},
-    links::{BestWire, SwitchWire},
+    links::{BestWire, Match, SwitchWire},
     picture::{FrameSystems, Picture, Source},
     state::Screen,
+    touch::{Fingers, Spot},
     view::camera::Eye,
 };
 use bevy::{ecs::system::SystemParam, prelude::*, window::PrimaryWindow};
@@ -93,6 +94,7 @@ struct Devices<'w, 's> {
     keys: Res<'w, ButtonInput<KeyCode>>,
     mouse: Res<'w, ButtonInput<MouseButton>>,
     pads: Query<'w, 's, &'static Gamepad>,
+    fingers: Res<'w, Fingers>,
     window: Single<'w, 's, &'static Window, With<PrimaryWindow>>,
 }
 
@@ -104,7 +106,7 @@ fn sample(
     mut stick: ResMut<Stick>,
     mut last_cursor: Local<Option<Vec2>>,
 ) {
-    let Devices { keys, mouse, pads, window } = devices;
+    let Devices { keys, mouse, pads, fingers, window } = devices;
     stick.held = Buttons::default();
     stick.thrust = Vec2::ZERO;
     if panels.take_input() || !window.focused {
@@ -134,14 +136,14 @@ fn sample(
         .flatten()
         .map(|own| Vec2::from(own.pos));
     let cursor = window.cursor_position();
-    let stick_aim = pads.iter().map(Gamepad::right_stick).find(|aim| aim.length() > AIM_DEAD_ZONE);
-    if let Some(aim) = stick_aim {
-        stick.aim = aim.to_angle();
+    let pad_aim = pads.iter().map(Gamepad::right_stick).find(|aim| aim.length() > AIM_DEAD_ZONE);
+    if let Some(aim) = pad_aim.map(Vec2::to_angle).or_else(|| fingers.aim()) {
+        stick.aim = aim;
         *last_cursor = cursor;
     } else if let (Some(cursor), Some(ship)) = (cursor, ship)
         && *last_cursor != Some(cursor)
     {
-        // The mouse takes over from the gamepad only when it is moved.
+        // The mouse takes over from the sticks only when it is moved.
         *last_cursor = None;
         let toward = eye.to_field(&window, cursor) - ship;
         if toward.length() > AIM_TILES {
@@ -161,12 +163,19 @@ fn sample(
             stick.press(meaning, held, tapped);
         }
     }
+    if fingers.thrust() != Vec2::ZERO {
+        stick.thrust = fingers.thrust();
+    }
+    stick.press(Buttons::BOLT, fingers.fires(), fingers.struck(Spot::Field));
+    stick.press(Buttons::RAIL, false, fingers.struck(Spot::Rail));
+    stick.press(Buttons::DASH, fingers.holds(Spot::Dash), fingers.struck(Spot::Dash));
 }
 
-/// The digits change the wire, 0 takes the best that works. F1, F2 and F3 do it too, even for somebody who types. Only in a blind test
-/// the game does.
+/// The digits change the wire, 0 takes the best that works. F1, F2 and F3 do it too, even for somebody who types; a finger takes the next
+/// one. Only in a blind test the game does.
 fn choose_wire(
-    keys: Res<ButtonInput<KeyCode>>,
+    (keys, fingers): (Res<ButtonInput<KeyCode>>, Res<Fingers>),
+    (the_match, mut tried): (Option<Res<Match>>, Local<Option<Transport>>),
     (panels, blind): (Res<Panels>, Res<Blind>),
     mut wanted: MessageWriter<SwitchWire>,
     mut best: MessageWriter<BestWire>,
@@ -184,6 +193,20 @@ fn choose_wire(
     if !typing && keys.just_pressed(KeyCode::Digit0) {
         best.write(BestWire);
     }
+    if fingers.struck(Spot::Wire)
+        && let Some(the_match) = the_match
+    {
+        *tried = next_wire(*tried, the_match.player.status(Instant::now()).driving);
+        wanted.write_batch(tried.map(SwitchWire));
+    }
+}
+
+/// Returns the wire after the one that was tried last, whether it came to anything or not: one that is not to be had must not bar the
+/// way to those behind it. Never the one that drives.
+fn next_wire(tried: Option<Transport>, driving: Option<Transport>) -> Option<Transport> {
+    let at = tried.or(driving).and_then(|last| Transport::WIRES.iter().position(|wire| *wire == last));
+    let mut after = Transport::WIRES.into_iter().cycle().skip(at.map_or(0, |at| at + 1)).take(Transport::WIRES.len());
+    after.find(|wire| Some(*wire) != driving)
 }
 
 /// What a press of counts for the wait until its tick.
@@ -228,6 +251,16 @@ mod tests {
         stick.press(Buttons::RAIL, false, true);
         assert!(stick.take_command().buttons.contains(Buttons::RAIL));
         assert!(!stick.take_command().buttons.contains(Buttons::RAIL));
+    }
+
+    #[test]
+    fn a_wire_that_is_not_to_be_had_does_not_bar_the_way_to_the_next() {
+        let [first, second, third, ..] = Transport::WIRES;
+        assert_eq!(next_wire(None, Some(first)), Some(second));
+        assert_eq!(next_wire(Some(second), Some(first)), Some(third), "the second did not come");
+        let last = Transport::WIRES.last().copied();
+        assert_eq!(next_wire(last, Some(first)), Some(second), "around the end, but not to the one that drives");
+        assert_eq!(next_wire(None, None), Some(first));
     }
 
     #[test]

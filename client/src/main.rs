@@ -14,6 +14,7 @@ mod data;
 #[cfg(not(target_family = "wasm"))]
 mod display;
 mod doctor;
+mod full_screen;
 mod hud;
 mod identity;
 mod input;
@@ -30,6 +31,7 @@ mod settings;
 mod sound;
 mod state;
 mod style;
+mod touch;
 mod view;
 mod weather;
 #[cfg(target_family = "wasm")]
@@ -68,6 +70,8 @@ fn main() -> ExitCode {
         settings::SettingsPlugin,
         style::StylePlugin,
         clipboard::ClipboardPlugin,
+        touch::TouchPlugin,
+        full_screen::FullScreenPlugin,
         menu::MenuPlugin,
         lobby::LobbyPlugin,
         matching::MatchingPlugin,
@@ -99,7 +103,7 @@ fn engine() -> bevy::app::PluginGroupBuilder {
         title: "Crosswire".to_owned(),
         name: Some("crosswire".to_owned()),
         resolution: WindowResolution::new(1_280, 720),
-        resize_constraints: WindowResizeConstraints { min_width: 640.0, min_height: 400.0, ..default() },
+        resize_constraints: smallest(),
         present_mode: PresentMode::AutoVsync,
         // A second frame in the queue would be a frame of delay that no wire can win back.
         desired_maximum_frame_latency: NonZero::new(1),
@@ -115,9 +119,17 @@ fn engine() -> bevy::app::PluginGroupBuilder {
     if sound::audible() { engine } else { engine.disable::<AudioPlugin>() }
 }
 
-/// A browser's console belongs to the page's own faults.
+/// Returns the smallest window in which everything has its place. A page takes what there is: a phone is smaller.
+fn smallest() -> WindowResizeConstraints {
+    if cfg!(target_family = "wasm") {
+        return WindowResizeConstraints::default();
+    }
+    WindowResizeConstraints { min_width: 640.0, min_height: 400.0, ..default() }
+}
+
+/// A browser's console belongs to the page's own faults. That a page that did not come over https has no gamepads is none.
 #[cfg(target_family = "wasm")]
-const LOG_FILTER: &str = "error,client=info";
+const LOG_FILTER: &str = "error,client=info,gilrs_core=off";
 /// Audio and input libraries complain about missing devices at a level that scares people.
 #[cfg(not(target_family = "wasm"))]
 const LOG_FILTER: &str = "warn,client=info,renet=error,renetcode=off,wgpu=error,naga=error,winit=error,bevy_winit=error,gilrs=error,gilrs_core=error,alsa=error";

@@ -5,7 +5,7 @@
 //!
 //! Flow: `assets/fonts` → [`StylePlugin`] → [`crate::menu`], [`crate::hud`].
 
-use crate::{assets::AssetDir, palette, settings::Settings, state::Screen};
+use crate::{assets::AssetDir, hud::Panels, palette, settings::Settings, state::Screen, touch::Fingers};
 use bevy::{asset::AssetEventSystems, prelude::*, window::PrimaryWindow};
 use bevy_egui::{EguiContexts, EguiPostUpdateSet, EguiPreUpdateSet, egui};
 use egui::{
@@ -144,12 +144,19 @@ fn dress(mut contexts: EguiContexts, assets: Res<AssetDir>, mut dressed: Local<b
 fn scale(
     mut contexts: EguiContexts,
     settings: Res<Settings>,
-    screen: Res<State<Screen>>,
+    (screen, panels, fingers): (Res<State<Screen>>, Res<Panels>, Res<Fingers>),
     window: Query<&Window, With<PrimaryWindow>>,
 ) {
     let (Ok(context), Ok(window)) = (contexts.ctx_mut(), window.single()) else { return };
-    let width = if *screen.get() == Screen::InMatch { DESIGN_WIDTH } else { MENU_WIDTH };
-    let fitted = (window.height() / DESIGN_HEIGHT).min(window.width() / width).clamp(MIN_FIT, MAX_FIT);
+    let in_match = *screen.get() == Screen::InMatch;
+    let width = if in_match { DESIGN_WIDTH } else { MENU_WIDTH };
+    let least = match (fingers.seen(), in_match && !panels.pause) {
+        (false, _) => MIN_FIT,
+        (true, true) => MIN_FIT_TOUCH,
+        // What is pressed by fingers is as large as they are, as far as a column of it fits.
+        (true, false) => (window.width() / TOUCH_COLUMN).clamp(MIN_FIT, FINGER / TARGET),
+    };
+    let fitted = (window.height() / DESIGN_HEIGHT).min(window.width() / width).clamp(least, MAX_FIT);
     context.set_zoom_factor(fitted * settings.hud_scale);
 }
 
@@ -239,5 +246,11 @@ const DESIGN_HEIGHT: f32 = 720.0;
 const MENU_WIDTH: f32 = 800.0;
 /// Below this nothing could be read any more; panels then drop what matters least.
 const MIN_FIT: f32 = 0.7;
+/// The same on the screen of a phone, which is small but near.
+const MIN_FIT_TOUCH: f32 = 0.8;
+/// Height of what a finger meets, logical pixels.
+const FINGER: f32 = 44.0;
+/// Width of a column of the menu or of the pause panel with its margins.
+const TOUCH_COLUMN: f32 = 480.0;
 /// Beyond this nothing grows any more.
 const MAX_FIT: f32 = 2.5;

@@ -25,11 +25,10 @@ impl Plugin for WebPlugin {
 /// Takes the cover off the canvas once the first frames are drawn: with the first one everything is still being made.
 fn uncover(mut frames: Local<u8>) {
     *frames = frames.saturating_add(1);
-    if *frames == FRAMES_COVERED {
-        let uncover = shelf().and_then(|shelf| Reflect::get(&shelf, &"uncover".into()).ok());
-        if let Some(uncover) = uncover.and_then(|found| found.dyn_into::<Function>().ok()) {
-            let _ = uncover.call0(&JsValue::UNDEFINED);
-        }
+    if *frames == FRAMES_COVERED
+        && let Some(uncover) = function("uncover")
+    {
+        let _ = uncover.call0(&JsValue::UNDEFINED);
     }
 }
 
@@ -45,6 +44,23 @@ pub(crate) fn files_in(folder: &str) -> Vec<String> {
     let names = files.map(|files| files.keys().into_iter().flatten().filter_map(|name| name.as_string()).collect());
     let names: Vec<String> = names.unwrap_or_default();
     names.into_iter().filter_map(|name| Some(name.strip_prefix(folder)?.strip_prefix('/')?.to_owned())).collect()
+}
+
+/// Returns whether the page can fill the screen.
+pub(crate) fn has_full_screen() -> bool {
+    function("fullScreen").is_some()
+}
+
+/// Fills the screen with the page, or ends that.
+pub(crate) fn toggle_full_screen() {
+    if let Some(toggle) = function("fullScreen") {
+        let _ = toggle.call0(&JsValue::UNDEFINED);
+    }
+}
+
+/// Returns something that the page can do.
+fn function(name: &str) -> Option<Function> {
+    Reflect::get(&shelf()?, &name.into()).ok()?.dyn_into().ok()
 }
 
 /// Lays something out for the page.

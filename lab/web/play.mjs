@@ -9,24 +9,15 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { artifacts, check, failures, open, picture, sleep, status, until } from "./bench.mjs";
+import { fillsTheScreen, playsByGamepad, playsByTouch, wakesSound } from "./hands.mjs";
 import { openTab } from "./tab.mjs";
 
 const { chromium } = await import(process.env.PLAYWRIGHT);
 const built = process.env.BUILT;
-const artifacts = "artifacts/web";
-
-/** How long anything may take that is not measured: a machine without a graphics card draws slowly. */
-const PATIENCE = 90_000;
-const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
 /** Chromium draws without a graphics card. */
-const FLAGS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--autoplay-policy=no-user-gesture-required"];
-
-let failures = 0;
-function check(holds, what, seen = "") {
-  console.log(`${holds ? "ok  " : "FAIL"}  ${what}${seen === "" ? "" : `: ${seen}`}`);
-  if (!holds) failures += 1;
-}
+const FLAGS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"];
 
 /** Starts a server of its own and returns it with its addresses. */
 async function startServer(data) {
@@ -53,38 +44,6 @@ async function swarm(server, clients, seconds) {
 async function links(server) {
   const health = await (await fetch(`http://${server.http}/healthz`)).json();
   return Object.fromEntries(health.links);
-}
-
-/** Opens the game in a page and keeps what its console says. */
-async function open(browser, address) {
-  const page = await browser.newPage({ viewport: { width: 1280, height: 720 } });
-  const said = [];
-  // A link over HTTP that ends answers its last question with 410, which the browser writes down.
-  const goodbye = (message) => message.location().url.includes("/v1/link/http/") && message.text().includes("410");
-  page.on("console", (message) => message.type() === "error" && !goodbye(message) && said.push(message.text()));
-  page.on("pageerror", (error) => said.push(String(error)));
-  await page.goto(address);
-  return { page, said };
-}
-
-async function status(page) {
-  return JSON.parse(await page.evaluate(() => globalThis.crosswire?.status ?? "null"));
-}
-
-async function until(page, what, holds) {
-  const end = Date.now() + PATIENCE;
-  let seen = null;
-  while (Date.now() < end) {
-    seen = await status(page);
-    if (seen && holds(seen)) return seen;
-    if (seen?.failure) throw new Error(`${what}: ${seen.failure}`);
-    await sleep(100);
-  }
-  throw new Error(`Waited in vain until ${what}. Last seen: ${JSON.stringify(seen)}`);
-}
-
-async function picture(page, name) {
-  await page.screenshot({ path: `${artifacts}/${name}.png` });
 }
 
 /** The page loads, joins over WebSocket, flies with native players, is seen by them, and changes its wire as often as it likes. */
@@ -222,6 +181,12 @@ try {
   await measures(page, server);
   await page.close();
   await distrusts(browser, server);
+  const flying = swarm(server, 2, 45);
+  await playsByTouch(browser, server);
+  await flying;
+  await playsByGamepad(browser, server);
+  await fillsTheScreen(browser, server);
+  await wakesSound(server, FLAGS);
   await survivesTheDark(server);
 } catch (error) {
   check(false, String(error));
@@ -230,5 +195,5 @@ try {
   server.process.kill();
   await rm(work, { recursive: true, force: true });
 }
-console.log(failures === 0 ? "The game plays in the browser." : `${failures} things went wrong.`);
-process.exit(failures === 0 ? 0 : 1);
+console.log(failures() === 0 ? "The game plays in the browser." : `${failures()} things went wrong.`);
+process.exit(failures() === 0 ? 0 : 1);

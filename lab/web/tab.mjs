@@ -1,7 +1,8 @@
-// A browser with a window and nobody who keeps its pages awake: the only kind in which a tab is really hidden. What usually drives
-// browsers pretends that every page is looked at, so this one is spoken to directly (Chrome DevTools Protocol).
+// A browser with a window and nobody who keeps its pages awake: the only kind in which a tab is really hidden, and in which a page has not
+// been touched before somebody touches it. What usually drives browsers pretends that every page is looked at, and that each question to a
+// page is a gesture, so this one is spoken to directly (Chrome DevTools Protocol).
 //
-// Flow: play.mjs -> here -> Xvfb, Chromium.
+// Flow: play.mjs, hands.mjs -> here -> Xvfb, Chromium.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -25,8 +26,22 @@ export async function openTab(url, flags) {
   const ask = async (path, method = "GET") => (await fetch(`http://127.0.0.1:${port}/json/${path}`, { method })).text();
   let page;
   while (!(page = JSON.parse(await ask("list")).find((target) => target.type === "page"))) await sleep(100);
-  const call = await line(page.webSocketDebuggerUrl);
+  const said = [];
+  const call = await line(page.webSocketDebuggerUrl, said);
   return {
+    /** What the browser itself warns of, once the page was opened by `open`. */
+    said,
+    /** Opens another page, which runs the function `before` before anything else. */
+    open: async (url, before) => {
+      await call("Log.enable");
+      await call("Page.enable");
+      await call("Page.addScriptToEvaluateOnNewDocument", { source: `(${before})();` });
+      await call("Page.navigate", { url });
+    },
+    /** Clicks, as a hand does. */
+    click: async (x, y) => {
+      for (const type of ["mousePressed", "mouseReleased"]) await call("Input.dispatchMouseEvent", { type, x, y, button: "left", clickCount: 1 });
+    },
     evaluate: async (expression) => (await call("Runtime.evaluate", { expression, returnByValue: true, awaitPromise: true })).result.value,
     /** Puts another tab in front. */
     hide: async () => {
@@ -60,13 +75,14 @@ async function portOf(browser) {
   throw new Error(`The browser did not start: ${said}`);
 }
 
-/** Opens the line to a page and returns what calls over it. */
-async function line(url) {
+/** Opens the line to a page and returns what calls over it. What the browser warns of meanwhile goes to `said`. */
+async function line(url, said) {
   const socket = new WebSocket(url);
   await once(socket, "open");
   const waiting = new Map();
   socket.on("message", (text) => {
-    const { id, result } = JSON.parse(text);
+    const { id, result, method, params } = JSON.parse(text);
+    if (method === "Log.entryAdded" && params.entry.level !== "info") said.push(params.entry.text);
     waiting.get(id)?.(result);
     waiting.delete(id);
   });

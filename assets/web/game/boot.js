@@ -44,21 +44,41 @@ async function fetched(name) {
   return new Response(response.body.pipeThrough(counted), { headers: { "content-type": response.headers.get("content-type") } });
 }
 
-// Browsers let no page make a sound before somebody has touched it: whatever the game opens until then is woken by the first touch.
-function wakeSoundWithTheFirstTouch() {
+// Browsers let no page make a sound before somebody has pressed something, and complain of each attempt: what the game opens until then
+// sleeps, and each gesture wakes what is not awake (phones put it to sleep again for a call). To be called before the game's script is
+// read, which looks for AudioContext only once.
+function wakeSoundByGestures() {
   const Context = globalThis.AudioContext;
   if (!Context) return;
-  const asleep = new Set();
+  const contexts = new Set();
+  let touched = false;
   globalThis.AudioContext = class extends Context {
     constructor(...options) {
       super(...options);
-      asleep.add(this);
+      contexts.add(this);
+      if (!touched) super.suspend().catch(() => {});
+    }
+    resume() {
+      return touched ? super.resume() : Promise.resolve();
     }
   };
-  const wake = () => {
-    for (const context of asleep) context.resume().then(() => context.state === "running" && asleep.delete(context), () => {});
+  const wake = (event) => {
+    // Where the browser tells, it is asked: Esc, for one, is no gesture.
+    touched ||= navigator.userActivation?.isActive ?? event.isTrusted;
+    for (const context of contexts) if (context.state !== "running") context.resume().catch(() => {});
   };
-  for (const touch of ["pointerdown", "keydown", "touchend"]) addEventListener(touch, wake, { capture: true });
+  for (const gesture of ["pointerdown", "pointerup", "keydown", "touchend"]) addEventListener(gesture, wake, { capture: true });
+}
+
+/** Fills the screen, or ends that. Browsers let a page do so right after somebody has pressed something. */
+function fullScreen() {
+  if (document.fullscreenElement) return void document.exitFullscreen().catch(() => {});
+  const filled = () => {
+    // Phones are held sideways, and Esc stays the game's. A browser that can do neither loses nothing.
+    screen.orientation?.lock?.("landscape").catch(() => {});
+    navigator.keyboard?.lock?.(["Escape"]).catch(() => {});
+  };
+  document.documentElement.requestFullscreen({ navigationUI: "hide" }).then(filled, () => {});
 }
 
 function uncover() {
@@ -73,6 +93,7 @@ async function start() {
   if (!document.createElement("canvas").getContext("webgl2")) {
     return fail("This browser cannot draw with WebGL2. Turn hardware acceleration on, try another browser, or start the desktop game.");
   }
+  wakeSoundByGestures();
   const keep = async (file) => {
     const response = await fetched(file.name);
     crosswire.files.set(file.path, new Uint8Array(await response.arrayBuffer()));
@@ -82,8 +103,8 @@ async function start() {
     const [module, game] = await Promise.all([compiling, import(`/play/${build.script}`), ...build.files.map(keep)]);
     crosswire.loaded = performance.now() - crosswire.started;
     says("Starting");
-    wakeSoundWithTheFirstTouch();
     crosswire.uncover = uncover;
+    if (document.fullscreenEnabled) crosswire.fullScreen = fullScreen;
     crosswire.game = game;
     // The right button fires; it opens no menu.
     $("stage").addEventListener("contextmenu", (event) => event.preventDefault());

@@ -104,6 +104,11 @@ impl Canvas {
         self.painter.circle_filled(at, radius, color);
     }
 
+    /// Draws a circle.
+    pub(super) fn ring(&self, at: Pos2, radius: f32, stroke: Stroke) {
+        self.painter.circle_stroke(at, radius, stroke);
+    }
+
     /// Writes `text` in as many lines as `width` asks for, from the top left corner `at`, and returns the room that it took.
     pub(super) fn paragraph(&self, at: Pos2, width: f32, text: &str, font: FontId, color: Color32) -> Rect {
         let galley = self.painter.layout(text.to_owned(), font, color, width);

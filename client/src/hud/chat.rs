@@ -6,6 +6,7 @@ use super::{Panels, canvas::Canvas};
 use crate::{
     links::{Match, Told},
     palette, style,
+    touch::Fingers,
 };
 use bevy::prelude::*;
 use bevy_egui::{EguiContexts, egui};
@@ -55,7 +56,7 @@ pub(super) fn draw(
     mut chat: ResMut<Chat>,
     mut panels: ResMut<Panels>,
     mut the_match: ResMut<Match>,
-    time: Res<Time<Real>>,
+    (time, fingers): (Res<Time<Real>>, Res<Fingers>),
 ) -> Result {
     let context = contexts.ctx_mut()?;
     let canvas = Canvas::new(context);
@@ -81,7 +82,7 @@ pub(super) fn draw(
         }
     }
     if panels.chat {
-        write(context, &canvas, &mut chat, &mut panels, &mut the_match);
+        write(context, &canvas, &mut chat, &mut panels, &mut the_match, fingers.seen());
     } else {
         chat.draft.clear();
         chat.was_open = false;
@@ -89,30 +90,42 @@ pub(super) fn draw(
     Ok(())
 }
 
-fn write(context: &egui::Context, canvas: &Canvas, chat: &mut Chat, panels: &mut Panels, the_match: &mut Match) {
+fn write(
+    context: &egui::Context,
+    canvas: &Canvas,
+    chat: &mut Chat,
+    panels: &mut Panels,
+    the_match: &mut Match,
+    by_touch: bool,
+) {
     let at = pos2(canvas.screen.left() + 2.0 * style::GRID, canvas.screen.bottom() - 2.0 * style::GRID - style::TARGET);
+    let hint = if by_touch { "Say something." } else { "Say something. Enter sends, Esc closes." };
     Area::new(Id::new("chat")).fixed_pos(at).show(context, |ui| {
         style::glass().inner_margin(Margin::same(4)).show(ui, |ui| {
-            let field = ui.add(
-                TextEdit::singleline(&mut chat.draft)
-                    .hint_text("Say something. Enter sends, Esc closes.")
-                    .font(style::words(style::SMALL))
-                    .char_limit(MAX_CHAT_CHARS)
-                    .margin(Margin::symmetric(8, 6))
-                    .desired_width(CHAT_WIDTH),
-            );
-            let sent = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
-            if sent {
-                if let Some(line) = protocol::names::clean_chat(&chat.draft) {
-                    the_match.player.say(&line);
+            ui.horizontal(|ui| {
+                let field = ui.add(
+                    TextEdit::singleline(&mut chat.draft)
+                        .hint_text(hint)
+                        .font(style::words(style::SMALL))
+                        .char_limit(MAX_CHAT_CHARS)
+                        .margin(Margin::symmetric(8, 6))
+                        .desired_width(CHAT_WIDTH.min(canvas.screen.width() - SEND)),
+                );
+                // The keyboards that phones show tell a page of no Enter.
+                let pressed = by_touch && ui.button("Send").clicked();
+                let sent = pressed || (field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter)));
+                if sent {
+                    if let Some(line) = protocol::names::clean_chat(&chat.draft) {
+                        the_match.player.say(&line);
+                    }
+                    chat.draft.clear();
+                    panels.chat = false;
+                } else if !chat.was_open || !field.has_focus() {
+                    // After the field has been shown: the Enter that opened it must not send an empty line at once.
+                    field.request_focus();
+                    chat.was_open = true;
                 }
-                chat.draft.clear();
-                panels.chat = false;
-            } else if !chat.was_open || !field.has_focus() {
-                // After the field has been shown: the Enter that opened it must not send an empty line at once.
-                field.request_focus();
-                chat.was_open = true;
-            }
+            });
         });
     });
 }
@@ -122,3 +135,5 @@ const LINES: usize = 7;
 const LINE_SECONDS: f32 = 10.0;
 const FADE_SECONDS: f32 = 1.5;
 const CHAT_WIDTH: f32 = 400.0;
+/// Room that a narrow screen keeps for the button beside the line.
+const SEND: f32 = 120.0;

@@ -8,7 +8,7 @@ use crate::{
     palette, style,
 };
 use bevy::prelude::*;
-use bevy_egui::egui::{Align2, Rect, pos2, vec2};
+use bevy_egui::egui::{Align2, Pos2, Rect, pos2, vec2};
 use game::{SeatId, Weapon};
 use protocol::wire::event::ServerEvent;
 use std::{collections::VecDeque, time::Duration};
@@ -76,11 +76,10 @@ pub(super) fn note(
 }
 
 impl Feed {
-    /// Draws the lines that have not faded.
-    pub(super) fn draw(&self, canvas: &Canvas, now: Duration) {
+    /// Draws the lines that have not faded, from their top right `corner` down.
+    pub(super) fn draw(&self, canvas: &Canvas, corner: Pos2, now: Duration) {
         let font = style::words(style::SMALL);
-        let right = canvas.screen.right() - 2.0 * style::GRID;
-        let mut y = canvas.screen.top() + 2.0 * style::GRID;
+        let Pos2 { x: right, mut y } = corner;
         for line in &self.lines {
             let age = now.saturating_sub(line.at).as_secs_f32();
             let opacity = ((LINE_SECONDS - age) / FADE_SECONDS).clamp(0.0, 1.0);

@@ -22,6 +22,21 @@ const FLY: (&str, &[(&str, &str)]) = (
     ],
 );
 
+/// Instead of [`FLY`] for whoever has touched the screen.
+const TOUCH: (&str, &[(&str, &str)]) = (
+    "Fly",
+    &[
+        ("left thumb", "thrust"),
+        ("right thumb", "aim and fire"),
+        ("a tap", "one bolt"),
+        ("RAIL", "drag aims, letting go fires"),
+        ("DASH", "short burst, out of reach"),
+        ("time · wire", "scores · next wire"),
+        ("menu", "pause, all panels"),
+    ],
+);
+const _: () = assert!(TOUCH.1.len() == FLY.1.len(), "the panel has room for as many lines");
+
 /// The keys of the wires.
 #[cfg(target_family = "wasm")]
 const WIRES: [(&str, &str); 2] = [("1 · 2 · 3", "webtransport websocket http"), ("0", "the best that works")];
@@ -37,7 +52,7 @@ const LINES: [(&str, &str); 4] =
 const WEATHER: [(&str, &str); 3] =
     [("F5", "bad, Shift: next"), ("F6 · F7", "lag spike · unplug"), ("K", "weather panel")];
 
-const SEE: [(&str, &str); 8] = [
+const SEE: [(&str, &str); 9] = [
     ("N", "net graph"),
     ("T", "key press to effect"),
     ("M", "protocol map"),
@@ -45,15 +60,17 @@ const SEE: [(&str, &str); 8] = [
     ("PROICXYUE", "one each, J open"),
     ("L · , · .", "tour: open, back, next"),
     ("V", "invite friends"),
+    ("F11", "full screen"),
     ("H · F8", "this help · doctor"),
 ];
 
 /// Groups of keys and what each does. One line each, short enough for a narrow panel.
-fn keys(weather: bool) -> Vec<(&'static str, Vec<(&'static str, &'static str)>)> {
+fn keys(weather: bool, by_touch: bool) -> Vec<(&'static str, Vec<(&'static str, &'static str)>)> {
     // What is about weather needs one.
     let there = |(key, _): &(&str, &str)| weather || !(*key == "B" || key.starts_with('L'));
     let rows = |rows: &[(&'static str, &'static str)]| rows.iter().copied().filter(there).collect::<Vec<_>>();
-    let mut groups = vec![(FLY.0, rows(FLY.1)), ("Wire", rows(&[&WIRES[..], &LINES].concat()))];
+    let fly = if by_touch { TOUCH } else { FLY };
+    let mut groups = vec![(fly.0, rows(fly.1)), ("Wire", rows(&[&WIRES[..], &LINES].concat()))];
     if weather {
         groups.push(("Weather", rows(&WEATHER)));
     }
@@ -62,8 +79,8 @@ fn keys(weather: bool) -> Vec<(&'static str, Vec<(&'static str, &'static str)>)>
 }
 
 /// Draws the panel.
-pub(super) fn draw(canvas: &Canvas, dock: &Dock, sky: &Sky) {
-    let groups = keys(sky.can_be());
+pub(super) fn draw(canvas: &Canvas, dock: &Dock, (sky, by_touch): (&Sky, bool)) {
+    let groups = keys(sky.can_be(), by_touch);
     let lines: usize = groups.iter().map(|(_, keys)| keys.len()).sum();
     let gaps = (groups.len() - 1) as f32 * style::GRID;
     let row = ((dock.inner_height() - gaps) / lines as f32).clamp(LOWEST_ROW, TALLEST_ROW);
@@ -113,7 +130,7 @@ mod tests {
     fn all_keys_fit_the_smallest_window() {
         let screen = Rect::from_min_size(Pos2::ZERO, vec2(914.0, 571.0));
         let dock = Dock::new(screen, Side::Right, f32::INFINITY).to_the_top();
-        let groups = keys(true);
+        let groups = keys(true, false);
         let lines: usize = groups.iter().map(|(_, keys)| keys.len()).sum();
         let needed = lines as f32 * LOWEST_ROW + (groups.len() - 1) as f32 * style::GRID;
         assert!(needed <= dock.inner_height(), "{needed} of {}", dock.inner_height());

@@ -3,10 +3,15 @@
 //! Panels never take the keyboard from the ship, and the mouse only while it is over them. Only chat, the pause panel, a question,
 //! and a panel that was opened by gamepad have the hands of the player; Esc gives them back.
 //!
-//! Flow: keys, pause panel → [`Pressed`] → [`act`] → [`Panels`] → everything in [`super`].
+//! Flow: keys, fingers, pause panel → [`Pressed`] → [`act`] → [`Panels`] → everything in [`super`].
 
 use super::{Blind, Telemetry, tour::Tour};
-use crate::{links::Match, weather::Sky};
+use crate::{
+    full_screen::{self, ToggleFullScreen},
+    links::Match,
+    touch::{Fingers, Spot},
+    weather::Sky,
+};
 use bevy::prelude::*;
 use protocol::Transport;
 use web_time::Instant;
@@ -46,8 +51,12 @@ impl Panel {
 
 impl Action {
     /// Returns whether it can be done here: what is about weather needs one.
-    pub(super) const fn is_there(self, sky: &Sky) -> bool {
-        sky.can_be() || !matches!(self, Self::Open(Panel::Weather) | Self::Blind | Self::Tour)
+    pub(super) fn is_there(self, sky: &Sky) -> bool {
+        match self {
+            Self::Open(Panel::Weather) | Self::Blind | Self::Tour => sky.can_be(),
+            Self::FullScreen => full_screen::possible(),
+            Self::Open(_) | Self::Ghosts | Self::Chat => true,
+        }
     }
 }
 
@@ -62,6 +71,10 @@ pub(super) enum Action {
     Blind,
     /// Show the tour's card, or hide it.
     Tour,
+    /// Open the line for chat.
+    Chat,
+    /// Fill the screen, or be a window again.
+    FullScreen,
 }
 
 /// Please do this.
@@ -143,7 +156,7 @@ impl Panels {
 
 /// Opens and closes panels. Esc always closes what has the hands first.
 pub(super) fn read(
-    keys: Res<ButtonInput<KeyCode>>,
+    (keys, fingers): (Res<ButtonInput<KeyCode>>, Res<Fingers>),
     pads: Query<&Gamepad>,
     sky: Res<Sky>,
     mut panels: ResMut<Panels>,
@@ -151,8 +164,10 @@ pub(super) fn read(
 ) {
     let pad = |button: GamepadButton| pads.iter().any(|pad| pad.just_pressed(button));
     panels.scores = !panels.take_input()
-        && (keys.pressed(KeyCode::Tab) || pads.iter().any(|pad| pad.pressed(GamepadButton::Select)));
-    let back = panels.hands && pad(GamepadButton::East);
+        && (keys.pressed(KeyCode::Tab)
+            || fingers.holds(Spot::Scores)
+            || pads.iter().any(|pad| pad.pressed(GamepadButton::Select)));
+    let back = (panels.hands && pad(GamepadButton::East)) || fingers.struck(Spot::Pause);
     if keys.just_pressed(KeyCode::Escape) || pad(GamepadButton::Start) || back {
         let was_open = panels.take_input();
         (panels.chat, panels.hands, panels.fresh) = (false, false, false);
@@ -173,17 +188,18 @@ pub(super) fn read(
 /// Does what was asked for.
 pub(super) fn act(
     mut pressed: MessageReader<Pressed>,
-    keys: Res<ButtonInput<KeyCode>>,
+    (keys, fingers): (Res<ButtonInput<KeyCode>>, Res<Fingers>),
     mut panels: ResMut<Panels>,
     mut blind: ResMut<Blind>,
     (mut tour, mut sky, the_match): (ResMut<Tour>, ResMut<Sky>, ResMut<Match>),
     telemetry: Res<Telemetry>,
+    mut full_screen: MessageWriter<ToggleFullScreen>,
 ) {
     let the_match = the_match.into_inner();
     if blind.is_running() {
         // Everything else would tell. Esc ends the test instead of opening the pause panel.
         pressed.clear();
-        if keys.just_pressed(KeyCode::Escape) {
+        if keys.just_pressed(KeyCode::Escape) || fingers.struck(Spot::Pause) {
             blind.stop(&mut sky, &mut panels, telemetry.now);
             sky.enter(&mut the_match.player);
             panels.pause = false;
@@ -198,6 +214,10 @@ pub(super) fn act(
                 panels.fresh = panels.hands;
             }
             Action::Ghosts => panels.ghosts = !panels.ghosts,
+            Action::Chat => panels.chat = true,
+            Action::FullScreen => {
+                full_screen.write(ToggleFullScreen);
+            }
             Action::Tour => {
                 tour.open = !tour.open;
                 panels.hands = *by_hand && tour.open;

@@ -24,6 +24,7 @@ mod pause;
 mod results;
 mod scoreboard;
 mod telemetry;
+mod thumbs;
 mod tour;
 mod truth;
 mod watch;
@@ -41,6 +42,7 @@ use crate::{
     links::Match,
     picture::{FrameSystems, Picture},
     state::Screen,
+    touch::Fingers,
     view::watch::Watched,
 };
 use bevy::{
@@ -161,7 +163,7 @@ struct Parts<'w, 's> {
 }
 
 /// Draws what cannot be clicked.
-fn draw(mut contexts: EguiContexts, parts: Parts, mut panels: ResMut<Panels>) -> Result {
+fn draw(mut contexts: EguiContexts, parts: Parts, mut panels: ResMut<Panels>, mut fingers: ResMut<Fingers>) -> Result {
     let canvas = Canvas::new(contexts.ctx_mut()?);
     let Parts { picture, telemetry, blind, sky, .. } = &parts;
     let (status, now) = (&telemetry.status, parts.time.elapsed());
@@ -173,29 +175,31 @@ fn draw(mut contexts: EguiContexts, parts: Parts, mut panels: ResMut<Panels>) ->
     panels.covered = table || panels.pause;
     panels.pointer = false;
     let silent = wire::silent_for(status).is_some();
-    if blind.is_running() {
-        wire::draw_blind(&canvas, sky);
+    let by_touch = fingers.seen();
+    let line = if blind.is_running() {
+        wire::draw_blind(&canvas, sky)
     } else {
         let mut ghosts: Vec<_> =
             telemetry.wires.iter().filter(|report| report.ghost.is_some()).map(|report| report.transport).collect();
         ghosts.sort_unstable();
-        wire::draw(&canvas, status, sky, if panels.ghosts { &ghosts } else { &[] }, parts.switches.truth);
-        if !silent && !panels.covered {
-            wire::draw_toast(&canvas, &parts.toast, now);
-        }
+        let ghosts = if panels.ghosts { &ghosts[..] } else { &[] };
+        wire::draw(&canvas, status, sky, ghosts, parts.switches.truth, by_touch)
+    };
+    let clock = scoreboard::draw_summary(&canvas, picture, line);
+    if !blind.is_running() && !silent && !panels.covered {
+        wire::draw_toast(&canvas, &parts.toast, clock, now);
     }
-    scoreboard::draw_summary(&canvas, picture);
-    watch::draw(&canvas, picture, &parts.watched);
+    watch::draw(&canvas, picture, &parts.watched, by_touch);
     // All keys need all the room on that side.
     if panels.right != Some(Panel::Help) || panels.covered {
-        parts.feed.draw(&canvas, now);
+        parts.feed.draw(&canvas, thumbs::feed_corner(&canvas, &fingers, line, clock), now);
     }
     // Below the pause panel large words would shine through; only that nothing arrives must be said.
     if silent || !panels.pause {
         parts.banner.draw(&canvas, picture, status, Some(&**sky).filter(|_| !blind.is_running()), now);
     }
-    // No panel opens during a blind test.
-    if !blind.is_running() {
+    // No panel opens during a blind test, and whoever has no keys has a button.
+    if !blind.is_running() && !by_touch {
         help::draw_hint(&canvas);
     }
     panels.left_bottom = 0.0;
@@ -209,8 +213,10 @@ fn draw(mut contexts: EguiContexts, parts: Parts, mut panels: ResMut<Panels>) ->
         if panels.right == Some(Panel::Invite) {
             invite::draw(&canvas, &Dock::new(canvas.screen, Side::Right, panels.floor), parts.house.invite());
         }
-        draw_docks(&canvas, &mut panels, telemetry, (blind, sky));
+        draw_docks(&canvas, &mut panels, telemetry, (blind, sky, by_touch));
     }
+    let seen = (&*panels, &*parts.watched, !blind.is_running());
+    thumbs::draw(&canvas, &mut fingers, picture, seen, (line, clock));
     Ok(())
 }
 
@@ -219,7 +225,7 @@ fn draw_docks(
     canvas: &Canvas,
     panels: &mut Panels,
     telemetry: &Telemetry,
-    (blind, sky): (&Blind, &crate::weather::Sky),
+    (blind, sky, by_touch): (&Blind, &crate::weather::Sky, bool),
 ) {
     let [left, right] = [Side::Left, Side::Right].map(|side| Dock::new(canvas.screen, side, panels.floor));
     if !panels.chat {
@@ -231,7 +237,7 @@ fn draw_docks(
     }
     match panels.right {
         Some(Panel::Map) => map::draw(canvas, &right, telemetry),
-        Some(Panel::Help) => help::draw(canvas, &right.to_the_top(), sky),
+        Some(Panel::Help) => help::draw(canvas, &right.to_the_top(), (sky, by_touch)),
         Some(Panel::Result) => blind::draw_result(canvas, &right, blind),
         _ => {}
     }

@@ -12,7 +12,7 @@ use crate::{
 };
 use bevy::prelude::*;
 use bevy_egui::{EguiContexts, egui};
-use egui::{Align2, Area, Id, Slider, Ui};
+use egui::{Align, Align2, Area, Id, Layout, ScrollArea, Slider, Ui};
 
 /// Draws the panel while it is open.
 pub(super) fn draw(
@@ -29,57 +29,77 @@ pub(super) fn draw(
         return Ok(());
     }
     let context = contexts.ctx_mut()?;
+    let screen = context.content_rect().shrink(3.0 * style::GRID);
+    // On a phone that is held upright both columns stand one below the other, and what does not fit is scrolled.
+    let beside = screen.width() >= 2.0 * COLUMN + 3.0 * style::GRID;
+    let layout = if beside { Layout::left_to_right(Align::Min) } else { Layout::top_down(Align::Min) };
     Area::new(Id::new("pause")).anchor(Align2::CENTER_CENTER, egui::Vec2::ZERO).show(context, |ui| {
         style::glass().show(ui, |ui| {
-            ui.horizontal_top(|ui| {
-                ui.vertical(|ui| {
-                    ui.set_width(COLUMN);
-                    ui.heading("Pause");
-                    ui.label(style::quiet("The match goes on."));
-                    ui.add_space(style::GRID);
-                    let resume = style::main_button(ui, "Resume");
-                    if opened {
-                        resume.request_focus();
-                    }
-                    if resume.clicked() {
-                        panels.pause = false;
-                    }
-                    ui.add_space(style::GRID);
-                    sliders(ui, &mut settings);
-                    ui.add_space(style::GRID);
-                    let there: Vec<_> = ACTIONS.into_iter().filter(|(_, _, action)| action.is_there(&sky)).collect();
-                    for row in there.chunks(3) {
-                        ui.columns(3, |columns| {
-                            for (ui, (name, key, action)) in columns.iter_mut().zip(row) {
-                                let size = egui::vec2(ui.available_width(), style::TARGET - style::GRID);
-                                ui.spacing_mut().button_padding.x = 4.0;
-                                let text = egui::RichText::new(*name).font(style::words(style::SMALL));
-                                let key = egui::RichText::new(*key).font(style::numbers(style::SMALL));
-                                let key = key.color(palette::ink(palette::ACCENT));
-                                if ui.add_sized(size, egui::Button::new((text, key))).clicked() {
-                                    panels.pause = false;
-                                    pressed.write(Pressed { action: *action, by_hand: true });
-                                }
-                            }
+            let height = screen.height() - 2.0 * style::GRID;
+            ScrollArea::vertical().max_height(height).min_scrolled_height(height).show(ui, |ui| {
+                ui.with_layout(layout, |ui| {
+                    ui.vertical(|ui| {
+                        ui.set_width(COLUMN.min(screen.width()));
+                        let resume = choices(ui, &mut panels, (&mut settings, &sky), &mut leave, &mut pressed);
+                        if opened {
+                            resume.request_focus();
+                        }
+                    });
+                    if room.is_known() {
+                        ui.add_space(3.0 * style::GRID);
+                        ui.vertical(|ui| {
+                            ui.set_width(COLUMN.min(screen.width()));
+                            host::draw(ui, &mut room);
                         });
                     }
-                    ui.add_space(style::GRID);
-                    if style::button(ui, "Leave the match").clicked() {
-                        panels.pause = false;
-                        leave.write(LeaveMatch);
-                    }
                 });
-                if room.is_known() {
-                    ui.add_space(3.0 * style::GRID);
-                    ui.vertical(|ui| {
-                        ui.set_width(COLUMN);
-                        host::draw(ui, &mut room);
-                    });
-                }
+                style::follow_focus(ui);
             });
         });
     });
     Ok(())
+}
+
+/// Adds what is always there, and returns the button that goes on with the match.
+fn choices(
+    ui: &mut Ui,
+    panels: &mut Panels,
+    (settings, sky): (&mut ResMut<Settings>, &Sky),
+    leave: &mut MessageWriter<LeaveMatch>,
+    pressed: &mut MessageWriter<Pressed>,
+) -> egui::Response {
+    ui.heading("Pause");
+    ui.label(style::quiet("The match goes on."));
+    ui.add_space(style::GRID);
+    let resume = style::main_button(ui, "Resume");
+    if resume.clicked() {
+        panels.pause = false;
+    }
+    ui.add_space(style::GRID);
+    sliders(ui, settings);
+    ui.add_space(style::GRID);
+    let there: Vec<_> = ACTIONS.into_iter().filter(|(_, _, action)| action.is_there(sky)).collect();
+    for row in there.chunks(3) {
+        ui.columns(3, |columns| {
+            for (ui, (name, key, action)) in columns.iter_mut().zip(row) {
+                let size = egui::vec2(ui.available_width(), style::TARGET - style::GRID);
+                ui.spacing_mut().button_padding.x = 4.0;
+                let text = egui::RichText::new(*name).font(style::words(style::SMALL));
+                let key = egui::RichText::new(*key).font(style::numbers(style::SMALL));
+                let key = key.color(palette::ink(palette::ACCENT));
+                if ui.add_sized(size, egui::Button::new((text, key))).clicked() {
+                    panels.pause = false;
+                    pressed.write(Pressed { action: *action, by_hand: true });
+                }
+            }
+        });
+    }
+    ui.add_space(style::GRID);
+    if style::button(ui, "Leave the match").clicked() {
+        panels.pause = false;
+        leave.write(LeaveMatch);
+    }
+    resume
 }
 
 /// Adds the settings that can be felt at once. Also used by the menu.
@@ -105,7 +125,7 @@ pub(crate) fn sliders(ui: &mut Ui, settings: &mut ResMut<Settings>) {
 }
 
 /// Everything that has a key, for those who have none.
-const ACTIONS: [(&str, &str, Action); 9] = [
+const ACTIONS: [(&str, &str, Action); 11] = [
     ("Net graph", "N", Action::Open(Panel::Graph)),
     ("Truth", "T", Action::Open(Panel::Truth)),
     ("Protocol map", "M", Action::Open(Panel::Map)),
@@ -115,6 +135,8 @@ const ACTIONS: [(&str, &str, Action); 9] = [
     ("Guided tour", "L", Action::Tour),
     ("Blind test", "B", Action::Blind),
     ("All keys", "H", Action::Open(Panel::Help)),
+    ("Chat", "Enter", Action::Chat),
+    ("Full screen", "F11", Action::FullScreen),
 ];
 /// Width of what is always there, and of what is about the room.
 const COLUMN: f32 = 400.0;

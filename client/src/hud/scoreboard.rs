@@ -16,10 +16,13 @@ use bevy_egui::egui::{Align2, Pos2, Rect, pos2, vec2};
 use game::{PhaseKind, SeatId};
 use protocol::lobby::Standing;
 
-/// Draws time, stage, own score and the leader's at the top centre.
-pub(super) fn draw_summary(canvas: &Canvas, picture: &Picture) {
-    let Some(scene) = &picture.scene else { return };
-    let top = canvas.screen.center_top() + vec2(0.0, 2.0 * style::GRID);
+/// Draws time, stage, own score and the leader's at the top centre; below `beside`, what stands at the top left, where there is no room for
+/// both. Returns the room taken.
+pub(super) fn draw_summary(canvas: &Canvas, picture: &Picture, beside: Rect) -> Option<Rect> {
+    let scene = picture.scene.as_ref()?;
+    let narrow = beside.right() > canvas.screen.center().x - NARROWEST * 0.5;
+    let above = if narrow { beside.bottom() - style::GRID } else { canvas.screen.top() };
+    let top = pos2(canvas.screen.center().x, above + 2.0 * style::GRID);
     let seconds = scene.phase_left.as_secs_f32().ceil() as u32;
     let clock = match scene.phase.kind {
         PhaseKind::Waiting => "–:––".to_owned(),
@@ -64,7 +67,9 @@ pub(super) fn draw_summary(canvas: &Canvas, picture: &Picture) {
     };
     let half = (row.width() * 0.5).max(60.0) + 2.0 * style::GRID;
     let bottom = below.y + style::SMALL + style::GRID + 4.0;
-    canvas.glass_at(place, Rect::from_min_max(pos2(top.x - half, top.y), pos2(top.x + half, bottom)));
+    let pane = Rect::from_min_max(pos2(top.x - half, top.y), pos2(top.x + half, bottom));
+    canvas.glass_at(place, pane);
+    Some(pane)
 }
 
 /// Returns whether the table is to be shown without being asked for.
@@ -227,6 +232,8 @@ pub(super) fn ranked(picture: &Picture) -> Vec<Pilot> {
 }
 
 /// The last seconds are counted in another colour.
+/// Room for time and score: less is needed only when nobody has scored.
+const NARROWEST: f32 = 240.0;
 const HURRY_SECONDS: u32 = 10;
 const WIDTH: f32 = 520.0;
 const HEAD: f32 = 40.0;

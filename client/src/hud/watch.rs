@@ -7,13 +7,17 @@ use crate::{palette, picture::Picture, style, view::watch::Watched};
 use bevy_egui::egui::{Align2, Rect, vec2};
 
 /// Draws the line, if somebody is being watched.
-pub(super) fn draw(canvas: &Canvas, picture: &Picture, watched: &Watched) {
+pub(super) fn draw(canvas: &Canvas, picture: &Picture, watched: &Watched, by_touch: bool) {
     let Some(seat) = watched.seat else { return };
     let quiet = palette::ink(palette::QUIET);
     let leads = if watched.by_hand { "" } else { ", who leads" };
     let name = palette::ink(palette::pilot(seat, None));
     let first = [("Watching ", quiet), (picture.name(seat), name), (leads, quiet)];
-    let keys = if watched.by_hand { "← → another ship   ·   Space the leader" } else { "← → another ship" };
+    let keys = match (by_touch, watched.by_hand) {
+        (true, _) => "tap left or right: another ship",
+        (false, true) => "← → another ship   ·   Space the leader",
+        (false, false) => "← → another ship",
+    };
     let (large, small) = (style::words(style::MIDDLE), style::words(style::SMALL));
     let width = first.iter().map(|(text, _)| canvas.width(text, &large)).sum::<f32>().max(canvas.width(keys, &small));
     let bottom = canvas.screen.center_bottom() - vec2(0.0, 2.0 * style::GRID);

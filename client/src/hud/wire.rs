@@ -56,7 +56,7 @@ pub(super) fn note(mut told: MessageReader<Told>, mut toast: ResMut<Toast>, time
 }
 
 /// Draws that there is nothing to be known about the wire, while a blind test runs.
-pub(super) fn draw_blind(canvas: &Canvas, sky: &Sky) {
+pub(super) fn draw_blind(canvas: &Canvas, sky: &Sky) -> Rect {
     let place = canvas.below();
     let corner = canvas.screen.left_top() + vec2(MARGIN, MARGIN);
     let inside = corner + vec2(PADDING, PADDING);
@@ -66,11 +66,21 @@ pub(super) fn draw_blind(canvas: &Canvas, sky: &Sky) {
     let at = pos2(inside.x, line.bottom() + 6.0);
     let below = canvas.text(at, Align2::LEFT_TOP, &text, style::words(style::SMALL), quiet);
     let right = below.right().max(corner.x + MIN_WIDTH) + PADDING;
-    canvas.glass_at(place, Rect::from_min_max(corner, pos2(right, below.bottom() + PADDING)));
+    let pane = Rect::from_min_max(corner, pos2(right, below.bottom() + PADDING));
+    canvas.glass_at(place, pane);
+    pane
 }
 
-/// Draws the line, the keys, and which ghost is which.
-pub(super) fn draw(canvas: &Canvas, status: &Status, sky: &Sky, ghosts: &[Transport], truth: bool) {
+/// Draws the line, the wires with the keys that change to them (none for fingers, which press the whole), and which ghost is which.
+/// Returns the room taken.
+pub(super) fn draw(
+    canvas: &Canvas,
+    status: &Status,
+    sky: &Sky,
+    ghosts: &[Transport],
+    truth: bool,
+    by_touch: bool,
+) -> Rect {
     let place = canvas.below();
     let corner = canvas.screen.left_top() + vec2(MARGIN, MARGIN);
     let inside = corner + vec2(PADDING, PADDING);
@@ -83,13 +93,8 @@ pub(super) fn draw(canvas: &Canvas, status: &Status, sky: &Sky, ghosts: &[Transp
     let y = line.bottom() + 6.0;
     let font = style::numbers(style::SMALL);
     for (index, wire) in Transport::WIRES.into_iter().enumerate() {
-        let key = canvas.text(
-            pos2(x, y),
-            Align2::LEFT_TOP,
-            &format!("{} ", index + 1),
-            font.clone(),
-            palette::ink(palette::QUIET),
-        );
+        let key = if by_touch { String::new() } else { format!("{} ", index + 1) };
+        let key = canvas.text(pos2(x, y), Align2::LEFT_TOP, &key, font.clone(), palette::ink(palette::QUIET));
         let drives = status.driving == Some(wire);
         let coming = status.switching_to == Some(wire);
         let shade = palette::faded(palette::wire(wire), if drives || coming { 1.0 } else { 0.75 });
@@ -105,18 +110,21 @@ pub(super) fn draw(canvas: &Canvas, status: &Status, sky: &Sky, ghosts: &[Transp
     let bottom = legend.map_or(weather.bottom(), |legend| legend.bottom()) + PADDING;
     let widest = legend.map_or(weather.right(), |legend| legend.right().max(weather.right()));
     let right = (x - gap).max(widest).max(line.right()).max(corner.x + MIN_WIDTH) + PADDING;
-    canvas.glass_at(place, Rect::from_min_max(corner, pos2(right, bottom + 2.0)));
+    let pane = Rect::from_min_max(corner, pos2(right, bottom + 2.0));
+    canvas.glass_at(place, pane);
+    pane
 }
 
 /// Draws what was said last, below the clock.
-pub(super) fn draw_toast(canvas: &Canvas, toast: &Toast, now: Duration) {
+pub(super) fn draw_toast(canvas: &Canvas, toast: &Toast, clock: Option<Rect>, now: Duration) {
     if let Some((text, rgb, said)) = &toast.said {
         let age = now.saturating_sub(*said).as_secs_f32();
         let opacity = ((TOAST_SECONDS - age) / FADE_SECONDS).clamp(0.0, 1.0);
         if opacity > 0.0 {
             let font = style::words(style::MIDDLE);
             let size = vec2(canvas.width(text, &font) + 2.0 * PADDING, 32.0);
-            let rect = Rect::from_center_size(canvas.screen.center_top() + vec2(0.0, TOAST_TOP + 16.0), size);
+            let top = clock.map_or(0.0, |clock| clock.bottom() + style::GRID).max(canvas.screen.top() + TOAST_TOP);
+            let rect = Rect::from_center_size(pos2(canvas.screen.center().x, top + 16.0), size);
             canvas.glass(rect, opacity);
             let color = palette::faded(*rgb, opacity);
             canvas.block(Rect::from_min_size(rect.min, vec2(2.0, rect.height())), color);

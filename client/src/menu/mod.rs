@@ -23,6 +23,7 @@ mod widgets;
 use crate::{
     args::Args,
     assets::Maps,
+    full_screen::ToggleFullScreen,
     lobby::{Goal, Lobby, Lookout, Rooms, Wish, wish_for},
     matching::Search,
     palette,
@@ -207,6 +208,7 @@ struct Parts<'w> {
     args: Res<'w, Args>,
     maps: Res<'w, Maps>,
     wishes: MessageWriter<'w, Wish>,
+    full_screen: MessageWriter<'w, ToggleFullScreen>,
     exit: MessageWriter<'w, AppExit>,
 }
 

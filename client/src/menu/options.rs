@@ -1,9 +1,14 @@
-//! Options: loudness, shake, size of text, and the wire to begin on.
+//! Options: loudness, shake, size of text, full screen, and the wire to begin on.
 //!
 //! Flow: [`Settings`] → sliders and choices → [`Settings`].
 
 use super::Parts;
-use crate::{hud, palette, settings::Settings, style};
+use crate::{
+    full_screen::{self, ToggleFullScreen},
+    hud, palette,
+    settings::Settings,
+    style,
+};
 use bevy::prelude::*;
 use bevy_egui::egui::{self, Button, RichText, Stroke, Ui, vec2};
 use protocol::Transport;
@@ -27,6 +32,10 @@ pub(super) fn page(ui: &mut Ui, parts: &mut Parts) {
     parts.settings.set_if_neq(draft);
     ui.add_space(style::GRID);
     hud::sliders(ui, &mut parts.settings);
+    ui.add_space(style::GRID);
+    if full_screen::possible() && style::button(ui, "Full screen (F11)").clicked() {
+        parts.full_screen.write(ToggleFullScreen);
+    }
 }
 
 fn choose_wire(ui: &mut Ui, choice: Option<Transport>, wire: &mut Option<Transport>) -> egui::Response {

@@ -120,11 +120,11 @@ pub(super) fn follow(
     let drift = time.elapsed_secs() * DRIFT_RADIANS_PER_SECOND;
     let (anchor, lead, height) = match (&pilot, picture.source) {
         // Whoever watches looks at the ship, not at what it aims at.
-        (Some(pilot), _) if own.is_none() => (pilot.pos, Vec2::ZERO, VIEW_TILES),
-        (Some(pilot), _) => (pilot.pos, lead(&window, pilot.aim), VIEW_TILES),
+        (Some(pilot), _) if own.is_none() => (pilot.pos, Vec2::ZERO, visible_tiles(&window)),
+        (Some(pilot), _) => (pilot.pos, lead(&window, pilot.aim), visible_tiles(&window)),
         // The menu looks at the middle of its field and moves a little, so that it is seen to be alive.
         (None, Source::Backdrop) => (middle, Vec2::new(drift.sin() * 2.0 - MENU_SHIFT_TILES, drift.cos()), MENU_TILES),
-        (None, Source::Match) => (middle, Vec2::ZERO, VIEW_TILES),
+        (None, Source::Match) => (middle, Vec2::ZERO, visible_tiles(&window)),
     };
     let same = eye.source == picture.source && eye.height > 0.0;
     if same && (eye.subject != subject || anchor.distance(eye.anchor) > JUMP_TILES) {
@@ -164,6 +164,12 @@ pub(super) fn follow(
     }
 }
 
+/// Returns the tiles from the bottom to the top of a screen: on one that is held upright more, so that its width is of use, but no more
+/// than others see from side to side.
+fn visible_tiles(window: &Window) -> f32 {
+    (VIEW_TILES * window.height() / window.width().max(1.0)).clamp(VIEW_TILES, TALLEST_TILES)
+}
+
 /// Returns how far to lean: by where the cursor is, or by the aim alone without one.
 fn lead(window: &Window, aim: f32) -> Vec2 {
     let Some(cursor) = window.cursor_position() else { return Vec2::from_angle(aim) * (MAX_LEAD_TILES * 0.5) };
@@ -184,6 +190,8 @@ fn blow(event: &Happened, own: Option<SeatId>, centre: Vec2) -> f32 {
 
 /// How far from the middle of the screen the own ship can be, as a share of its height: the lean, and the ship with its arcs.
 pub(crate) const SHIP_SHARE: f32 = (MAX_LEAD_TILES + 1.2) / VIEW_TILES;
+/// What a usual screen shows from side to side.
+const TALLEST_TILES: f32 = VIEW_TILES * 16.0 / 9.0;
 /// Tiles from the bottom to the top of the menu's field: most of the map.
 const MENU_TILES: f32 = 19.0;
 /// The menu's column covers the left of the screen; the field is moved to the right by this.

@@ -1,11 +1,12 @@
 //! Whom somebody without a ship looks at: the leader, until they choose somebody else.
 //!
-//! Flow: keys, mouse, gamepad → [`choose`] → [`Watched`] → [`super::camera`], [`crate::hud`].
+//! Flow: keys, mouse, gamepad, fingers → [`choose`] → [`Watched`] → [`super::camera`], [`crate::hud`].
 
 use crate::{
     hud::Panels,
     links::Match,
     picture::{Picture, Pilot, Source},
+    touch::{Fingers, Spot},
 };
 use bevy::prelude::*;
 use game::SeatId;
@@ -22,7 +23,7 @@ pub(crate) struct Watched {
 /// Reads what was pressed, and finds somebody else when the ship is gone.
 pub(super) fn choose(
     (keys, mouse, pads): (Res<ButtonInput<KeyCode>>, Res<ButtonInput<MouseButton>>, Query<&Gamepad>),
-    panels: Res<Panels>,
+    (panels, fingers): (Res<Panels>, Res<Fingers>),
     picture: Res<Picture>,
     the_match: Option<Res<Match>>,
     mut watched: ResMut<Watched>,
@@ -36,6 +37,7 @@ pub(super) fn choose(
     let free = !panels.take_input();
     let next = keys.just_pressed(KeyCode::ArrowRight) || click(MouseButton::Left) || pad(GamepadButton::DPadRight);
     let before = keys.just_pressed(KeyCode::ArrowLeft) || click(MouseButton::Right) || pad(GamepadButton::DPadLeft);
+    let (next, before) = (next || fingers.struck(Spot::Next), before || fingers.struck(Spot::Before));
     let step = if free { i32::from(next) - i32::from(before) } else { 0 };
     let back = free && (keys.just_pressed(KeyCode::Space) || pad(GamepadButton::South));
     let now = watched.next(&picture.pilots(), step, back);

@@ -5,9 +5,9 @@
 //! Flow: [`crate::links::Match`], [`State`] → here → `globalThis.crosswire.status`.
 
 use crate::{
-    hud::Telemetry,
+    hud::{Panels, Telemetry},
     links::{Match, Told},
-    picture::Picture,
+    picture::{Happened, Picture},
     state::{Failure, Screen},
     weather::Sky,
 };
@@ -50,6 +50,8 @@ impl Frames {
 #[derive(Serialize)]
 struct Status {
     screen: String,
+    /// The pause panel is open.
+    pause: bool,
     /// Why the failure screen is there.
     failure: Option<String>,
     /// Why a better wire than the present one was passed over.
@@ -66,6 +68,8 @@ struct Status {
     ships: usize,
     /// Where the own one is, tiles.
     own: Option<[f32; 2]>,
+    /// Bolts and rails that it has fired, in all matches since the page was opened.
+    shots: u32,
     /// How far from there the server's last word has it, tiles: some of that is the way flown since.
     own_error: Option<f32>,
     /// Tick of the newest snapshot.
@@ -90,17 +94,23 @@ fn end(mut frames: ResMut<Frames>) {
 
 fn tell(
     frames: Res<Frames>,
-    (screen, failure): (Res<State<Screen>>, Res<Failure>),
+    (screen, failure, panels): (Res<State<Screen>>, Res<Failure>, Res<Panels>),
     (the_match, picture): (Option<Res<Match>>, Res<Picture>),
     (sky, telemetry): (Res<Sky>, Res<Telemetry>),
-    mut events: MessageReader<Told>,
-    (mut told, mut passed_over): (Local<Option<Instant>>, Local<Option<String>>),
+    (mut events, mut happened): (MessageReader<Told>, MessageReader<Happened>),
+    (mut told, mut passed_over, mut shots): (Local<Option<Instant>>, Local<Option<String>>, Local<u32>),
 ) {
     for Told(event) in events.read() {
         if let PlayerEvent::PassedOver { why, .. } = event {
             *passed_over = Some(why.clone());
         }
     }
+    let own = picture.own();
+    let fired = |event: &&Happened| match event {
+        Happened::BoltFired { owner, .. } | Happened::RailFired { owner, .. } => Some(*owner) == own,
+        _ => false,
+    };
+    *shots += happened.read().filter(|event| own.is_some() && fired(event)).count() as u32;
     let now = Instant::now();
     if told.is_some_and(|told| now.saturating_duration_since(told) < PAUSE) {
         return;
@@ -111,6 +121,7 @@ fn tell(
     let scene = picture.scene.as_ref().filter(|_| player.is_some());
     let status = Status {
         screen: format!("{:?}", screen.get()),
+        pause: panels.pause,
         passed_over: passed_over.clone(),
         failure: (*screen.get() == Screen::Failed).then(|| failure.why.clone()),
         wire: status.as_ref().and_then(|status| status.driving).map(|wire| wire.to_string()),
@@ -124,6 +135,7 @@ fn tell(
         weather: sky.can_be().then(|| sky.name()),
         ships: scene.map_or(0, |scene| scene.ships.len() + usize::from(scene.own.is_some())),
         own: scene.and_then(|scene| scene.own.as_ref()).map(|own| own.pos),
+        shots: *shots,
         own_error: scene.and_then(|scene| {
             let (own, truth) = (scene.own.as_ref()?, scene.truth.as_ref()?);
             Some(Vec2::from(own.pos).distance(Vec2::from(truth.pos)))

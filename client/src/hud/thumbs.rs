@@ -1,0 +1,152 @@
+//! What is there for fingers: two sticks, the rail, the dash, the button for the menu. Time and wire are buttons as well; what can be
+//! pressed has a bright edge.
+//!
+//! Sizes are logical pixels, not points: thumbs do not grow with the writing.
+//!
+//! Flow: [`super::canvas`], [`Picture`] → here → [`Fingers`] (what is where), egui's painter.
+
+use super::{Panels, canvas::Canvas};
+use crate::{
+    palette,
+    picture::{Picture, readiness},
+    style,
+    touch::{Fingers, RIM, Side, Spot},
+    view::watch::Watched,
+};
+use bevy::math::{Rect as Place, Vec2 as Pixels};
+use bevy_egui::egui::{Align2, Color32, Pos2, Rect, Stroke, Vec2, pos2, vec2};
+use game::ship::{DASH_WAIT_TICKS, RAIL_WAIT_TICKS};
+
+/// Returns the top right corner of the feed: beside the button for the menu, if there is one. On a narrow screen, where time stands below
+/// the wire, it goes below both.
+pub(super) fn feed_corner(canvas: &Canvas, fingers: &Fingers, wire: Rect, time: Option<Rect>) -> Pos2 {
+    let taken = if fingers.seen() { (MARGIN + BUTTON) * canvas.points_per_pixel } else { 0.0 };
+    let below = time.filter(|time| time.top() > wire.bottom()).map_or(0.0, |time| time.bottom() - style::GRID);
+    pos2(canvas.screen.right() - taken, canvas.screen.top() + below) + vec2(-2.0, 2.0) * style::GRID
+}
+
+/// Draws all that and says where it is. `wire` and `time` are the panes that are there already.
+pub(super) fn draw(
+    canvas: &Canvas,
+    fingers: &mut Fingers,
+    picture: &Picture,
+    (panels, watched, changes_wire): (&Panels, &Watched, bool),
+    (wire, time): (Rect, Option<Rect>),
+) {
+    if !fingers.seen() {
+        return;
+    }
+    let pixel = canvas.points_per_pixel;
+    let mut spots = Vec::new();
+    let menu = Rect::from_min_size(
+        canvas.screen.right_top() + vec2(-MARGIN - BUTTON, MARGIN) * pixel,
+        Vec2::splat(BUTTON * pixel),
+    );
+    draw_menu(canvas, menu, fingers.holds(Spot::Pause));
+    spots.push((Spot::Pause, menu));
+    let flies = !panels.take_input() && watched.seat.is_none() && picture.own().is_some();
+    if !panels.take_input() {
+        let wire = changes_wire.then_some((Spot::Wire, wire));
+        for (spot, pane) in time.map(|time| (Spot::Scores, time)).into_iter().chain(wire) {
+            let pressed = fingers.holds(spot);
+            canvas.frame(pane, Color32::TRANSPARENT, edge(pressed));
+            spots.push((spot, pane.expand2((Vec2::splat(LEAST * pixel) - pane.size()).max(Vec2::ZERO) * 0.5)));
+        }
+        if watched.seat.is_some() {
+            let (left, right) = canvas.screen.split_left_right_at_fraction(0.5);
+            spots.extend([(Spot::Before, left), (Spot::Next, right)]);
+        }
+    }
+    if flies && !panels.covered {
+        let corner = canvas.screen.right_bottom();
+        for (spot, name, up, ready) in weapons(picture) {
+            let at = corner - vec2(WEAPON_RIGHT, up) * pixel;
+            draw_weapon(canvas, at, name, ready, fingers.holds(spot));
+            spots.push((spot, Rect::from_center_size(at, Vec2::splat(2.0 * WEAPON * pixel))));
+        }
+        draw_stick(canvas, fingers, Side::Left, canvas.screen.left_bottom() + vec2(REST_SIDE, -REST_UP) * pixel);
+        draw_stick(canvas, fingers, Side::Right, corner - vec2(REST_SIDE + WEAPONS_WIDTH, REST_UP) * pixel);
+    }
+    let pixels = |point: Pos2| Pixels::new(point.x, point.y) / pixel;
+    let placed = spots.into_iter().map(|(spot, rect)| (spot, Place::from_corners(pixels(rect.min), pixels(rect.max))));
+    fingers.lay_out(placed.collect(), flies);
+}
+
+/// Returns what stands at the right thumb: name, height above the lower edge (logical pixels), and how far it is loaded, 0 to 1.
+fn weapons(picture: &Picture) -> [(Spot, &'static str, f32, f32); 2] {
+    let own = picture.scene.as_ref().and_then(|scene| scene.own.as_ref());
+    let loaded = |left: u8, whole| if own.is_some_and(|own| own.ship.alive()) { readiness(left, whole) } else { 0.0 };
+    let (rail, dash) = own.map_or((0, 0), |own| (own.ship.rail_wait, own.ship.dash_wait));
+    [
+        (Spot::Rail, "RAIL", RAIL_UP, loaded(rail, RAIL_WAIT_TICKS)),
+        (Spot::Dash, "DASH", DASH_UP, loaded(dash, DASH_WAIT_TICKS)),
+    ]
+}
+
+/// Returns the edge of what can be pressed.
+fn edge(pressed: bool) -> Color32 {
+    palette::faded(if pressed { palette::OWN } else { palette::ACCENT }, if pressed { 1.0 } else { 0.7 })
+}
+
+fn draw_menu(canvas: &Canvas, rect: Rect, pressed: bool) {
+    canvas.glass(rect, 1.0);
+    canvas.frame(rect, Color32::TRANSPARENT, edge(pressed));
+    let (half, step) = (rect.width() * 0.2, rect.height() * 0.15);
+    for row in [-1.0, 0.0, 1.0] {
+        let middle = rect.center() + vec2(0.0, row * step);
+        let stroke = Stroke::new(2.0, palette::ink(palette::TEXT));
+        canvas.stroke(middle - vec2(half, 0.0), middle + vec2(half, 0.0), stroke);
+    }
+}
+
+/// Draws a round button that fills up from below as it is loaded.
+fn draw_weapon(canvas: &Canvas, at: Pos2, name: &str, ready: f32, pressed: bool) {
+    let radius = WEAPON * canvas.points_per_pixel;
+    let is_ready = ready >= 1.0;
+    canvas.disc(at, radius, palette::faded(palette::GLASS, 0.6));
+    let level = at.y + radius * (1.0 - 2.0 * ready);
+    let filled = Rect::from_min_max(pos2(at.x - radius, level), at + Vec2::splat(radius));
+    canvas.inside(filled).disc(at, radius, palette::faded(palette::OWN, if pressed { 0.4 } else { 0.16 }));
+    canvas.ring(at, radius, Stroke::new(1.5, palette::faded(palette::OWN, if is_ready { 0.9 } else { 0.35 })));
+    let color = palette::faded(palette::TEXT, if is_ready { 1.0 } else { 0.55 });
+    canvas.text(at, Align2::CENTER_CENTER, name, style::strong(style::SMALL), color);
+}
+
+/// Draws a stick where its finger holds it, or faintly where a thumb would rest.
+fn draw_stick(canvas: &Canvas, fingers: &Fingers, side: Side, rest: Pos2) {
+    let pixel = canvas.points_per_pixel;
+    let rim = RIM * pixel;
+    let Some((middle, at)) = fingers.stick(side) else {
+        canvas.ring(rest, rim, Stroke::new(1.5, palette::faded(palette::TEXT, 0.22)));
+        let word = if side == Side::Left { "fly" } else { "aim, fire" };
+        canvas.text(rest, Align2::CENTER_CENTER, word, style::words(style::SMALL), palette::faded(palette::TEXT, 0.45));
+        return;
+    };
+    let [middle, at] = [middle, at].map(|point| pos2(point.x, point.y) * pixel);
+    let fires = side == Side::Right && fingers.fires();
+    let rgb = if fires { palette::ALARM } else { palette::OWN };
+    canvas.ring(middle, rim, Stroke::new(1.5, palette::faded(rgb, 0.6)));
+    canvas.disc(at, KNOB * pixel, palette::faded(rgb, 0.35));
+    canvas.ring(at, KNOB * pixel, Stroke::new(1.5, palette::faded(rgb, 0.9)));
+}
+
+/// From the edges of the screen.
+const MARGIN: f32 = 8.0;
+/// Side of the button for the menu.
+const BUTTON: f32 = 48.0;
+/// Nothing that a finger has to meet is smaller.
+const LEAST: f32 = 44.0;
+/// Radius of what fires.
+const WEAPON: f32 = 32.0;
+/// From the right edge to its middle.
+const WEAPON_RIGHT: f32 = 48.0;
+/// From the lower edge to the middle of each.
+const DASH_UP: f32 = 56.0;
+const RAIL_UP: f32 = 144.0;
+/// Room for both, beside the right stick.
+const WEAPONS_WIDTH: f32 = 60.0;
+/// Where a thumb rests, from the side and from the lower edge.
+const REST_SIDE: f32 = 96.0;
+const REST_UP: f32 = 96.0;
+/// Radius of what a finger moves.
+const KNOB: f32 = 24.0;

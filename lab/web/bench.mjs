@@ -1,0 +1,58 @@
+// What every check needs: to open the game, to ask it how it is, to wait, and to say what came of it.
+//
+// Flow: play.mjs, hands.mjs -> here -> the page, standard output.
+
+export const artifacts = "artifacts/web";
+
+/** How long anything may take that is not measured: a machine without a graphics card draws slowly. */
+const PATIENCE = 90_000;
+export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
+
+let failed = 0;
+
+/** Says whether something holds, and what was seen. */
+export function check(holds, what, seen = "") {
+  console.log(`${holds ? "ok  " : "FAIL"}  ${what}${seen === "" ? "" : `: ${seen}`}`);
+  if (!holds) failed += 1;
+}
+
+/** Returns how many things did not hold. */
+export const failures = () => failed;
+
+/**
+ * Opens the game in a page and keeps the errors that its console tells. `kind` is what the page runs on, `before` a function that the page
+ * runs before anything else.
+ */
+export async function open(browser, address, kind = { viewport: { width: 1280, height: 720 } }, before = () => {}) {
+  const page = await browser.newPage(kind);
+  await page.addInitScript(before);
+  const said = [];
+  // A link over HTTP that ends answers its last question with 410, which the browser writes down.
+  const goodbye = (message) => message.location().url.includes("/v1/link/http/") && message.text().includes("410");
+  page.on("console", (message) => message.type() === "error" && !goodbye(message) && said.push(message.text()));
+  page.on("pageerror", (error) => said.push(String(error)));
+  await page.goto(address);
+  return { page, said };
+}
+
+/** Returns how the game is, by its own word. */
+export async function status(page) {
+  return JSON.parse(await page.evaluate(() => globalThis.crosswire?.status ?? "null"));
+}
+
+/** Waits until that holds, and returns how the game is then. */
+export async function until(page, what, holds) {
+  const end = Date.now() + PATIENCE;
+  let seen = null;
+  while (Date.now() < end) {
+    seen = await status(page);
+    if (seen && holds(seen)) return seen;
+    if (seen?.failure) throw new Error(`${what}: ${seen.failure}`);
+    await sleep(100);
+  }
+  throw new Error(`Waited in vain until ${what}. Last seen: ${JSON.stringify(seen)}`);
+}
+
+export async function picture(page, name) {
+  await page.screenshot({ path: `${artifacts}/${name}.png` });
+}

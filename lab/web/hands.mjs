@@ -1,0 +1,224 @@
+// What players have in their hands: a phone, a gamepad, a keyboard with F11.
+//
+// Flow: play.mjs -> here -> Chromium -> pictures in artifacts/web.
+
+import { check, open, picture, sleep, status, until } from "./bench.mjs";
+import { openTab } from "./tab.mjs";
+
+/** A phone that is held sideways. */
+const PHONE = {
+  viewport: { width: 844, height: 390 },
+  isMobile: true,
+  hasTouch: true,
+  userAgent: "Mozilla/5.0 (Linux; Android 16; Pixel 10) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/150.0.0.0 Mobile Safari/537.36",
+};
+
+/** Ways to push a stick, as it stands on the screen; walls may be in any one of them. */
+const WAYS = [[1, 0], [0, 1], [-1, 0], [0, -1]];
+
+/** Fingers on the screen of a page, as its browser gets them from the system. */
+async function fingersOn(page) {
+  const line = await page.context().newCDPSession(page);
+  const down = new Map();
+  const send = (type, points = [...down].map(([id, [x, y]]) => ({ id, x, y }))) => line.send("Input.dispatchTouchEvent", { type, touchPoints: points });
+  const hand = {
+    put: async (id, x, y) => {
+      down.set(id, [x, y]);
+      await send("touchStart");
+    },
+    slide: async (id, x, y) => {
+      down.set(id, [x, y]);
+      await send("touchMove");
+    },
+    lift: async (id) => {
+      down.delete(id);
+      await send("touchEnd");
+    },
+    /** The system takes all fingers away. */
+    cancel: async () => {
+      down.clear();
+      await send("touchCancel");
+    },
+    tap: async (x, y) => {
+      await hand.put(9, x, y);
+      await sleep(150);
+      await hand.lift(9);
+    },
+  };
+  return hand;
+}
+
+/** Returns how far the ship came along `[x, y]` (y up) between two states. */
+const gone = (from, to, [x, y]) => (to.own?.[0] - from.own?.[0]) * x + (to.own?.[1] - from.own?.[1]) * y;
+
+/** Pushes something in each direction until the ship goes there; returns the farthest that it came, in tiles. */
+async function push(page, tilt) {
+  let farthest = 0;
+  for (const way of WAYS) {
+    const before = await until(page, "the ship is alive", (now) => now.own !== null);
+    await tilt(way);
+    await sleep(1_500);
+    const came = gone(before, await status(page), way);
+    if (came > farthest) farthest = came;
+    if (farthest > 1) break;
+  }
+  return farthest;
+}
+
+/** Keeps every AudioContext where the test finds it. */
+function listen() {
+  const Context = globalThis.AudioContext;
+  globalThis.heard = [];
+  globalThis.AudioContext = class extends Context {
+    constructor(...options) {
+      super(...options);
+      globalThis.heard.push(this);
+    }
+  };
+}
+
+/** There is no sound before the first gesture, nor a complaint of the browser's, and there is sound after it. */
+export async function wakesSound(server, flags) {
+  const tab = await openTab("about:blank", flags);
+  const page = { evaluate: async () => tab.evaluate("globalThis.crosswire?.status ?? 'null'") };
+  const sounds = () => tab.evaluate("globalThis.heard.map((context) => context.state).join(' ')");
+  try {
+    await tab.open(`http://${server.http}/?name=Listener`, listen);
+    await until(page, "the menu is there", (now) => now.screen === "Menu");
+    await sleep(1_500);
+    const touched = await tab.evaluate("navigator.userActivation.hasBeenActive");
+    check(!touched && (await sounds()) === "suspended", "without a gesture there is no sound", await sounds());
+    await tab.click(1_200, 300);
+    await sleep(1_500);
+    check((await sounds()) === "running", "after the first one there is", await sounds());
+    const time = "globalThis.heard[0].currentTime";
+    const before = await tab.evaluate(time);
+    await sleep(500);
+    check((await tab.evaluate(time)) > before, "and it goes on");
+    check(tab.said.length === 0, "the browser has nothing to complain about", tab.said.join(" | "));
+  } finally {
+    await tab.close();
+  }
+}
+
+/** A phone: sticks under both thumbs, buttons, the menu, and the screen turned. */
+export async function playsByTouch(browser, server) {
+  const { page, said } = await open(browser, `http://${server.http}/?name=Phone`, PHONE, listen);
+  await until(page, "the menu is there", (now) => now.screen === "Menu");
+  const hand = await fingersOn(page);
+  // Beside the menu, where nothing is pressed.
+  await hand.tap(820, 200);
+  await sleep(1_500);
+  const sounds = await page.evaluate(() => globalThis.heard.map((context) => context.state).join(" "));
+  check(sounds === "running", "a touch wakes the sound", sounds);
+  await picture(page, "phone-menu");
+  await page.goto(`http://${server.http}/?quick&transport=websocket&name=Phone`);
+  await until(page, "the phone is in the match", (now) => now.screen === "InMatch" && now.own !== null);
+  const canvas = () => page.evaluate(() => [globalThis.game.clientWidth, globalThis.game.clientHeight].join("x"));
+  check((await canvas()) === "844x390", "the picture is as large as the screen", await canvas());
+  await hand.tap(600, 200);
+  await sleep(1_000);
+  await picture(page, "phone");
+
+  await hand.put(1, 120, 280);
+  const flown = await push(page, ([x, y]) => hand.slide(1, 120 + 60 * x, 280 - 60 * y));
+  check(flown > 1, "the left thumb flies", `${flown.toFixed(1)} tiles`);
+  const before = (await status(page)).shots;
+  await hand.put(2, 640, 250);
+  await hand.slide(2, 680, 205);
+  await until(page, "the right thumb fires", (now) => now.shots >= before + 3);
+  check(true, "the right thumb fires while the left one flies");
+  await picture(page, "phone-sticks");
+  await hand.cancel();
+  await sleep(1_500);
+  const shots = (await status(page)).shots;
+  // A ship that is shot down appears elsewhere meanwhile: the least of some steps counts.
+  const steps = [];
+  for (let from = await status(page); steps.length < 6; ) {
+    await sleep(400);
+    const to = await status(page);
+    if (from.own && to.own) steps.push(Math.hypot(to.own[0] - from.own[0], to.own[1] - from.own[1]));
+    from = to;
+  }
+  const [drift, more] = [Math.min(...steps), (await status(page)).shots - shots];
+  check(more === 0 && drift < 0.1, "fingers that are taken away let go", `${drift.toFixed(2)} tiles and ${more} shots meanwhile`);
+
+  await hand.tap(120, 30);
+  const switched = await until(page, "a touch on the wire changes it", (now) => now.wire !== null && now.wire !== "websocket");
+  check(true, "a touch on the wire changes it", switched.wire);
+  await hand.put(3, 422, 30);
+  await sleep(1_000);
+  await picture(page, "phone-scores");
+  await hand.lift(3);
+  await hand.tap(812, 32);
+  await until(page, "the pause panel is open", (now) => now.pause);
+  await sleep(1_000);
+  await picture(page, "phone-pause");
+  // What does not fit is scrolled.
+  await hand.put(4, 300, 330);
+  for (let y = 310; y >= 50; y -= 20) await hand.slide(4, 300, y);
+  await hand.lift(4);
+  await sleep(1_000);
+  await picture(page, "phone-pause-below");
+  await hand.tap(812, 32);
+  await until(page, "and closed", (now) => !now.pause);
+  check(true, "the menu opens and closes by touch");
+
+  await page.setViewportSize({ width: 390, height: 844 });
+  await sleep(2_000);
+  check((await canvas()) === "390x844", "the picture follows the phone when it is turned", await canvas());
+  await picture(page, "phone-upright");
+  await hand.put(1, 90, 700);
+  const upright = await push(page, ([x, y]) => hand.slide(1, 90 + 60 * x, 700 - 60 * y));
+  check(upright > 1, "and the sticks with it", `${upright.toFixed(1)} tiles`);
+  await picture(page, "phone-upright-sticks");
+  await hand.lift(1);
+  check(said.length === 0, "no errors on the console of the phone", said.join(" | "));
+  await page.close();
+}
+
+/** Plugs in a gamepad that the test holds. */
+function plugIn() {
+  const buttons = Array.from({ length: 17 }, () => ({ pressed: false, touched: false, value: 0 }));
+  const pad = { id: "Held by a test (STANDARD GAMEPAD Vendor: 045e Product: 028e)", index: 0, connected: true, mapping: "standard", axes: [0, 0, 0, 0], buttons };
+  globalThis.pad = pad;
+  navigator.getGamepads = () => [{ ...pad, axes: [...pad.axes], buttons: pad.buttons.map((button) => ({ ...button })) }, null, null, null];
+}
+
+/** A gamepad flies and fires in the page. */
+export async function playsByGamepad(browser, server) {
+  const { page, said } = await open(browser, `http://${server.http}/?quick&transport=websocket&name=Gamepad`, undefined, plugIn);
+  await until(page, "the gamepad is in the match", (now) => now.screen === "InMatch" && now.own !== null);
+  const flown = await push(page, ([x, y]) => page.evaluate(([x, y]) => globalThis.pad.axes.splice(0, 2, x, -y), [x, y]));
+  check(flown > 1, "the left stick of a gamepad flies", `${flown.toFixed(1)} tiles`);
+  const before = (await status(page)).shots;
+  await page.evaluate(() => {
+    globalThis.pad.axes.splice(0, 4, 0, 0, 1, 0);
+    globalThis.pad.buttons[7] = { pressed: true, touched: true, value: 1 };
+  });
+  await until(page, "its trigger fires", (now) => now.shots >= before + 3);
+  check(true, "and its trigger fires");
+  await picture(page, "gamepad");
+  check(said.length === 0, "no errors on the console with a gamepad", said.join(" | "));
+  await page.close();
+}
+
+/** F11 fills the screen and empties it again. */
+export async function fillsTheScreen(browser, server) {
+  const { page, said } = await open(browser, `http://${server.http}/?name=Wide`);
+  await until(page, "the menu is there", (now) => now.screen === "Menu");
+  const filled = () => page.evaluate(() => document.fullscreenElement !== null);
+  const wait = async (wanted) => {
+    for (let tries = 0; tries < 50 && (await filled()) !== wanted; tries += 1) await sleep(100);
+    return (await filled()) === wanted;
+  };
+  await page.keyboard.press("F11");
+  check(await wait(true), "F11 fills the screen");
+  await sleep(1_000);
+  const fits = await page.evaluate(() => globalThis.game.clientWidth === innerWidth && globalThis.game.clientHeight === innerHeight);
+  check(fits, "and the picture with it");
+  await page.keyboard.press("F11");
+  check(await wait(false), "and again ends it");
+  check(said.length === 0, "no errors on the console meanwhile", said.join(" | "));
+  await page.close();
+}
