@@ -11,6 +11,7 @@ use crate::{
     palette,
     picture::{Happened, Picture, Source},
     settings::Settings,
+    touch::Fingers,
     view::watch::Watched,
 };
 use bevy::{
@@ -42,6 +43,8 @@ pub(crate) struct Eye {
     lead: Vec2,
     /// Tiles beyond the map's left and right edge that may be seen because a panel stands on that side.
     open: Vec2,
+    /// The same below its lower edge, because thumbs are there.
+    below: f32,
     /// 0 to 1; it shakes with the square, so that small blows are felt and large ones noticed.
     trauma: f32,
 }
@@ -105,7 +108,7 @@ pub(super) fn open(mut commands: Commands, adapter: Option<Res<RenderAdapterInfo
 /// Moves the camera.
 pub(super) fn follow(
     (picture, watched): (Res<Picture>, Res<Watched>),
-    (settings, panels): (Res<Settings>, Res<Panels>),
+    (settings, panels, fingers): (Res<Settings>, Res<Panels>, Res<Fingers>),
     time: Res<Time<Real>>,
     window: Single<&Window, With<PrimaryWindow>>,
     camera: Single<(&mut Transform, &mut Projection), With<Camera2d>>,
@@ -143,8 +146,11 @@ pub(super) fn follow(
         // A panel hides what is below it: at that edge of the map the ship stays in the middle.
         let open = Vec2::from(panels.sides().map(|there| if there { half.x } else { 0.0 }));
         eye.open = eye.open.lerp(open, ease(SLIP_RATE));
-        let [left, right] = eye.open.to_array().map(|open| Vec2::new(open.max(BORDER_TILES), BORDER_TILES));
-        let (low, high) = (half - left, size - half + right);
+        let thumbs = if fingers.seen() { THUMBS_PX / window.height().max(1.0) * eye.height } else { 0.0 };
+        eye.below += (thumbs - eye.below) * ease(SLIP_RATE);
+        let [left, right] = eye.open.to_array().map(|open| open.max(BORDER_TILES));
+        let low = half - Vec2::new(left, eye.below.max(BORDER_TILES));
+        let high = size - half + Vec2::new(right, BORDER_TILES);
         eye.centre = eye.centre.clamp(low.min(size * 0.5), high.max(size * 0.5));
     }
 
@@ -208,6 +214,8 @@ const SLIP_RATE: f32 = 6.0;
 const JUMP_TILES: f32 = 2.0;
 /// Longest way that is flown to rather than skipped.
 const MAX_SLIP_TILES: f32 = 12.0;
+/// How far up the screen thumbs and what they press reach, logical pixels: the ship is not flown below them.
+const THUMBS_PX: f32 = 176.0;
 /// Most that is seen of what lies beyond the map.
 const BORDER_TILES: f32 = 2.5;
 /// A frame that took longer (a window that was dragged) eases as if it had not.
