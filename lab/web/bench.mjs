@@ -1,6 +1,6 @@
 // What every check needs: to open the game, to ask it how it is, to wait, and to say what came of it.
 //
-// Flow: play.mjs, hands.mjs -> here -> the page, standard output.
+// Flow: play.mjs, hands.mjs, secure.mjs, weather.mjs -> here -> the page, standard output.
 
 export const artifacts = "artifacts/web";
 

@@ -11,7 +11,9 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { artifacts, check, failures, open, picture, sleep, status, until } from "./bench.mjs";
 import { fillsTheScreen, playsByGamepad, playsByTouch, wakesSound } from "./hands.mjs";
+import { playsAtLocalhost, speaksHttps, trustsAuthorities } from "./secure.mjs";
 import { openTab } from "./tab.mjs";
+import { suffers } from "./weather.mjs";
 
 const { chromium } = await import(process.env.PLAYWRIGHT);
 const built = process.env.BUILT;
@@ -19,10 +21,10 @@ const built = process.env.BUILT;
 /** Chromium draws without a graphics card. */
 const FLAGS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"];
 
-/** Starts a server of its own and returns it with its addresses. */
-async function startServer(data) {
+/** Starts a server of its own and returns it with its addresses. `more` are options of the server. */
+async function startServer(data, more = []) {
   const any = "127.0.0.1:0";
-  const flags = ["--http", any, "--udp", any, "--quic", any, "--tcp", any, "--no-lan", "--bots", "0", "--assets", "assets", "--data", data];
+  const flags = ["--http", any, "--udp", any, "--quic", any, "--tcp", any, "--no-lan", "--bots", "0", "--assets", "assets", "--data", data, ...more];
   const process_ = spawn(join(built, "server"), flags, { stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, RUST_LOG: "warn,renetcode=off,web_transport_quinn=off" } });
   for await (const line of createInterface({ input: process_.stdout })) {
     if (line.startsWith("ready ")) return { process: process_, ...JSON.parse(line.slice(6)) };
@@ -180,7 +182,11 @@ try {
   const page = await plays(browser, server);
   await measures(page, server);
   await page.close();
+  await suffers(browser, server);
+  await playsAtLocalhost(browser, server);
+  await speaksHttps(browser, (more) => startServer(join(work, "https"), more));
   await distrusts(browser, server);
+  await trustsAuthorities(browser, server);
   const flying = swarm(server, 2, 45);
   await playsByTouch(browser, server);
   await flying;

@@ -21,8 +21,10 @@ function noteHashes() {
 export async function speaksHttps(browser, start) {
   const server = await start(["--tls-self-signed"]);
   const trusting = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1280, height: 720 } });
+  // A context takes no options for its pages.
+  const pages = { newPage: () => trusting.newPage() };
   try {
-    const { page, said } = await open(trusting, `https://${server.http}/?quick&autopilot&transport=websocket&name=Locked`, {}, noteHashes);
+    const { page, said } = await open(pages, `https://${server.http}/?quick&autopilot&transport=websocket&name=Locked`, undefined, noteHashes);
     await until(page, "the page is in the match over https", (now) => now.screen === "InMatch" && now.wire === "websocket");
     check(await page.evaluate(() => globalThis.isSecureContext), "the page that came over https is a secure context");
     for (const [key, wire] of [["1", "webtransport"], ["3", "http"], ["2", "websocket"]]) {
