@@ -71,6 +71,7 @@ LIVE = {
     "/v1/parties/{code}/members": lambda case: party(case, WORLD.other_party()),
     "/v1/parties/{code}/members/me": lambda case: party(case, WORLD.party(WORLD.partisan)),
     "/v1/players/{player}": lambda case: {"player": WORLD.me["player"]},
+    "/v1/players/me/weather/doors": lambda case: WORLD.weather(),
     "/v1/players/{player}/matches": lambda case: {"player": WORLD.me["player"]},
     "/v1/rooms/{room}": lambda case: {"room": WORLD.own_room()},
     "/v1/rooms/{room}/invite": lambda case: {"room": WORLD.own_room()},
@@ -95,6 +96,7 @@ def before_load_schema(context, raw_schema):
     for name in ["NewRoom", "RoomChange", "QuickJoin"]:
         schemas[name]["properties"]["map"] = {"enum": [*WORLD.maps, None]}
     schemas["NewTicket"]["properties"]["party"] = {"type": "null"}
+    schemas["WeatherOrder"]["properties"]["weather"] = {"type": "string", "enum": ["calm", "bad", "delay=40,loss=5,seed=7"]}
     schemas["NewWebhook"]["properties"]["url"] = {"type": "string", "enum": [HOOK]}
 
 

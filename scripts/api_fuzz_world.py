@@ -88,6 +88,11 @@ class World:
             self.led[leader["player"]] = found["id"]
         return found
 
+    def weather(self):
+        """Orders some, so that a door can be opened through it. No number in the path is asked for."""
+        self.call("PUT", "/v1/players/me/weather", {"weather": "calm"}, self.me)
+        return {}
+
     def own_room(self):
         return self.room(self.me, private=True, password="abc", name="Mine")["id"]
 

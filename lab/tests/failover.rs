@@ -26,6 +26,8 @@ impl Scene {
         crew.join(&guest, wire);
         let station = WeatherStation::new(Weather::CALM);
         crew.people[0].pilot.player.enter_weather(&station, Instant::now());
+        // Whoever asks for the wire that they have does not give that up.
+        crew.people[0].pilot.player.switch(wire, Instant::now());
         // The link that went straight to the server is replaced by one through the station, on the same wire.
         crew.fly_until(Duration::from_secs(5), "link through the station", |people| people[0].status().epoch == 2);
         crew.fly(Duration::from_secs(1));

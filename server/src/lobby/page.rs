@@ -17,6 +17,9 @@ const OPERATOR_PART: (&str, &str) = ("<!--operator-->", "<!--/operator-->");
 /// Marks what is only for a server without the game for browsers.
 const UNBUILT_PART: (&str, &str) = ("<!--unbuilt-->", "<!--/unbuilt-->");
 
+/// Where the wires of the game may end, as far as a policy can say without knowing the machine's name.
+const WIRES: &str = "http: ws: https: wss:";
+
 /// What a friend sees who opens the address that they were given, where the game was not built for browsers.
 pub(super) static LANDING: LazyLock<Page> =
     LazyLock::new(|| Page::new(include_str!("../../../assets/web/landing.html")));
@@ -47,9 +50,28 @@ impl Page {
     /// The page of the game: it runs scripts of this server, WebAssembly, and dials every wire that a browser has.
     pub(super) fn of_game(html: &str) -> Self {
         let style = inside(html, "style").map_or("'none'".to_owned(), hash);
-        let rest =
-            format!("script-src 'self' 'wasm-unsafe-eval'; style-src {style}; connect-src 'self' ws: wss: https:");
+        let rest = format!("script-src 'self' 'wasm-unsafe-eval'; style-src {style}; connect-src 'self' {WIRES}");
         Self::with(html, &rest)
+    }
+
+    /// Returns the page as an answer to somebody who knows this machine as `host`: the wires of the game end there, at several ports.
+    pub(super) fn answer_at(&self, host: Option<&str>) -> Response {
+        let mut response = self.answer();
+        // What cannot be written into a rule, such as an IPv6 address, leaves it as wide as it is.
+        let name =
+            |host: &&str| !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.".contains(&b));
+        if let Some(host) = host.filter(name) {
+            let mut wires = format!("http://{host}:* ws://{host}:* https://{host}:* wss://{host}:*");
+            if host.eq_ignore_ascii_case("localhost") {
+                // Where the page dials WebTransport instead.
+                wires.push_str(" https://127.0.0.1:*");
+            }
+            let policy = self.policy.to_str().unwrap_or_default().replace(WIRES, &wires);
+            if let Ok(policy) = HeaderValue::from_str(&policy) {
+                response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+            }
+        }
+        response
     }
 
     fn with(html: &str, rules: &str) -> Self {
@@ -111,6 +133,22 @@ mod tests {
             ] {
                 assert!(!page.html.contains(foreign), "{foreign}");
             }
+        }
+    }
+
+    #[test]
+    fn the_game_dials_the_machine_that_it_came_from() {
+        let page = Page::of_game("<style>body{}</style>");
+        let policy = |host| {
+            let answer = page.answer_at(host);
+            let policy = answer.headers()[header::CONTENT_SECURITY_POLICY].to_str().expect("ASCII");
+            policy.split("; ").find_map(|rule| rule.strip_prefix("connect-src ")).expect("a rule").to_owned()
+        };
+        let wires = "'self' http://play.example:* ws://play.example:* https://play.example:* wss://play.example:*";
+        assert_eq!(policy(Some("play.example")), wires);
+        assert!(policy(Some("localhost")).ends_with(" https://127.0.0.1:*"));
+        for other in [None, Some("[::1]"), Some(""), Some("a; script-src *")] {
+            assert_eq!(policy(other), format!("'self' {WIRES}"), "{other:?}");
         }
     }
 

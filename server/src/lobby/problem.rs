@@ -201,7 +201,7 @@ impl Refusal {
             Self::MatchUnknown => (StatusCode::NOT_FOUND, "Unknown match"),
             Self::NoWeather => (StatusCode::FORBIDDEN, "No weather"),
             Self::NoWeatherYet => (StatusCode::CONFLICT, "No weather yet"),
-            Self::TooMuchWeather => (StatusCode::SERVICE_UNAVAILABLE, "Too much weather"),
+            Self::TooMuchWeather => (StatusCode::CONFLICT, "Too much weather"),
             Self::NotFound => (StatusCode::NOT_FOUND, "Not found"),
             Self::PlayerUnknown => (StatusCode::NOT_FOUND, "Unknown player"),
             Self::NotJson => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Wrong content type"),

@@ -112,7 +112,7 @@ impl Relays {
         // Whoever has reached us at an address can reach a door there, and is seen as coming from there.
         let at = asker.local.to_canonical();
         let end = SocketAddr::new(if end.ip().is_unspecified() { at } else { end.ip() }, end.port());
-        let gate = Gate { at, guest: asker.remote.to_canonical() };
+        let gate = Gate { at, guest: asker.remote.to_canonical(), for_a_browser: true };
         let door = station.open_door(wire, &end.ip().to_string(), end.port(), gate).await.map_err(|error| {
             tracing::warn!("no door can be opened at {at}: {error}");
             Refusal::RoomsBusy

@@ -41,9 +41,14 @@ impl Page {
     }
 }
 
+/// Returns a host as it stands in an address.
+pub(crate) fn in_url(host: &str) -> String {
+    if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
+}
+
 /// Returns the address of `path` at a host and port, in the page's own scheme.
 pub(crate) fn url(host: &str, port: u16, path: &str) -> String {
-    let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+    let host = in_url(host);
     let secure = Page::here().is_some_and(|page| page.secure);
     format!("{}://{host}:{port}{path}", if secure { "https" } else { "http" })
 }
@@ -63,7 +68,9 @@ pub(crate) fn at_page(offer: Offer) -> Offer {
             Offer::Http { url: format!("http://{host}:{port}{path}"), mode }
         }
         Offer::Webtransport { url, certificate_sha256, signed_for } => {
-            let (_, port, path) = parts(&url, "https").unwrap_or_default();
+            let (reached, port, path) = parts(&url, "https").unwrap_or_default();
+            // A browser asks IPv6 first for this name and gives up where nobody answers in UDP.
+            let host = if host == "localhost" { in_url(&reached) } else { host };
             Offer::Webtransport { url: format!("https://{host}:{port}{path}"), certificate_sha256, signed_for }
         }
         other => other,

@@ -4,7 +4,7 @@
 //!
 //! Flow: [`WeatherStation`] → [`Elsewhere::begin`]: every change → `PUT /v1/players/me/weather`; [`Elsewhere::route`] → a door → `dial.rs`.
 
-use super::Page;
+use super::{Page, in_url};
 use crate::dial::parts;
 use crate::lobby::LobbyClient;
 use crate::{DialError, Offer, WeatherStation, runtime};
@@ -67,8 +67,7 @@ impl Elsewhere {
             _ => return Ok(routed),
         };
         let Some((host, _, path)) = parts(url, scheme) else { return Ok(routed) };
-        let host = if host.contains(':') { format!("[{host}]") } else { host };
-        *url = format!("{scheme}://{host}:{door}{path}");
+        *url = format!("{scheme}://{}:{door}{path}", in_url(&host));
         Ok(routed)
     }
 }

@@ -158,6 +158,10 @@ impl Player {
     /// takes over at once. This ends *auto*.
     pub fn switch(&mut self, to: Transport, now: Instant) {
         self.auto.set(false, now);
+        // It is on its way from outside of the weather into it, which is no other wire.
+        if self.status.driving == Some(to) && self.dialing.is_dialling(to) {
+            return;
+        }
         // Whatever else was on its way was not wished for any more.
         self.dialing.cancel();
         self.wished = None;

@@ -224,6 +224,11 @@ impl Dialing {
         !self.running.is_empty() || !self.waiting.is_empty()
     }
 
+    /// Returns whether `wire` is in the present race.
+    pub(super) fn is_dialling(&self, wire: Transport) -> bool {
+        self.running.iter().any(|(running, _)| *running == wire) || self.waiting.iter().any(|(_, next)| *next == wire)
+    }
+
     /// Returns the wire that was started last.
     pub(super) fn wire(&self) -> Option<Transport> {
         self.running.last().map(|(wire, _)| *wire)

@@ -12,7 +12,7 @@ use crate::{DialError, Timing, websocket};
 use protocol::Transport;
 use quinn::crypto::rustls::HandshakeData;
 use quinn::{Connection, Endpoint};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use tokio::net::lookup_host;
 use tokio::time::timeout;
 use url::Url;
@@ -83,7 +83,16 @@ pub(super) async fn welcome(connection: Connection) -> Option<Session> {
 fn may_ask(headers: &HeaderMap, host: Option<&str>) -> bool {
     let Some(origin) = headers.get(ORIGIN) else { return true };
     let page = origin.to_str().ok().and_then(|origin| origin.parse::<Url>().ok());
-    page.is_some_and(|page| page.host_str().is_some() && page.host_str() == host)
+    page.is_some_and(|page| {
+        let page = page.host_str();
+        page.is_some() && (page == host || page.is_some_and(is_this_machine) && host.is_some_and(is_this_machine))
+    })
+}
+
+/// Returns whether a host is the machine that asks, whatever it calls itself: browsers take `localhost` for IPv6 first, and we may have none.
+fn is_this_machine(host: &str) -> bool {
+    let ip = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback())
 }
 
 #[cfg(test)]
@@ -98,6 +107,8 @@ mod tests {
         };
         assert!(may_ask(&HeaderMap::new(), Some("play.example")), "no page");
         assert!(asks("http://play.example:8080", "play.example") && asks("https://[::1]:8080", "[::1]"));
+        assert!(asks("http://localhost:8080", "127.0.0.1") && asks("http://127.0.0.1", "[::1]"));
+        assert!(!asks("http://localhost:8080", "192.168.1.5") && !asks("http://192.168.1.5", "127.0.0.1"));
         for foreign in ["http://evil.example", "null", "", "http://play.example.evil.example", "data:text/html,x"] {
             assert!(!asks(foreign, "play.example"), "{foreign}");
         }

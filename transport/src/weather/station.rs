@@ -228,10 +228,13 @@ impl WeatherStation {
                 let server = resolve(host, port).await.ok_or(io::ErrorKind::NotFound)?;
                 relay::udp(station, wire, server, gate).await
             }
-            Transport::Websocket | Transport::Tcp | Transport::Memory => {
+            Transport::Websocket | Transport::Tcp | Transport::Memory if !gate.for_a_browser => {
                 relay::tcp(station, wire, name, port, gate).await
             }
-            Transport::Http => relay::tcp_connections(station, wire, name, port, gate).await,
+            // A browser may come twice: the first time it only finds a certificate that it has been told to trust.
+            Transport::Websocket | Transport::Tcp | Transport::Memory | Transport::Http => {
+                relay::tcp_connections(station, wire, name, port, gate).await
+            }
         }
     }
 

@@ -59,20 +59,26 @@ async fn public_about() -> Response {
 }
 
 fn game_or(shared: &Shared, visit: &Request, landing: &Page) -> Response {
-    match better(shared, visit) {
-        Some(better) => Redirect::temporary(&better).into_response(),
-        None => shared.web.page().unwrap_or(landing).answer(),
+    let here = authority(visit);
+    match (better(shared, visit), shared.web.page()) {
+        (Some(better), _) => Redirect::temporary(&better).into_response(),
+        (None, Some(game)) => game.answer_at(here.as_ref().map(Authority::host)),
+        (None, None) => landing.answer(),
     }
+}
+
+/// Returns what somebody calls this server.
+fn authority(visit: &Request) -> Option<Authority> {
+    visit.headers().get(header::HOST)?.to_str().ok()?.parse().ok()
 }
 
 /// Returns the same page over https, where a browser has every wire, if it would trust us there. Who came through a proxy that speaks
 /// https for us has it already.
 fn better(shared: &Shared, visit: &Request) -> Option<String> {
-    let text = |name| visit.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-    let authority: Authority = text("host")?.parse().ok()?;
+    let authority = authority(visit)?;
+    let proxied = visit.headers().get("x-forwarded-proto").is_some_and(|scheme| scheme == "https");
     let secure = visit.extensions().get::<Connection>().is_some_and(|connection| connection.secure);
-    if secure || text("x-forwarded-proto") == Some("https") || !shared.granter.wires().are_signed_for(authority.host())
-    {
+    if secure || proxied || !shared.granter.wires().are_signed_for(authority.host()) {
         return None;
     }
     Some(format!("https://{authority}{}", visit.uri()))

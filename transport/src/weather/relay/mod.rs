@@ -27,11 +27,16 @@ pub struct Gate {
     pub at: IpAddr,
     /// The only address that may come in.
     pub guest: IpAddr,
+    /// Whoever comes is a browser, and may need more than one connection for one link.
+    pub for_a_browser: bool,
 }
 
 impl Gate {
     /// For this machine, and for nobody outside.
-    pub const HERE: Self = Self { at: IpAddr::V4(Ipv4Addr::LOCALHOST), guest: IpAddr::V4(Ipv4Addr::LOCALHOST) };
+    pub const HERE: Self = {
+        let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        Self { at: here, guest: here, for_a_browser: false }
+    };
 
     const fn any_port(self) -> SocketAddr {
         SocketAddr::new(self.at, 0)
