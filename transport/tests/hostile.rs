@@ -250,7 +250,7 @@ fn a_length_beyond_the_limit_ends_a_quic_link() {
 #[test]
 fn a_datagram_for_another_session_costs_no_more_than_itself() {
     let rig = Rig::new(Transport::Webtransport);
-    let Offer::Webtransport { url, certificate_sha256 } = rig.offer() else { unreachable!() };
+    let Offer::Webtransport { url, certificate_sha256, .. } = rig.offer() else { unreachable!() };
     let url: url::Url = url.parse().unwrap();
     let page = rig.runtime.block_on(async {
         let (endpoint, connection) =
