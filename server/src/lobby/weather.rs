@@ -30,8 +30,9 @@ use transport::{Weather, WeatherStation};
 
 /// Players whose weather is made at the same time.
 const MOST_PLAYERS: usize = 64;
-/// Doors of one player: each wire as the one in use, as a shadow, and while one takes over from another.
-const MOST_DOORS: usize = 12;
+/// Doors of one player: each wire as the one in use, as a shadow, while one takes over from another, and all of them again every three seconds
+/// while the cables are out, for a door that nobody comes through stays open for eleven.
+const MOST_DOORS: usize = 32;
 /// How long weather is kept that nobody changes and no link passes.
 const KEPT: Duration = Duration::from_secs(60);
 /// How long a browser remembers that its calls may go through a door, seconds.
@@ -117,11 +118,18 @@ impl Relays {
             tracing::warn!("no door can be opened at {at}: {error}");
             Refusal::RoomsBusy
         })?;
-        let port = door.address.port();
-        if let Some(theirs) = self.made().get_mut(&player) {
-            theirs.doors.push(door);
+        // Others may have been opened meanwhile.
+        match self.made().get_mut(&player) {
+            Some(theirs) if theirs.doors.len() < MOST_DOORS => {
+                let port = door.address.port();
+                theirs.doors.push(door);
+                Ok(port)
+            }
+            _ => {
+                door.relay.abort();
+                Err(Refusal::TooMuchWeather)
+            }
         }
-        Ok(port)
     }
 
     /// Returns whether a living door has that port.

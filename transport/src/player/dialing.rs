@@ -52,7 +52,7 @@ pub(super) struct Dialing {
 }
 
 impl Dialing {
-    pub(super) const fn new(
+    pub(super) fn new(
         runtime: Handle,
         lobby: LobbyClient,
         guest: Guest,
@@ -61,6 +61,10 @@ impl Dialing {
         options: WireOptions,
         weather: Option<WeatherStation>,
     ) -> Self {
+        #[cfg(target_family = "wasm")]
+        if let Some(station) = &weather {
+            station.made_at(&lobby, &guest);
+        }
         Self {
             runtime,
             lobby,

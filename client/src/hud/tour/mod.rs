@@ -33,7 +33,9 @@ pub(crate) struct Tour {
 
 /// Opens the card in somebody's first match.
 pub(super) fn begin(mut tour: ResMut<Tour>, settings: Res<Settings>, args: Res<Args>, sky: Res<Sky>) {
-    tour.open = Action::Tour.is_there(&sky) && !settings.tour_seen && !args.scripted();
+    // In a page it waits to be asked for: a phone has no room for a card that nobody wanted, and no keys for what it says.
+    let by_itself = cfg!(not(target_family = "wasm"));
+    tour.open = by_itself && Action::Tour.is_there(&sky) && !settings.tour_seen && !args.scripted();
 }
 
 /// Notices what has been done, and reads the keys.
