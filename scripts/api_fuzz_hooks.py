@@ -97,6 +97,7 @@ def before_load_schema(context, raw_schema):
         schemas[name]["properties"]["map"] = {"enum": [*WORLD.maps, None]}
     schemas["NewTicket"]["properties"]["party"] = {"type": "null"}
     schemas["WeatherOrder"]["properties"]["weather"] = {"type": "string", "enum": ["calm", "bad", "delay=40,loss=5,seed=7"]}
+    schemas["NewDoor"]["properties"]["wire"] = {"type": "string", "enum": ["websocket", "http", "webtransport"]}
     schemas["NewWebhook"]["properties"]["url"] = {"type": "string", "enum": [HOOK]}
 
 
