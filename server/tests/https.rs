@@ -105,6 +105,8 @@ fn browsers_are_led_to_where_they_have_every_wire() {
     };
     let led = visit("play.example:8080", "");
     assert_eq!((led.status, led.header("location")), (307, Some("https://play.example:8080/?room=KM7-4QX")));
+    let whole = server.raw("GET http://play.example/?x=1 HTTP/1.1\r\nHost: play.example\r\nConnection: close\r\n\r\n");
+    assert_eq!(whole.header("location"), Some("https://play.example/?x=1"), "an address in place of a path");
     assert_eq!(visit("192.0.2.7:8080", "").status, 200, "the certificate says nothing of this name");
     assert_eq!(visit("play.example", "X-Forwarded-Proto: https\r\n").status, 200, "a proxy speaks https for us");
     let secure = "GET /?room=KM7-4QX HTTP/1.1\r\nHost: play.example:8080\r\nConnection: close\r\n\r\n";

@@ -13,7 +13,7 @@ use crate::lobby::watch::{ETag, Seen};
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::uri::Authority;
+use axum::http::uri::{Authority, PathAndQuery};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use std::sync::Arc;
@@ -81,7 +81,9 @@ fn better(shared: &Shared, visit: &Request) -> Option<String> {
     if secure || proxied || !shared.granter.wires().are_signed_for(authority.host()) {
         return None;
     }
-    Some(format!("https://{authority}{}", visit.uri()))
+    // A request may name the whole address instead of the path.
+    let path = visit.uri().path_and_query().map_or("/", PathAndQuery::as_str);
+    Some(format!("https://{authority}{path}"))
 }
 
 /// A part of the game for browsers, packed as the browser likes it.
