@@ -76,6 +76,7 @@ fn what_is_no_weather_is_refused_in_words_and_changes_nothing() {
         assert_eq!(refused.status, 422, "{weather}");
         assert!(refused.problem().detail.contains(word), "{weather}: {}", refused.body);
     }
+    assert_eq!(door(&server, &guest.secret, "http").status, 409, "nothing was ordered yet");
     assert_eq!(order(&server, &guest.secret, "bad").status, 204);
     assert_eq!(door(&server, &guest.secret, "udp").status, 422, "no browser has it");
     assert_eq!(door(&server, &guest.secret, "pigeon").status, 400);

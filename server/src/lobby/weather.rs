@@ -78,9 +78,19 @@ impl Relays {
         if made.len() >= MOST_PLAYERS && !made.contains_key(&player) {
             return Err(Refusal::TooMuchWeather);
         }
-        let theirs = made.entry(player).or_insert_with(|| Made::new(now));
-        theirs.changed = now;
-        theirs.station.obey(order).map_err(Refusal::Invalid)
+        // What is no weather leaves nothing behind.
+        match made.get_mut(&player) {
+            Some(theirs) => {
+                theirs.station.obey(order).map_err(Refusal::Invalid)?;
+                theirs.changed = now;
+            }
+            None => {
+                let theirs = Made::new(now);
+                theirs.station.obey(order).map_err(Refusal::Invalid)?;
+                made.insert(player, theirs);
+            }
+        }
+        Ok(())
     }
 
     /// Opens a way through a player's weather for one link over `wire`, and returns its port.
