@@ -175,8 +175,9 @@ impl Pump {
         loop {
             let now = Instant::now();
             self.collect(now);
-            self.write(&to)?;
+            // Counted before it is handed on: whoever has read the bytes finds them counted.
             self.station.count(self.wire, &self.stream.take_counts());
+            self.write(&to)?;
             let drained = self.stream.is_drained() && self.ready.is_empty();
             if self.ended.is_some() && drained {
                 return to.shutdown().await;
