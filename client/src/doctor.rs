@@ -35,7 +35,7 @@ pub(crate) struct OpenDoctor;
 
 /// What the doctor does and has found.
 #[derive(Resource, Default)]
-struct Doctor {
+pub(crate) struct Doctor {
     open: bool,
     /// The panel was just opened; no button of it has the keyboard yet.
     fresh: bool,
@@ -51,6 +51,12 @@ struct Doctor {
 }
 
 impl Doctor {
+    /// Returns all findings once they are there, as long as the panel shows them.
+    #[cfg(target_family = "wasm")]
+    pub(crate) fn findings(&self) -> Option<&[Finding]> {
+        (self.open && self.arriving.is_none()).then_some(&self.findings[..])
+    }
+
     /// Examines `server` as whoever plays there as `name`: the doctor needs somebody, and that need not be one more guest.
     fn examine(&mut self, server: String, name: String, lobby: &mut Lobby) {
         let account = lobby.account(&server, &name).ok().filter(|_| valid_name(&name));

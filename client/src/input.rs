@@ -171,10 +171,10 @@ fn sample(
     stick.press(Buttons::DASH, fingers.holds(Spot::Dash), fingers.struck(Spot::Dash));
 }
 
-/// The digits change the wire, 0 takes the best that works. F1, F2 and F3 do it too, even for somebody who types; a finger takes the next
-/// one. Only in a blind test the game does.
+/// The digits change the wire, 0 takes the best that works. F1, F2 and F3 do it too, even for somebody who types; a finger and a
+/// gamepad's R1 take the next one. Only in a blind test the game does.
 fn choose_wire(
-    (keys, fingers): (Res<ButtonInput<KeyCode>>, Res<Fingers>),
+    (keys, fingers, pads): (Res<ButtonInput<KeyCode>>, Res<Fingers>, Query<&Gamepad>),
     (the_match, mut tried): (Option<Res<Match>>, Local<Option<Transport>>),
     (panels, blind): (Res<Panels>, Res<Blind>),
     mut wanted: MessageWriter<SwitchWire>,
@@ -193,7 +193,8 @@ fn choose_wire(
     if !typing && keys.just_pressed(KeyCode::Digit0) {
         best.write(BestWire);
     }
-    if fingers.struck(Spot::Wire)
+    let pad = !typing && pads.iter().any(|pad| pad.just_pressed(GamepadButton::RightTrigger));
+    if (pad || fingers.struck(Spot::Wire))
         && let Some(the_match) = the_match
     {
         *tried = next_wire(*tried, the_match.player.status(Instant::now()).driving);

@@ -1,12 +1,19 @@
-//! The state of the network, on three keys: worse, a lag spike, unplugged.
+//! The state of the network, on three keys, three buttons for fingers or three of a gamepad: worse, a lag spike, unplugged.
 //!
 //! Weather acts on real datagrams and byte streams below the transports, inside this process, so it needs no rights and works on
 //! every system. As long as nobody has touched a key there is none: links go straight to the server. The first key puts a station in
 //! between, and the driving link is dialled again through it, without a gap, as at any change of wire.
 //!
-//! Flow: keys, `--weather` → [`Sky`] → [`transport::WeatherStation`] → every link; [`Sky`] → [`crate::hud`].
+//! Flow: keys, fingers, gamepads, `--weather` → [`Sky`] → [`transport::WeatherStation`] → every link; [`Sky`] → [`crate::hud`].
 
-use crate::{args::Args, links::Match, picture::FrameSystems, state::Screen};
+use crate::{
+    args::Args,
+    hud::{Blind, Panels},
+    links::Match,
+    picture::FrameSystems,
+    state::Screen,
+    touch::{Fingers, Spot},
+};
 use bevy::prelude::*;
 use protocol::Transport;
 use transport::WeatherStation;
@@ -146,22 +153,26 @@ impl Sky {
     }
 }
 
-/// F5 makes the network bad or good, Shift+F5 goes through the named weathers, F6 is a lag spike, F7 pulls the cable.
+/// F5 makes the network bad or good, Shift+F5 goes through the named weathers, F6 is a lag spike, F7 pulls the cable. For fingers there
+/// are buttons; a gamepad has L1, and its cross up and down.
 fn keys(
-    keys: Res<ButtonInput<KeyCode>>,
+    (keys, fingers, pads): (Res<ButtonInput<KeyCode>>, Res<Fingers>, Query<&Gamepad>),
+    panels: Res<Panels>,
     mut sky: ResMut<Sky>,
     mut the_match: ResMut<Match>,
-    blind: Res<crate::hud::Blind>,
+    blind: Res<Blind>,
 ) {
     // A blind test is about one weather.
     if !sky.can_be() || blind.is_running() {
         return;
     }
-    if keys.just_pressed(KeyCode::F5) {
+    let pad = |button| !panels.take_input() && pads.iter().any(|pad| pad.just_pressed(button));
+    let pressed = |key, spot, button| keys.just_pressed(key) || fingers.struck(spot) || pad(button);
+    if pressed(KeyCode::F5, Spot::Weather, GamepadButton::LeftTrigger) {
         if keys.any_pressed([KeyCode::ShiftLeft, KeyCode::ShiftRight]) { sky.next() } else { sky.toggle() }
-    } else if keys.just_pressed(KeyCode::F6) {
+    } else if pressed(KeyCode::F6, Spot::Spike, GamepadButton::DPadUp) {
         sky.spike();
-    } else if keys.just_pressed(KeyCode::F7) {
+    } else if pressed(KeyCode::F7, Spot::Cable, GamepadButton::DPadDown) {
         sky.pull_or_plug();
     } else {
         return;
@@ -170,7 +181,7 @@ fn keys(
 }
 
 /// What a lag spike adds to the delay, each way: enough to be felt on every wire.
-const SPIKE: Duration = Duration::from_millis(300);
+pub(crate) const SPIKE: Duration = Duration::from_millis(300);
 const SPIKE_LASTS: Duration = Duration::from_millis(700);
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! `lab storm`: nonsense at every port of a live server, while honest players play and must not notice.
 //!
 //! Strangers send random and misshapen datagrams, some in the names of the players; others open real links and misbehave on them; the
-//! lobby gets what is not HTTP, heads and bodies that never end, bad JSON, and what it has handed out, altered or for a second time.
-//! Everything is bounded in rate, in number and in time, so that a server of the same strength has
-//! enough left to play: this looks for bytes that hurt, not for the amount that drowns. It only aims at this machine.
+//! lobby gets what is neither HTTP nor TLS, heads and bodies that never end, bad JSON, and what it has handed out, altered or for a second
+//! time. Everything is bounded in rate, in number and in time, so that a server of the same strength has enough left to play: this looks
+//! for bytes that hurt, not for the amount that drowns. It only aims at this machine.
 //!
-//! Flow: command line → [`run`] → [`honest`], [`callers`] beside [`datagrams`], [`spoof`], [`sealed`], [`links`], [`http3`], [`web`], [`slow`],
-//! [`bodies`], [`forged`] → [`tally`] → [`outcome`].
+//! Flow: command line → [`run`] → [`honest`], [`callers`] beside [`datagrams`], [`spoof`], [`sealed`], [`links`], [`http3`], [`web`], [`tls`],
+//! [`slow`], [`bodies`], [`forged`] → [`tally`] → [`outcome`].
 
 mod bodies;
 mod callers;
@@ -21,6 +21,7 @@ mod sealed;
 mod slow;
 mod spoof;
 mod tally;
+mod tls;
 mod web;
 
 pub use callers::Called;
@@ -332,6 +333,7 @@ fn start(storm: &Arc<Storm>, options: &Options, passes: Vec<Pass>, players: spoo
         threads.push(std::thread::spawn(move || throw(&storm)));
     };
     thread(Box::new(web::throw));
+    thread(Box::new(tls::throw));
     thread(Box::new(move |storm| spoof::in_others_names(storm, &players)));
     let mut tasks = tokio::task::JoinSet::new();
     let mut task = |thrower: Thrower| drop(tasks.spawn_on(thrower, &storm.runtime));

@@ -297,7 +297,7 @@ fn a_link_that_talks_but_never_greets_is_closed_all_the_same() {
 #[test]
 fn a_storm_harms_nobody() {
     let _turn = alone();
-    let server = Server::start(&["--seats", "32", "--bots", "2"]);
+    let server = Server::start(&["--seats", "32", "--bots", "2", "--tls-self-signed"]);
     let url = server.url();
     // How fast the honest are served is for a quiet machine to say; here it only must not be for ever.
     let few = ["--seconds", "5", "--players", "4", "--slow", "200", "--bodies", "1500", "--within", "3000", "--json"];
@@ -326,6 +326,9 @@ fn a_storm_harms_nobody() {
     let refused = bodies["statuses"].as_object().expect("answers").iter();
     let refused = refused.filter(|(status, _)| status.starts_with('4')).filter_map(|(_, count)| count.as_u64());
     assert!(refused.sum::<u64>() > 1_000, "{seen}");
+    // Those got through the handshake, and were answered behind it.
+    let inside = kinds.iter().find(|thrown| thrown["kind"] == "tls nonsense inside").expect("TLS");
+    assert!(inside["answered"].as_u64() > Some(100), "{seen}");
     for kind in ["h3 other path", "h3 foreign origin"] {
         let answers =
             kinds.iter().find(|thrown| thrown["kind"] == kind).and_then(|thrown| thrown["statuses"].as_object());

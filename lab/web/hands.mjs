@@ -168,6 +168,18 @@ export async function playsByTouch(browser, server) {
   await sleep(2_000);
   check((await canvas()) === "390x844", "the picture follows the phone when it is turned", await canvas());
   await picture(page, "phone-upright");
+  // The row below the wire: weather, lag spike, cable.
+  await hand.tap(50, 95);
+  await until(page, "a touch makes the weather bad", (now) => now.weather === "bad" && now.round_trip_ms > 80);
+  check(true, "a touch makes the weather bad");
+  await hand.tap(200, 95);
+  await until(page, "a touch pulls the cable", (now) => now.picture_age_ms > 1_000);
+  await picture(page, "phone-unplugged");
+  await hand.tap(200, 95);
+  await until(page, "a touch plugs it in", (now) => now.wire !== null && now.picture_age_ms < 400);
+  check(true, "a touch pulls the cable and plugs it in");
+  await hand.tap(50, 95);
+  await until(page, "another touch makes the weather calm", (now) => now.weather === "calm");
   await hand.put(1, 90, 700);
   const upright = await push(page, ([x, y]) => hand.slide(1, 90 + 60 * x, 700 - 60 * y));
   check(upright > 1, "and the sticks with it", `${upright.toFixed(1)} tiles`);
@@ -198,6 +210,23 @@ export async function playsByGamepad(browser, server) {
   });
   await until(page, "its trigger fires", (now) => now.shots >= before + 3);
   check(true, "and its trigger fires");
+  const press = async (button) => {
+    for (const pressed of [true, false]) {
+      await page.evaluate(([button, pressed]) => (globalThis.pad.buttons[button] = { pressed, touched: pressed, value: Number(pressed) }), [button, pressed]);
+      await sleep(200);
+    }
+  };
+  await press(5);
+  const switched = await until(page, "R1 takes the next wire", (now) => now.wire !== null && now.wire !== "websocket");
+  check(true, "R1 takes the next wire", switched.wire);
+  await press(4);
+  await until(page, "L1 makes the weather bad", (now) => now.weather === "bad" && now.round_trip_ms > 80);
+  check(true, "L1 makes the weather bad");
+  await press(13);
+  await until(page, "down on the cross pulls the cable", (now) => now.picture_age_ms > 1_000);
+  await press(13);
+  await until(page, "and plugs it in", (now) => now.wire !== null && now.picture_age_ms < 400);
+  check(true, "down on the cross pulls the cable and plugs it in");
   await picture(page, "gamepad");
   check(said.length === 0, "no errors on the console with a gamepad", said.join(" | "));
   await page.close();

@@ -13,7 +13,7 @@ import { artifacts, check, failures, open, picture, sleep, status, until } from 
 import { fillsTheScreen, playsByGamepad, playsByTouch, wakesSound } from "./hands.mjs";
 import { playsAtLocalhost, speaksHttps, trustsAuthorities } from "./secure.mjs";
 import { openTab } from "./tab.mjs";
-import { suffers } from "./weather.mjs";
+import { examines, suffers } from "./weather.mjs";
 
 const { chromium } = await import(process.env.PLAYWRIGHT);
 const built = process.env.BUILT;
@@ -186,6 +186,7 @@ const STEPS = {
     await page.close();
   },
   weather: () => suffers(browser, server),
+  doctor: () => examines(browser, server),
   localhost: () => playsAtLocalhost(browser, server),
   https: () => speaksHttps(browser, (more) => startServer(join(work, "https"), more)),
   distrust: () => distrusts(browser, server),

@@ -1,4 +1,4 @@
-// Weather in a page: made by a relay in the server, underneath every wire that a browser has.
+// Weather in a page, made by a relay in the server underneath every wire that a browser has; and the doctor, who looks at the wires.
 //
 // Flow: play.mjs -> here -> the page, the server.
 
@@ -6,6 +6,24 @@ import { check, open, picture, sleep, until } from "./bench.mjs";
 
 /** Delay of bad weather there and back, milliseconds (transport/src/weather/presets.rs). */
 const BAD = 80;
+
+/** The doctor looks at every wire that a page has, in the middle of a match, which goes on below it. */
+export async function examines(browser, server) {
+  const { page, said } = await open(browser, `http://${server.http}/?quick&transport=websocket&name=Patient`);
+  const before = await until(page, "the patient is in the match", (now) => now.screen === "InMatch" && now.wire === "websocket");
+  await page.keyboard.press("F8");
+  const { doctor, tick } = await until(page, "the doctor has looked at everything", (now) => now.doctor !== null);
+  await picture(page, "doctor");
+  const verdicts = doctor.map((finding) => `${finding.what} ${finding.verdict}`).join(", ");
+  const looked = ["webtransport", "websocket", "http"].every((wire) => doctor.some((finding) => finding.what === wire && finding.verdict === "good"));
+  check(looked, "the doctor finds every wire of a page good", verdicts);
+  check(doctor.every((finding) => finding.verdict !== "bad"), "and nothing that keeps anybody from playing", doctor.filter((finding) => finding.verdict === "bad").map((finding) => finding.sentence).join(" "));
+  check(tick > before.tick, "while the match goes on");
+  await page.keyboard.press("F8");
+  await until(page, "the doctor is gone", (now) => now.doctor === null && now.screen === "InMatch");
+  check(said.length === 0, "no errors on the console with the doctor", said.join(" | "));
+  await page.close();
+}
 
 /** One key makes the network bad under the wire in use, another one pulls the cable; and the other wires can be looked at meanwhile. */
 export async function suffers(browser, server) {

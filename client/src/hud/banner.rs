@@ -13,7 +13,7 @@ use crate::{
     weather::Sky,
 };
 use bevy::prelude::*;
-use bevy_egui::egui::{Align2, Rect, vec2};
+use bevy_egui::egui::{Align2, Rect, pos2, vec2};
 use game::{PhaseKind, SeatId, tick::TICK_HZ};
 use protocol::{Transport, wire::event::ServerEvent};
 use std::time::Duration;
@@ -55,12 +55,7 @@ pub(super) fn note(
 
 impl Banner {
     /// Draws what there is to say.
-    ///
-    /// `sky` is none while it must not be told which wire is in use.
-    pub(super) fn draw(&self, canvas: &Canvas, picture: &Picture, status: &Status, sky: Option<&Sky>, now: Duration) {
-        if let Some(silent) = wire::silent_for(status) {
-            draw_silence(canvas, silent, &advice(status.switching_to, sky));
-        }
+    pub(super) fn draw(&self, canvas: &Canvas, picture: &Picture, now: Duration) {
         let Some(scene) = &picture.scene else { return };
         let above = canvas.screen.center() - vec2(0.0, canvas.screen.height() * 0.22);
         let center = Align2::CENTER_CENTER;
@@ -117,31 +112,48 @@ impl Banner {
     }
 }
 
-/// Says calmly that nothing arrives: the seat is kept, and the session is already looking for another way.
-fn draw_silence(canvas: &Canvas, silent_for: Duration, advice: &str) {
-    let rect = Rect::from_center_size(canvas.screen.center_top() + vec2(0.0, SILENCE_TOP + 28.0), vec2(400.0, 56.0));
+/// Says calmly, below the clock, that nothing arrives: the seat is kept, and the session is already looking for another way.
+///
+/// `sky` is none while it must not be told which wire is in use.
+pub(super) fn draw_silence(
+    canvas: &Canvas,
+    status: &Status,
+    (sky, by_touch): (Option<&Sky>, bool),
+    clock: Option<Rect>,
+) {
+    let Some(silent_for) = wire::silent_for(status) else { return };
+    let advice = advice(status.switching_to, sky, by_touch);
+    let width = SILENCE_WIDTH.min(canvas.screen.width() - 2.0 * style::GRID);
+    let top = clock.map_or(0.0, |clock| clock.bottom() + style::GRID).max(canvas.screen.top() + SILENCE_TOP);
+    let rect = Rect::from_center_size(pos2(canvas.screen.center().x, top + 28.0), vec2(width, 56.0));
     canvas.glass(rect, 1.0);
     let first = format!("Nothing from the server for {:.1} s", silent_for.as_secs_f32());
     let text = palette::ink(palette::TEXT);
     canvas.text(rect.center() - vec2(0.0, 11.0), Align2::CENTER_CENTER, &first, style::words(style::MIDDLE), text);
     let quiet = palette::ink(palette::QUIET);
-    canvas.text(rect.center() + vec2(0.0, 12.0), Align2::CENTER_CENTER, advice, style::words(style::SMALL), quiet);
+    canvas.text(rect.center() + vec2(0.0, 12.0), Align2::CENTER_CENTER, &advice, style::words(style::SMALL), quiet);
 }
 
-/// Returns what there is to do while nothing arrives.
-fn advice(trying: Option<Transport>, sky: Option<&Sky>) -> String {
+/// Returns what there is to do while nothing arrives, for keys or for fingers.
+fn advice(trying: Option<Transport>, sky: Option<&Sky>, by_touch: bool) -> String {
     let Some(sky) = sky else { return "Your seat is kept.".to_owned() };
+    let (another, plug) = match by_touch {
+        true => ("A touch on the wire tries another".to_owned(), "A touch on cable"),
+        false => (format!("1 to {} try another wire", Transport::WIRES.len()), "F7"),
+    };
     match trying {
-        _ if sky.is_cut_off() => "The cable is out. F7 plugs it in.".to_owned(),
-        Some(wire) if sky.is_unplugged() => format!("Trying {wire}. F7 plugs in."),
+        _ if sky.is_cut_off() => format!("The cable is out. {plug} plugs it in."),
+        Some(wire) if sky.is_unplugged() => format!("Trying {wire}. {plug} plugs it in."),
         Some(wire) => format!("Trying {wire}. Your seat is kept."),
-        None if sky.is_unplugged() => "1 to 5 try another wire, F7 plugs in.".to_owned(),
-        None => "Your seat is kept. 1 to 5 try another wire.".to_owned(),
+        None if sky.is_unplugged() => format!("{another}. {plug} plugs it in."),
+        None => format!("Your seat is kept. {another}."),
     }
 }
 
-/// Below the clock.
+/// Below the clock of a wide screen.
 const SILENCE_TOP: f32 = 96.0;
+/// As wide as the longest advice.
+const SILENCE_WIDTH: f32 = 400.0;
 const GO_SECONDS: f32 = 0.9;
 /// Below the middle, above the cards at the bottom.
 const DEATH_SHARE: f32 = 0.12;
@@ -153,14 +165,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_advice_fits_what_is_unplugged() {
+    fn the_advice_fits_what_is_unplugged_and_what_it_is_plugged_with() {
         let mut sky = Sky::new(None);
-        assert_eq!(advice(None, Some(&sky)), "Your seat is kept. 1 to 5 try another wire.");
+        let by_keys = |trying, sky: &Sky| advice(trying, Some(sky), false);
+        assert_eq!(by_keys(None, &sky), "Your seat is kept. 1 to 5 try another wire.");
+        assert_eq!(advice(None, Some(&sky), true), "Your seat is kept. A touch on the wire tries another.");
         sky.plug(Some(Transport::Udp), false);
-        assert_eq!(advice(None, Some(&sky)), "1 to 5 try another wire, F7 plugs in.");
-        assert_eq!(advice(Some(Transport::Quic), Some(&sky)), "Trying quic. F7 plugs in.");
+        assert_eq!(by_keys(None, &sky), "1 to 5 try another wire. F7 plugs it in.");
+        assert_eq!(by_keys(Some(Transport::Quic), &sky), "Trying quic. F7 plugs it in.");
         sky.plug(None, false);
-        assert_eq!(advice(Some(Transport::Quic), Some(&sky)), "The cable is out. F7 plugs it in.");
-        assert_eq!(advice(Some(Transport::Quic), None), "Your seat is kept.", "a blind test tells nothing");
+        assert_eq!(by_keys(Some(Transport::Quic), &sky), "The cable is out. F7 plugs it in.");
+        assert_eq!(advice(None, Some(&sky), true), "The cable is out. A touch on cable plugs it in.");
+        assert_eq!(advice(Some(Transport::Quic), None, false), "Your seat is kept.", "a blind test tells nothing");
     }
 }

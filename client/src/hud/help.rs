@@ -52,6 +52,10 @@ const LINES: [(&str, &str); 4] =
 const WEATHER: [(&str, &str); 3] =
     [("F5", "bad, Shift: next"), ("F6 · F7", "lag spike · unplug"), ("K", "weather panel")];
 
+/// Instead of [`WEATHER`] for whoever has touched the screen.
+const TOUCHED_WEATHER: [(&str, &str); 3] =
+    [("weather", "bad, and calm again"), ("lag spike", "300 ms for a moment"), ("cable", "out, and in again")];
+
 const SEE: [(&str, &str); 9] = [
     ("N", "net graph"),
     ("T", "key press to effect"),
@@ -72,7 +76,7 @@ fn keys(weather: bool, by_touch: bool) -> Vec<(&'static str, Vec<(&'static str, 
     let fly = if by_touch { TOUCH } else { FLY };
     let mut groups = vec![(fly.0, rows(fly.1)), ("Wire", rows(&[&WIRES[..], &LINES].concat()))];
     if weather {
-        groups.push(("Weather", rows(&WEATHER)));
+        groups.push(("Weather", rows(if by_touch { &TOUCHED_WEATHER } else { &WEATHER })));
     }
     groups.push(("See", rows(&SEE)));
     groups

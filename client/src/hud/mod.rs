@@ -49,7 +49,7 @@ use bevy::{
     prelude::*,
     window::{CursorOptions, PrimaryWindow},
 };
-use bevy_egui::{EguiContexts, EguiPrimaryContextPass};
+use bevy_egui::{EguiContexts, EguiPrimaryContextPass, egui::Rect};
 use canvas::Canvas;
 use keys::{Action, Pressed};
 use pane::{pane, touch};
@@ -185,19 +185,23 @@ fn draw(mut contexts: EguiContexts, parts: Parts, mut panels: ResMut<Panels>, mu
         let ghosts = if panels.ghosts { &ghosts[..] } else { &[] };
         wire::draw(&canvas, status, sky, ghosts, parts.switches.truth, by_touch)
     };
-    let clock = scoreboard::draw_summary(&canvas, picture, line);
+    let weather = if blind.is_running() { Vec::new() } else { thumbs::draw_weather(&canvas, &fingers, sky, line) };
+    let corner = weather.iter().fold(line, |corner, (_, button)| corner.union(*button));
+    let clock = scoreboard::draw_summary(&canvas, picture, corner);
     if !blind.is_running() && !silent && !panels.covered {
         wire::draw_toast(&canvas, &parts.toast, clock, now);
     }
     watch::draw(&canvas, picture, &parts.watched, by_touch);
     // All keys need all the room on that side.
     if panels.right != Some(Panel::Help) || panels.covered {
-        parts.feed.draw(&canvas, thumbs::feed_corner(&canvas, &fingers, line, clock), now);
+        parts.feed.draw(&canvas, thumbs::feed_corner(&canvas, &fingers, corner, clock), now);
     }
-    // Below the pause panel large words would shine through; only that nothing arrives must be said.
-    if silent || !panels.pause {
-        parts.banner.draw(&canvas, picture, status, Some(&**sky).filter(|_| !blind.is_running()), now);
+    // Large words would shine through the pause panel.
+    if !panels.pause {
+        parts.banner.draw(&canvas, picture, now);
     }
+    let told = Some(&**sky).filter(|_| !blind.is_running());
+    banner::draw_silence(&canvas, status, (told, by_touch), clock);
     // No panel opens during a blind test, and whoever has no keys has a button.
     if !blind.is_running() && !by_touch {
         help::draw_hint(&canvas);
@@ -213,21 +217,23 @@ fn draw(mut contexts: EguiContexts, parts: Parts, mut panels: ResMut<Panels>, mu
         if panels.right == Some(Panel::Invite) {
             invite::draw(&canvas, &Dock::new(canvas.screen, Side::Right, panels.floor), parts.house.invite());
         }
-        draw_docks(&canvas, &mut panels, telemetry, (blind, sky, by_touch));
+        draw_docks(&canvas, &mut panels, telemetry, (blind, sky, by_touch), corner);
     }
     let seen = (&*panels, &*parts.watched, !blind.is_running());
-    thumbs::draw(&canvas, &mut fingers, picture, seen, (line, clock));
+    thumbs::draw(&canvas, &mut fingers, picture, seen, (line, clock, weather));
     Ok(())
 }
 
-/// Draws the panels beside the ship that cannot be clicked.
+/// Draws the panels beside the ship that cannot be clicked. `corner` is taken by the wire and the weather.
 fn draw_docks(
     canvas: &Canvas,
     panels: &mut Panels,
     telemetry: &Telemetry,
     (blind, sky, by_touch): (&Blind, &crate::weather::Sky, bool),
+    corner: Rect,
 ) {
     let [left, right] = [Side::Left, Side::Right].map(|side| Dock::new(canvas.screen, side, panels.floor));
+    let left = left.below(corner);
     if !panels.chat {
         panels.left_bottom = match panels.left {
             Some(Panel::Graph) => graph::draw(canvas, &left, telemetry, panels.ghosts),

@@ -45,6 +45,12 @@ impl Dock {
         Self { room: Rect::from_min_max(pos2(self.room.left(), self.room.top() - TOP + MARGIN), self.room.max) }
     }
 
+    /// Returns what is left of it below `taken`.
+    pub(super) fn below(self, taken: Rect) -> Self {
+        let top = self.room.top().max(taken.bottom() + style::GRID).min(self.room.bottom());
+        Self { room: self.room.with_min_y(top) }
+    }
+
     /// Draws the glass of a panel `height` points tall inside, with its head, and returns the room inside.
     pub(super) fn open(&self, canvas: &Canvas, title: &str, key: &str, height: f32) -> Rect {
         let height = (height + HEAD + PADDING).min(self.room.height());

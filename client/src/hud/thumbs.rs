@@ -1,5 +1,5 @@
-//! What is there for fingers: two sticks, the rail, the dash, the button for the menu. Time and wire are buttons as well; what can be
-//! pressed has a bright edge.
+//! What is there for fingers: two sticks, the rail, the dash, the buttons for the menu and the weather. Time and wire are buttons as
+//! well; what can be pressed has a bright edge.
 //!
 //! Sizes are logical pixels, not points: thumbs do not grow with the writing.
 //!
@@ -12,26 +12,27 @@ use crate::{
     style,
     touch::{Fingers, RIM, Side, Spot},
     view::watch::Watched,
+    weather::{SPIKE, Sky},
 };
 use bevy::math::{Rect as Place, Vec2 as Pixels};
 use bevy_egui::egui::{Align2, Color32, Pos2, Rect, Stroke, Vec2, pos2, vec2};
 use game::ship::{DASH_WAIT_TICKS, RAIL_WAIT_TICKS};
 
 /// Returns the top right corner of the feed: beside the button for the menu, if there is one. On a narrow screen, where time stands below
-/// the wire, it goes below both.
+/// the wire, it goes below both, and below what is said there now and then.
 pub(super) fn feed_corner(canvas: &Canvas, fingers: &Fingers, wire: Rect, time: Option<Rect>) -> Pos2 {
     let taken = if fingers.seen() { (MARGIN + BUTTON) * canvas.points_per_pixel } else { 0.0 };
-    let below = time.filter(|time| time.top() > wire.bottom()).map_or(0.0, |time| time.bottom() - style::GRID);
+    let below = time.filter(|time| time.top() > wire.bottom()).map_or(0.0, |time| time.bottom() + SAID);
     pos2(canvas.screen.right() - taken, canvas.screen.top() + below) + vec2(-2.0, 2.0) * style::GRID
 }
 
-/// Draws all that and says where it is. `wire` and `time` are the panes that are there already.
+/// Draws all that and says where it is. `wire`, `time` and `weather` are there already.
 pub(super) fn draw(
     canvas: &Canvas,
     fingers: &mut Fingers,
     picture: &Picture,
     (panels, watched, changes_wire): (&Panels, &Watched, bool),
-    (wire, time): (Rect, Option<Rect>),
+    (wire, time, weather): (Rect, Option<Rect>, Vec<(Spot, Rect)>),
 ) {
     if !fingers.seen() {
         return;
@@ -47,7 +48,7 @@ pub(super) fn draw(
     let flies = !panels.take_input() && watched.seat.is_none() && picture.own().is_some();
     if !panels.take_input() {
         let wire = changes_wire.then_some((Spot::Wire, wire));
-        for (spot, pane) in time.map(|time| (Spot::Scores, time)).into_iter().chain(wire) {
+        for (spot, pane) in time.map(|time| (Spot::Scores, time)).into_iter().chain(wire).chain(weather) {
             let pressed = fingers.holds(spot);
             canvas.frame(pane, Color32::TRANSPARENT, edge(pressed));
             spots.push((spot, pane.expand2((Vec2::splat(LEAST * pixel) - pane.size()).max(Vec2::ZERO) * 0.5)));
@@ -70,6 +71,36 @@ pub(super) fn draw(
     let pixels = |point: Pos2| Pixels::new(point.x, point.y) / pixel;
     let placed = spots.into_iter().map(|(spot, rect)| (spot, Place::from_corners(pixels(rect.min), pixels(rect.max))));
     fingers.lay_out(placed.collect(), flies);
+}
+
+/// Draws what the weather is like, in a row below the pane of the wire, and returns where to press for another.
+pub(super) fn draw_weather(canvas: &Canvas, fingers: &Fingers, sky: &Sky, wire: Rect) -> Vec<(Spot, Rect)> {
+    if !fingers.seen() || !sky.can_be() {
+        return Vec::new();
+    }
+    let spike = format!("{} ms", SPIKE.as_millis());
+    let plugged = !sky.is_unplugged();
+    let buttons = [
+        (Spot::Weather, "weather", sky.name(), sky.is_calm()),
+        (Spot::Spike, "lag spike", &spike, true),
+        (Spot::Cable, "cable", if plugged { "in" } else { "out" }, plugged),
+    ];
+    let gap = style::GRID * 0.5;
+    let size = vec2((wire.width() - 2.0 * gap) / 3.0, LEAST * canvas.points_per_pixel);
+    let mut corner = wire.left_bottom() + vec2(0.0, gap);
+    let mut spots = Vec::new();
+    for (spot, name, value, usual) in buttons {
+        let rect = Rect::from_min_size(corner, size);
+        canvas.glass(rect, 1.0);
+        let line = |up, text, font, rgb| {
+            canvas.text(rect.center() + vec2(0.0, up), Align2::CENTER_CENTER, text, font, palette::ink(rgb));
+        };
+        line(-style::GRID, name, style::words(style::SMALL), palette::QUIET);
+        line(style::GRID, value, style::numbers(style::SMALL), if usual { palette::TEXT } else { palette::ALARM });
+        spots.push((spot, rect));
+        corner.x += size.x + gap;
+    }
+    spots
 }
 
 /// Returns what stands at the right thumb: name, height above the lower edge (logical pixels), and how far it is loaded, 0 to 1.
@@ -130,6 +161,8 @@ fn draw_stick(canvas: &Canvas, fingers: &Fingers, side: Side, rest: Pos2) {
     canvas.ring(at, KNOB * pixel, Stroke::new(1.5, palette::faded(rgb, 0.9)));
 }
 
+/// Room for what is said below the time of a narrow screen: a changed wire, or that nothing arrives.
+const SAID: f32 = 7.0 * style::GRID;
 /// From the edges of the screen.
 const MARGIN: f32 = 8.0;
 /// Side of the button for the menu.

@@ -71,8 +71,8 @@ pub(super) fn draw_blind(canvas: &Canvas, sky: &Sky) -> Rect {
     pane
 }
 
-/// Draws the line, the wires with the keys that change to them (none for fingers, which press the whole), and which ghost is which.
-/// Returns the room taken.
+/// Draws the line, the wires and the weather with the keys that change them (none for fingers, which have buttons), and which ghost is
+/// which. Returns the room taken.
 pub(super) fn draw(
     canvas: &Canvas,
     status: &Status,
@@ -105,7 +105,7 @@ pub(super) fn draw(
         }
         x = name.right() + gap;
     }
-    let weather = draw_weather(canvas, pos2(inside.x, y + style::SMALL + style::GRID), sky);
+    let weather = draw_weather(canvas, pos2(inside.x, y + style::SMALL + style::GRID), Some(sky).filter(|_| !by_touch));
     let legend = draw_legend(canvas, pos2(inside.x, weather.bottom() + style::GRID - 2.0), ghosts, truth);
     let bottom = legend.map_or(weather.bottom(), |legend| legend.bottom()) + PADDING;
     let widest = legend.map_or(weather.right(), |legend| legend.right().max(weather.right()));
@@ -155,10 +155,10 @@ fn draw_legend(canvas: &Canvas, from: Pos2, ghosts: &[Transport], truth: bool) -
 }
 
 /// Draws the keys that change the weather; what is not as the network made it stands out. Returns the space taken.
-fn draw_weather(canvas: &Canvas, from: Pos2, sky: &Sky) -> Rect {
-    if !sky.can_be() {
+fn draw_weather(canvas: &Canvas, from: Pos2, sky: Option<&Sky>) -> Rect {
+    let Some(sky) = sky.filter(|sky| sky.can_be()) else {
         return Rect::from_min_size(from - vec2(0.0, style::GRID), vec2(0.0, 0.0));
-    }
+    };
     let font = style::numbers(style::SMALL);
     let (calm, plugged) = (sky.is_calm(), !sky.is_unplugged());
     let (quiet, loud) = (palette::ink(palette::QUIET), palette::ink(palette::ALARM));

@@ -16,6 +16,12 @@ pub(crate) enum Spot {
     Scores,
     /// The next wire.
     Wire,
+    /// What F5 does: bad weather, and good again.
+    Weather,
+    /// What F6 does: a lag spike.
+    Spike,
+    /// What F7 does: the cable out, and in again.
+    Cable,
     /// The dash.
     Dash,
     /// The rail: a stick of its own, which fires when it is let go.

@@ -5,6 +5,7 @@
 //! Flow: [`crate::links::Match`], [`State`] → here → `globalThis.crosswire.status`.
 
 use crate::{
+    doctor::Doctor,
     hud::{Panels, Telemetry},
     links::{Match, Told},
     picture::{Happened, Picture},
@@ -14,7 +15,10 @@ use crate::{
 use bevy::prelude::*;
 use serde::Serialize;
 use std::collections::VecDeque;
-use transport::player::{PlayerEvent, Role};
+use transport::{
+    doctor::Finding,
+    player::{PlayerEvent, Role},
+};
 use web_time::{Duration, Instant};
 
 /// Keeps the status.
@@ -48,7 +52,7 @@ impl Frames {
 
 /// See the head of this file.
 #[derive(Serialize)]
-struct Status {
+struct Status<'a> {
     screen: String,
     /// The pause panel is open.
     pause: bool,
@@ -64,6 +68,8 @@ struct Status {
     round_trip_ms: Option<f64>,
     /// What the network is made to do; none where there can be no weather.
     weather: Option<&'static str>,
+    /// What the doctor has found; none while it looks, or shows nothing.
+    doctor: Option<&'a [Finding]>,
     /// Ships in the picture, the own one included.
     ships: usize,
     /// Where the own one is, tiles.
@@ -96,7 +102,7 @@ fn tell(
     frames: Res<Frames>,
     (screen, failure, panels): (Res<State<Screen>>, Res<Failure>, Res<Panels>),
     (the_match, picture): (Option<Res<Match>>, Res<Picture>),
-    (sky, telemetry): (Res<Sky>, Res<Telemetry>),
+    (sky, telemetry, doctor): (Res<Sky>, Res<Telemetry>, Res<Doctor>),
     (mut events, mut happened): (MessageReader<Told>, MessageReader<Happened>),
     (mut told, mut passed_over, mut shots): (Local<Option<Instant>>, Local<Option<String>>, Local<u32>),
 ) {
@@ -133,6 +139,7 @@ fn tell(
             .collect(),
         round_trip_ms: status.as_ref().and_then(|status| status.round_trip).map(|time| time.as_secs_f64() * 1e3),
         weather: sky.can_be().then(|| sky.name()),
+        doctor: doctor.findings(),
         ships: scene.map_or(0, |scene| scene.ships.len() + usize::from(scene.own.is_some())),
         own: scene.and_then(|scene| scene.own.as_ref()).map(|own| own.pos),
         shots: *shots,

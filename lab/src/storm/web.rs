@@ -75,22 +75,33 @@ impl Manner {
 
 /// Throws until the storm is over.
 pub(super) fn throw(storm: &Storm) {
-    let mut nonsense = Nonsense::new(storm.seed, 50);
+    visit(storm, 50, (&MANNERS, Manner::name), |nonsense, manner, stream| speak(storm, nonsense, manner, stream));
+}
+
+/// Opens connection after connection until the storm is over, and lets `speak` misbehave on each in one of the named manners. `who` is the
+/// thrower's number.
+pub(super) fn visit<M: Copy>(
+    storm: &Storm,
+    who: u64,
+    (manners, name): (&[M], fn(M) -> &'static str),
+    mut speak: impl FnMut(&mut Nonsense, M, &mut TcpStream),
+) {
+    let mut nonsense = Nonsense::new(storm.seed, who);
     let mut held: VecDeque<(TcpStream, Instant)> = VecDeque::new();
     while !storm.over() {
-        let manner = nonsense.one_of(&MANNERS);
+        let manner = nonsense.one_of(manners);
         let stream = TcpStream::connect_timeout(&storm.http, DEADLINE).and_then(|stream| {
             stream.set_write_timeout(Some(DEADLINE))?;
             stream.set_read_timeout(Some(ANSWER))?;
             Ok(stream)
         });
-        storm.tally.connection(Port::Http, manner.name(), stream.is_ok());
+        storm.tally.connection(Port::Http, name(manner), stream.is_ok());
         if let Ok(mut stream) = stream {
-            speak(storm, &mut nonsense, manner, &mut stream);
+            speak(&mut nonsense, manner, &mut stream);
             // Some vanish at once, some are polite, some stay.
             match nonsense.below(3) {
                 0 => drop(stream),
-                1 if !matches!(manner, Manner::HalfRequest) => drop(stream.shutdown(Shutdown::Write)),
+                1 => drop(stream.shutdown(Shutdown::Write)),
                 _ => held.push_back((stream, Instant::now())),
             }
         }
