@@ -1,7 +1,7 @@
 //! Https for the lobby: the operator's certificate, or one that the server makes for itself.
 //!
-//! One that was made here is kept in the data folder, because people tell their browser once that they trust it. A new one is made when
-//! it is about to end.
+//! One that was made here is kept in the data folder, because people tell their browser once that they trust it. A start that finds
+//! it about to end makes a new one.
 //!
 //! Flow: `--tls-cert`, `--tls-key`, `--tls-self-signed` → [`open`] → [`crate::lobby`], [`transport::ServerConfig`].
 

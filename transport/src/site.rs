@@ -55,8 +55,10 @@ struct Shown(RwLock<Loaded>);
 struct Loaded {
     key: Arc<CertifiedKey>,
     validity: Option<Validity>,
-    /// Names under which browsers trust it by themselves.
+    /// Names under which browsers trust it by themselves while it is good.
     names: Vec<String>,
+    /// When its files had last been written before they were read; none if it is from no files.
+    written: Option<[SystemTime; 2]>,
 }
 
 impl Site {
@@ -113,7 +115,7 @@ impl Site {
     /// Returns the names, some of them as `*.example.org`, under which browsers trust the certificate by themselves: none unless a public
     /// authority has signed it.
     pub fn signed_for(&self) -> Vec<String> {
-        self.shown.read(|loaded| loaded.names.clone())
+        self.shown.read(|loaded| loaded.names_at(SystemTime::now()).to_vec())
     }
 
     /// Returns whether browsers trust the certificate by themselves under the name `host`.
@@ -130,35 +132,35 @@ impl Site {
     /// Returns the certificate if browsers trust it by themselves under that name.
     pub(crate) fn for_name(&self, host: &str) -> Option<Arc<CertifiedKey>> {
         self.shown.read(|loaded| {
-            let signed = loaded.names.iter().any(|name| protocol::lobby::covers(name, host));
+            let names = loaded.names_at(SystemTime::now());
+            let signed = names.iter().any(|name| protocol::lobby::covers(name, host));
             signed.then(|| Arc::clone(&loaded.key))
         })
     }
 
     /// Reads the files again whenever they change, for ever. What cannot be used is told once, and the certificate before it stays.
     pub async fn follow(&self, files: &SiteFiles) {
-        let mut known = changed(files);
+        let mut told = None;
         loop {
             sleep(LOOK_EVERY).await;
-            self.look(files, &mut known);
+            let failed = self.look(files).err();
+            if let Some(sentence) = failed.as_ref().filter(|sentence| told.as_ref() != Some(*sentence)) {
+                warn!("{sentence} The certificate before it stays.");
+            }
+            told = failed;
         }
     }
 
-    /// Reads the files again if they have changed since `known`.
-    fn look(&self, files: &SiteFiles, known: &mut Option<[SystemTime; 2]>) {
-        let found = changed(files);
+    /// Reads the files again if they have changed since they were read. Until that succeeds every look tries: rights to read a file may
+    /// change without the file.
+    fn look(&self, files: &SiteFiles) -> Result<(), String> {
+        let found = written(files);
         // While they are being replaced one of them may not be there.
-        if found == *known || found.is_none() {
-            return;
+        if found.is_some() && found != self.shown.read(|loaded| loaded.written) {
+            self.shown.replace(Loaded::read(files)?);
+            info!("the certificate of the site was read anew");
         }
-        *known = found;
-        match Loaded::read(files) {
-            Ok(loaded) => {
-                self.shown.replace(loaded);
-                info!("the certificate of the site was read anew");
-            }
-            Err(sentence) => warn!("{sentence} The certificate before it stays."),
-        }
+        Ok(())
     }
 }
 
@@ -189,9 +191,17 @@ impl ResolvesServerCert for Shown {
 impl Loaded {
     fn read(files: &SiteFiles) -> Result<Self, String> {
         let read = |path: &Path| fs::read(path).map_err(|error| format!("Cannot read `{}`: {error}.", path.display()));
+        let written = written(files);
         let (certificate, key) = (read(&files.certificate)?, read(&files.key)?);
         let loaded = Self::parse(&certificate, &key, webpki_roots::TLS_SERVER_ROOTS);
+        let loaded = loaded.map(|loaded| Self { written, ..loaded });
         loaded.map_err(|why| format!("`{}` and `{}`: {why}", files.certificate.display(), files.key.display()))
+    }
+
+    /// Returns the names under which browsers trust it by themselves: none once it has expired.
+    fn names_at(&self, now: SystemTime) -> &[String] {
+        let expired = self.validity.is_some_and(|validity| validity.expired_since(now).is_some());
+        if expired { &[] } else { &self.names }
     }
 
     fn parse(certificate: &[u8], key: &[u8], authorities: &[TrustAnchor<'_>]) -> Result<Self, String> {
@@ -212,7 +222,7 @@ impl Loaded {
             rustls::Error::InconsistentKeys(_) => "the key does not belong to the certificate.".to_owned(),
             error => format!("the certificate cannot be used: {error}."),
         })?;
-        Ok(Self { key: Arc::new(key), validity, names })
+        Ok(Self { key: Arc::new(key), validity, names, written: None })
     }
 }
 
@@ -229,7 +239,7 @@ fn public_names(chain: &[CertificateDer<'_>], authorities: &[TrustAnchor<'_>]) -
 }
 
 /// Returns when the files were last written; none while one of them is not there.
-fn changed(files: &SiteFiles) -> Option<[SystemTime; 2]> {
+fn written(files: &SiteFiles) -> Option<[SystemTime; 2]> {
     let at = |path: &Path| fs::metadata(path).and_then(|found| found.modified()).ok();
     Some([at(&files.certificate)?, at(&files.key)?])
 }

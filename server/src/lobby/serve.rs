@@ -33,6 +33,9 @@ use transport::crowd::{Counted, Crowd};
 use transport::http::{Held, Visit};
 use transport::{LinkSender, Site, tune_tcp, websocket};
 
+/// Headers that proxies add (RFC 7239, and those before it).
+const PROXIES_SAY: [&str; 4] = ["forwarded", "x-forwarded-for", "x-forwarded-proto", "x-real-ip"];
+
 /// What a request can know about the connection that it came in on.
 #[derive(Clone, Debug)]
 pub(super) struct Connection {
@@ -42,6 +45,8 @@ pub(super) struct Connection {
     pub local: SocketAddr,
     /// Whether it speaks TLS.
     pub(super) secure: bool,
+    /// Whether the request came through a proxy.
+    proxied: bool,
     /// Whether it is of use.
     pub(super) pulse: Arc<Pulse>,
     handover: Arc<Mutex<Option<Handover>>>,
@@ -66,7 +71,7 @@ pub(super) struct Handover {
 impl Connection {
     /// Returns the addresses of both ends.
     pub(super) fn asker(&self) -> Asker {
-        Asker { remote: self.remote.ip(), local: self.local.ip() }
+        Asker { remote: self.remote.ip(), local: self.local.ip(), proxied: self.proxied }
     }
 
     /// Asks the connection's task to make a link of what follows the answer.
@@ -169,8 +174,16 @@ impl Server {
         }
         let place = Arc::new(Mutex::new(Some(place)));
         let pulse = Arc::default();
-        let connection =
-            Connection { remote, local, secure: false, pulse, handover: Arc::default(), place, link: Arc::default() };
+        let connection = Connection {
+            remote,
+            local,
+            secure: false,
+            proxied: false,
+            pulse,
+            handover: Arc::default(),
+            place,
+            link: Arc::default(),
+        };
         let Some(site) = &self.site else { return self.speak(stream, connection).await };
         match begins_with_tls(&stream, self.limits.head).await {
             Some(false) => self.speak(stream, connection).await,
@@ -208,7 +221,8 @@ impl Server {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let service = service_fn(|mut request: Request<Incoming>| {
-            request.extensions_mut().insert(connection.clone());
+            let proxied = PROXIES_SAY.iter().any(|name| request.headers().contains_key(*name));
+            request.extensions_mut().insert(Connection { proxied, ..connection.clone() });
             self.service.call(request)
         });
         let mut http = http1::Builder::new();

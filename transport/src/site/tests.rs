@@ -86,17 +86,25 @@ fn files_are_read_again_when_they_change() {
     let made = |name: &str| Site::make_pem(vec![name.to_owned()]).unwrap();
     let (first, second) = (made("a.example"), made("b.example"));
     write(&first.0, &first.1);
-    let (site, mut known) = (Site::open(&files).unwrap(), changed(&files));
+    let site = Site::open(&files).unwrap();
     let leaf = || site.shown.read(|loaded| loaded.key.cert.first().cloned().unwrap());
     let before = leaf();
     write(&second.0, &first.1);
-    site.look(&files, &mut known);
-    assert_eq!(leaf(), before, "half of it is of no use");
+    for _ in 0..2 {
+        assert!(site.look(&files).is_err_and(|why| why.contains("the key does not belong")), "it is tried again");
+        assert_eq!(leaf(), before, "half of it is of no use");
+    }
     fs::remove_file(&files.key).unwrap();
-    site.look(&files, &mut known);
+    site.look(&files).unwrap();
     assert_eq!(leaf(), before, "it is just being replaced");
     write(&second.0, &second.1);
-    site.look(&files, &mut known);
+    site.look(&files).unwrap();
     assert_ne!(leaf(), before);
+    let validity =
+        Some(Validity { until: SystemTime::UNIX_EPOCH, ..site.shown.read(|loaded| loaded.validity).unwrap() });
+    let names = vec!["b.example".to_owned()];
+    let expired = site.shown.read(|loaded| Loaded { validity, names: names.clone(), ..loaded.clone() });
+    assert!(expired.names_at(SystemTime::now()).is_empty(), "no browser trusts it any more");
+    assert_eq!(expired.names_at(SystemTime::UNIX_EPOCH), names);
     fs::remove_dir_all(&folder).unwrap();
 }
