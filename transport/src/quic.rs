@@ -219,9 +219,9 @@ async fn accept(endpoint: Endpoint, links: LinkSender, timing: Timing) {
         }
         let links = links.clone();
         tokio::spawn(async move {
-            let welcomed = timeout(timing.handshake, welcome(incoming)).await;
+            let opened = welcome(incoming, timing.handshake).await;
             drop(handshake);
-            let Ok(Some(opened)) = welcomed else {
+            let Some(opened) = opened else {
                 return Counters::count(&links.counters().handshakes_failed);
             };
             let peer = opened.session.remote_address();
@@ -235,9 +235,25 @@ async fn accept(endpoint: Endpoint, links: LinkSender, timing: Timing) {
     }
 }
 
-/// Completes a handshake up to the preamble.
-async fn welcome(incoming: Incoming) -> Option<Opened> {
-    let connection = incoming.await.ok()?;
+/// Completes a handshake up to the preamble within `patience`, and closes the connection if something else comes, or nothing.
+async fn welcome(incoming: Incoming, patience: Duration) -> Option<Opened> {
+    let mut kept = None;
+    let opened = timeout(patience, async {
+        let connection = kept.insert(incoming.await.ok()?).clone();
+        hear_out(connection).await
+    });
+    let opened = opened.await.ok().flatten();
+    if opened.is_none()
+        && let Some(connection) = kept
+    {
+        // Dropping is not enough: a WebTransport session keeps its connection alive for as long as the peer likes.
+        connection.close(VarInt::from_u32(code(CloseReason::Violation)), b"");
+    }
+    opened
+}
+
+/// Takes a connection up to the preamble.
+async fn hear_out(connection: Connection) -> Option<Opened> {
     let (wire, session) = if webtransport::is_spoken(&connection) {
         (Transport::Webtransport, webtransport::welcome(connection).await?)
     } else {
@@ -246,11 +262,7 @@ async fn welcome(incoming: Incoming) -> Option<Opened> {
     let (send, mut recv) = session.accept_bi().await.ok()?;
     let mut preamble = [0; PREAMBLE.len()];
     recv.read_exact(&mut preamble).await.ok()?;
-    if &preamble != PREAMBLE {
-        session.close(code(CloseReason::Violation), b"");
-        return None;
-    }
-    Some(Opened { wire, session, send, recv })
+    (&preamble == PREAMBLE).then_some(Opened { wire, session, send, recv })
 }
 
 /// Moves bytes until the link ends.

@@ -213,7 +213,8 @@ fn a_quic_client_that_says_nothing_is_shown_out() {
         let waited = tokio::time::timeout(rig.timing.handshake + Duration::from_secs(1), connection.closed()).await;
         waited.expect("the server closes it in time");
     });
-    assert_eq!(rig.listeners.links.counters().handshakes_failed.load(Ordering::Relaxed), 1);
+    let failed = || rig.listeners.links.counters().handshakes_failed.load(Ordering::Relaxed);
+    eventually("the failure is counted", SOON, || (failed() == 1).then_some(()));
     rig.pair();
 }
 
@@ -267,6 +268,33 @@ fn a_datagram_for_another_session_costs_no_more_than_itself() {
     });
     assert_eq!(receive(&rig.accept()).bytes, "our own");
     drop(page);
+}
+
+#[test]
+fn a_webtransport_session_that_is_no_link_is_shown_out() {
+    let rig = Rig::new(Transport::Webtransport);
+    let Offer::Webtransport { url, certificate_sha256, .. } = rig.offer() else { unreachable!() };
+    let url: url::Url = url.parse().unwrap();
+    // Nothing, a stream that ends before it begins, and something else.
+    for says in [None, Some(&b""[..]), Some(b"GET /")] {
+        rig.runtime.block_on(async {
+            let (_endpoint, connection) =
+                transport::knock(rig.listeners.quic_addr, certificate_sha256, timing()).await.unwrap();
+            let session = web_transport_quinn::Session::connect(connection.clone(), url.clone()).await.unwrap();
+            if let Some(says) = says {
+                let (mut send, _) = session.open_bi().await.unwrap();
+                send.write_all(says).await.unwrap();
+                send.finish().unwrap();
+            }
+            let patience = rig.timing.handshake + Duration::from_secs(1);
+            let closed = tokio::time::timeout(patience, connection.closed()).await;
+            closed.unwrap_or_else(|_| panic!("{says:?} is kept"));
+        });
+    }
+    // The server counts after it has hung up.
+    let failed = || rig.listeners.links.counters().handshakes_failed.load(Ordering::Relaxed);
+    eventually("three failures are counted", SOON, || (failed() == 3).then_some(()));
+    rig.pair();
 }
 
 #[test]

@@ -43,7 +43,8 @@ impl Default for CertificateTerm {
 }
 
 impl CertificateTerm {
-    /// Returns how long a new certificate is used: half of the time that it is good, so that who was told of it can still use it.
+    /// Returns how long a new certificate is used: half of the time that it is good. It is shown no longer than that, and whoever was
+    /// told of it asks again.
     pub(super) fn in_use(&self) -> Duration {
         self.life.saturating_sub(self.before).checked_div(2).unwrap_or_default()
     }
