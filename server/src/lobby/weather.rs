@@ -70,7 +70,7 @@ impl Relays {
 
     /// Makes the weather that a player wants.
     pub(super) fn order(&self, player: PlayerId, asker: Asker, order: &WeatherOrder) -> Result<(), Refusal> {
-        if !self.for_whom.is_for(asker.remote) {
+        if !asker.gets_weather(self.for_whom) {
             return Err(Refusal::NoWeather);
         }
         let (now, mut made) = (Instant::now(), self.made());
@@ -101,6 +101,9 @@ impl Relays {
         wire: Transport,
         wires: &Wires,
     ) -> Result<u16, Refusal> {
+        if !asker.gets_weather(self.for_whom) {
+            return Err(Refusal::NoWeather);
+        }
         let end = match wire {
             Transport::Websocket | Transport::Http => wires.http,
             Transport::Webtransport => wires.quic,
@@ -195,7 +198,7 @@ mod tests {
     use std::net::IpAddr;
 
     fn asker(remote: &str) -> Asker {
-        Asker { remote: remote.parse().expect("an address"), local: IpAddr::from([127, 0, 0, 1]) }
+        Asker { remote: remote.parse().expect("an address"), local: IpAddr::from([127, 0, 0, 1]), proxied: false }
     }
 
     fn bad() -> WeatherOrder {
@@ -211,6 +214,8 @@ mod tests {
             for (asked, made) in [("::ffff:127.0.0.1", local), ("192.0.2.1", remote)] {
                 let refused = if made { Ok(()) } else { Err(Refusal::NoWeather) };
                 assert_eq!(relays.order(PlayerId(1), asker(asked), &bad()), refused, "{whom:?} {asked}");
+                let proxied = Asker { proxied: true, ..asker(asked) };
+                assert_eq!(relays.order(PlayerId(1), proxied, &bad()), Err(Refusal::NoWeather), "{whom:?} {asked}");
             }
         }
     }

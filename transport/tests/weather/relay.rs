@@ -3,12 +3,12 @@
 use super::ms;
 use super::support::{IDENTITY, KEY, Rig, SOON, any_port, eventually, receive};
 use bytes::Bytes;
-use protocol::{Lane, Transport};
+use protocol::{Lane, Transport, limits};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 use transport::weather::WeatherStation;
-use transport::{DialError, Link, Offer, Timing};
+use transport::{DialError, HttpMode, Link, Offer, Timing};
 
 /// What a busy machine may add to a time that was measured many times, of which the median counts.
 const SLACK: Duration = Duration::from_millis(6);
@@ -239,6 +239,36 @@ fn a_slow_reader_stops_the_writer_and_gets_everything() {
         server.read_to_end(&mut read).unwrap();
         assert!(read.len() == written && (0..written).all(|at| read[at] == byte(at)), "{weather}");
     }
+}
+
+#[test]
+fn a_door_relays_a_few_connections_and_none_for_long_that_one_end_has_left() {
+    const FEW: usize = 2 * limits::HTTP_CONNECTIONS;
+    let runtime = transport::runtime::runtime().unwrap();
+    let listener = TcpListener::bind(any_port()).unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let door = door(&route(&runtime, &station("calm"), Offer::Http { url, mode: HttpMode::LongPoll }));
+    let open = || TcpStream::connect(door).unwrap();
+    let mut few: Vec<_> = (0..FEW).map(|_| (open(), listener.accept().unwrap().0)).collect();
+    // Hung up on, whatever the system makes of the connection until then.
+    let mut hung_up = open();
+    hung_up.set_read_timeout(Some(SOON)).unwrap();
+    let end = hung_up.read(&mut [0]).map_err(|error| error.kind());
+    assert!(matches!(end, Ok(0) | Err(ErrorKind::ConnectionReset)), "one too many: {end:?}");
+    listener.set_nonblocking(true).unwrap();
+    assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock, "it never comes to the server");
+    // The server has said all; the client says nothing and does not go.
+    let (mut left, server) = few.pop().unwrap();
+    server.shutdown(std::net::Shutdown::Write).unwrap();
+    assert_eq!(left.read(&mut [0]).unwrap(), 0);
+    let began = Instant::now();
+    server.set_nonblocking(false).unwrap();
+    assert_eq!((&server).read(&mut [0]).unwrap(), 0, "the relay lets go of it");
+    assert!(began.elapsed() < limits::LINK_TIMEOUT + 2 * limits::KEEP_ALIVE, "{:?}", began.elapsed());
+    let (mut client, mut server) = (open(), eventually("there is room again", SOON, || listener.accept().ok()).0);
+    client.write_all(b"next").unwrap();
+    server.set_nonblocking(false).unwrap();
+    server.read_exact(&mut [0; 4]).unwrap();
 }
 
 #[test]

@@ -13,9 +13,11 @@ use super::super::stream::{MAX_HELD_BYTES, Stream};
 use super::{Door, Gate, IDLE, until};
 use crate::stream::tune_tcp;
 use bytes::{Buf, Bytes};
+use futures_util::future::{Either, select};
 use protocol::{Transport, limits};
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
+use std::pin::pin;
 use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -26,6 +28,9 @@ use tokio::time::{sleep, timeout};
 
 /// Bytes read at once.
 const READ_CHUNK: usize = 16 * 1024;
+/// Connections of one link that are relayed at a time: what it may have at the server, and as many that are on their way out. One more is
+/// hung up on.
+const MAX_CONNECTIONS: usize = 2 * limits::HTTP_CONNECTIONS;
 /// How long the first packet of a connection waits for its answer before it is repeated (RFC 6298); then twice as long.
 const FIRST_RTO: Duration = Duration::from_secs(1);
 
@@ -76,6 +81,7 @@ pub(in super::super) async fn tcp_connections(
             let client = loop {
                 tokio::select! {
                     accepted = accept(&listener, gate) => match accepted {
+                        Ok(_) if connections.len() >= MAX_CONNECTIONS => {}
                         Ok(client) => break client,
                         Err(_) => return,
                     },
@@ -115,8 +121,13 @@ async fn relay(station: &WeatherStation, wire: Transport, seed: u64, client: Tcp
     }
     let (client_reads, client_writes) = client.into_split();
     let (server_reads, server_writes) = server.into_split();
-    // One direction may end before the other; if one breaks, both do.
-    let _ = tokio::try_join!(up.run(client_reads, server_writes), down.run(server_reads, client_writes));
+    let (up, down) = (pin!(up.run(client_reads, server_writes)), pin!(down.run(server_reads, client_writes)));
+    // One direction may end before the other, but not for long; if one breaks, both do.
+    match select(up, down).await {
+        Either::Left((Ok(()), down)) => drop(timeout(IDLE, down).await),
+        Either::Right((Ok(()), up)) => drop(timeout(IDLE, up).await),
+        Either::Left((Err(_), _)) | Either::Right((Err(_), _)) => {}
+    }
 }
 
 /// Waits as long as the first packets of a connection take. Returns whether they got through while somebody could still wait.
