@@ -188,7 +188,7 @@ pub enum DialError {
     Token(#[from] TokenError),
     /// The browser does not say more.
     #[cfg(target_family = "wasm")]
-    #[error("The browser refused {0}: its certificate is not the promised one, or UDP is blocked.")]
+    #[error("No webtransport to {0}: UDP is blocked on the way, or the certificate there is not the promised one.")]
     Browser(String),
     /// The server does not make the weather that the link was to pass: its own sentence.
     #[cfg(target_family = "wasm")]
@@ -198,6 +198,10 @@ pub enum DialError {
     #[cfg(target_family = "wasm")]
     #[error("This page did not come over https, so it has no webtransport.")]
     Insecure,
+    /// Nor has every browser it there.
+    #[cfg(target_family = "wasm")]
+    #[error("This browser has no webtransport. Update it, or play over websocket.")]
+    Unknown,
     /// A page has no such socket.
     #[cfg(target_family = "wasm")]
     #[error("A browser cannot fly over {0}.")]
@@ -207,6 +211,14 @@ pub enum DialError {
 impl DialError {
     pub(crate) fn address(to: impl fmt::Display) -> Self {
         Self::Address(to.to_string())
+    }
+
+    /// Returns whether the server may have shown another certificate than the one that was promised.
+    pub(crate) const fn is_of_the_certificate(&self) -> bool {
+        #[cfg(target_family = "wasm")]
+        return matches!(self, Self::Browser(_));
+        #[cfg(not(target_family = "wasm"))]
+        return matches!(self, Self::Certificate(_));
     }
 
     pub(crate) fn certificate(server: SocketAddr) -> Self {

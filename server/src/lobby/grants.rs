@@ -70,9 +70,16 @@ pub(super) struct Asker {
     pub(super) remote: IpAddr,
     /// Ours, as they have reached it.
     pub(super) local: IpAddr,
+    /// Whether a proxy asks for them: where they are themselves is not known.
+    pub(super) proxied: bool,
 }
 
 impl Asker {
+    /// Returns whether weather is made for them. A door of the relays is for one address, so whoever comes through a proxy has none.
+    pub(super) fn gets_weather(self, for_whom: WeatherFor) -> bool {
+        !self.proxied && for_whom.is_for(self.remote)
+    }
+
     /// Returns whether they have come in through a router that maps its public address to us. Whoever has reached a public address of
     /// our own needs no other. Addresses that a provider shares among its customers are outside, unless we have such a one ourselves.
     fn is_outside(self) -> bool {
@@ -146,7 +153,7 @@ impl Granter {
                 signed_for: self.wires.site.as_ref().map(Site::signed_for).unwrap_or_default(),
             },
             tcp: TcpEndpoint { addr: reachable(tcp) },
-            makes_weather: self.wires.weather.is_for(asker.remote),
+            makes_weather: asker.gets_weather(self.wires.weather),
         })
     }
 
@@ -233,7 +240,7 @@ mod tests {
     }
 
     fn asker(remote: &str, local: &str) -> Asker {
-        Asker { remote: remote.parse().expect("an address"), local: local.parse().expect("an address") }
+        Asker { remote: remote.parse().expect("an address"), local: local.parse().expect("an address"), proxied: false }
     }
 
     fn public(name: &str, ip: &str, source: HostSource) -> Option<PublicHost> {

@@ -55,7 +55,8 @@ impl Page {
     }
 
     /// Returns the page as an answer to somebody who knows this machine as `host`: the wires of the game end there, at several ports.
-    pub(super) fn answer_at(&self, host: Option<&str>) -> Response {
+    /// `over_ipv6` says how they came.
+    pub(super) fn answer_at(&self, host: Option<&str>, over_ipv6: bool) -> Response {
         let mut response = self.answer();
         // What cannot be written into a rule, such as an IPv6 address, leaves it as wide as it is.
         let name =
@@ -63,8 +64,8 @@ impl Page {
         if let Some(host) = host.filter(name) {
             let mut wires = format!("http://{host}:* ws://{host}:* https://{host}:* wss://{host}:*");
             if host.eq_ignore_ascii_case("localhost") {
-                // Where the page dials WebTransport instead.
-                wires.push_str(" https://127.0.0.1:*");
+                // Where the page dials WebTransport instead: the address in the grant.
+                wires.push_str(if over_ipv6 { " https:" } else { " https://127.0.0.1:*" });
             }
             let policy = self.policy.to_str().unwrap_or_default().replace(WIRES, &wires);
             if let Ok(policy) = HeaderValue::from_str(&policy) {
@@ -140,13 +141,16 @@ mod tests {
     fn the_game_dials_the_machine_that_it_came_from() {
         let page = Page::of_game("<style>body{}</style>");
         let policy = |host| {
-            let answer = page.answer_at(host);
+            let answer = page.answer_at(host, false);
             let policy = answer.headers()[header::CONTENT_SECURITY_POLICY].to_str().expect("ASCII");
             policy.split("; ").find_map(|rule| rule.strip_prefix("connect-src ")).expect("a rule").to_owned()
         };
         let wires = "'self' http://play.example:* ws://play.example:* https://play.example:* wss://play.example:*";
         assert_eq!(policy(Some("play.example")), wires);
         assert!(policy(Some("localhost")).ends_with(" https://127.0.0.1:*"));
+        let over_ipv6 = page.answer_at(Some("localhost"), true);
+        let rules = over_ipv6.headers()[header::CONTENT_SECURITY_POLICY].to_str().expect("ASCII");
+        assert!(rules.contains(" https:;"), "a rule cannot name [::1]: {rules}");
         for other in [None, Some("[::1]"), Some(""), Some("a; script-src *")] {
             assert_eq!(policy(other), format!("'self' {WIRES}"), "{other:?}");
         }

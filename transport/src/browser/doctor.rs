@@ -35,7 +35,7 @@ where
     A: Future<Output = Result<Endpoints, LobbyError>>,
 {
     let (client, page) = (LobbyClient::new(server).ok()?, Page::here()?);
-    report.add(context(&page)).await;
+    report.add(context()).await;
     let Ok((said, _)) = client.greet().await else {
         let sentence = format!("Nothing comes back from {}.", client.authority());
         report
@@ -68,12 +68,12 @@ where
 }
 
 /// Says what the page may do, which depends on the way that it came.
-fn context(page: &Page) -> Finding {
-    match (webtransport::is_there(), page.secure) {
-        (true, _) => Finding::good("page", "It is a secure context, so it has every wire of a browser."),
+fn context() -> Finding {
+    match (webtransport::is_there(), webtransport::is_secure()) {
+        (true, _) => Finding::good("page", "It may use every wire that browsers have."),
         (false, true) => Finding::warn(
             "page",
-            "This browser has no WebTransport, although the page came over https.",
+            "This browser has no WebTransport, although the page is a secure context.",
             "Update the browser, or play over websocket.",
         ),
         (false, false) => Finding::warn(

@@ -41,10 +41,16 @@ pub(crate) fn is_there() -> bool {
     js_sys::Reflect::has(&js_sys::global(), &name).unwrap_or(false)
 }
 
+/// Returns whether the browser takes this page for a secure context.
+pub(crate) fn is_secure() -> bool {
+    let said = js_sys::Reflect::get(&js_sys::global(), &JsValue::from_str("isSecureContext"));
+    said.is_ok_and(|said| said.is_truthy())
+}
+
 /// Opens a link at an `https://` address to a server whose certificate has this hash; none stands for one that the browser trusts by itself.
 pub(crate) async fn dial(url: &str, certificate_sha256: Option<[u8; 32]>, timing: Timing) -> Result<Link, DialError> {
     if !is_there() {
-        return Err(DialError::Insecure);
+        return Err(if is_secure() { DialError::Unknown } else { DialError::Insecure });
     }
     // One future that never leaves this thread.
     SendWrapper::new(open(url, certificate_sha256, timing)).await
@@ -71,7 +77,8 @@ async fn open(url: &str, certificate_sha256: Option<[u8; 32]>, timing: Timing) -
         Ok(Ok(opened)) => opened,
         Ok(Err(error)) => {
             tracing::debug!("{url}: {}", words(&error.0));
-            return Err(DialError::Browser(url.to_owned()));
+            let place = url.trim_start_matches("https://").split('/').next().unwrap_or_default();
+            return Err(DialError::Browser(place.to_owned()));
         }
         Err(_) => return Err(DialError::no_answer(Transport::Webtransport, url, timing.handshake)),
     };

@@ -134,10 +134,7 @@ fn judge(wire: Transport, outcome: &Outcome, port: u16, best: Option<Transport>)
     let open = format!("Let {below} port {port} through the host's firewall and router.");
     let (sentence, advice) = match outcome {
         Outcome::Answered(time) => {
-            return Finding::good(
-                name,
-                format!("The server answers over {name}, {} ms after dialling.", time.as_millis()),
-            );
+            return Finding::good(name, format!("The server answered over {name} within {} ms.", time.as_millis()));
         }
         Outcome::Version(theirs) => {
             let ours = protocol::limits::PROTOCOL_VERSION;

@@ -62,7 +62,10 @@ fn game_or(shared: &Shared, visit: &Request, landing: &Page) -> Response {
     let here = authority(visit);
     match (better(shared, visit), shared.web.page()) {
         (Some(better), _) => Redirect::temporary(&better).into_response(),
-        (None, Some(game)) => game.answer_at(here.as_ref().map(Authority::host)),
+        (None, Some(game)) => {
+            let local = visit.extensions().get::<Connection>().map(|connection| connection.local.ip().to_canonical());
+            game.answer_at(here.as_ref().map(Authority::host), local.is_some_and(|local| local.is_ipv6()))
+        }
         (None, None) => landing.answer(),
     }
 }
@@ -77,13 +80,20 @@ fn authority(visit: &Request) -> Option<Authority> {
 fn better(shared: &Shared, visit: &Request) -> Option<String> {
     let authority = authority(visit)?;
     let proxied = visit.headers().get("x-forwarded-proto").is_some_and(|scheme| scheme == "https");
-    let secure = visit.extensions().get::<Connection>().is_some_and(|connection| connection.secure);
-    if secure || proxied || !shared.granter.wires().are_signed_for(authority.host()) {
+    let connection = visit.extensions().get::<Connection>()?;
+    if connection.secure || proxied || !shared.granter.wires().are_signed_for(authority.host()) {
         return None;
     }
     // A request may name the whole address instead of the path.
     let path = visit.uri().path_and_query().map_or("/", PathAndQuery::as_str);
-    Some(format!("https://{authority}{path}"))
+    Some(over_https(&authority, path, connection.local.port()))
+}
+
+/// Returns where `path` is over https for whoever has reached us at `port` and calls us `authority`. One port speaks both, and whoever names
+/// none means 80; unless something in between maps ports, and then https has its own.
+fn over_https(authority: &Authority, path: &str, port: u16) -> String {
+    let port = if authority.port().is_none() && port == 80 { ":80" } else { "" };
+    format!("https://{authority}{port}{path}")
 }
 
 /// A part of the game for browsers, packed as the browser likes it.
@@ -116,4 +126,17 @@ async fn file(
         head.insert(header::CONTENT_ENCODING, HeaderValue::from_static(packing));
     }
     Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn https_is_where_http_was() {
+        let led = |authority: &str, port| over_https(&authority.parse().expect("an authority"), "/?room=KM7-4QX", port);
+        assert_eq!(led("play.example", 80), "https://play.example:80/?room=KM7-4QX", "443 is nobody's");
+        assert_eq!(led("play.example", 8080), "https://play.example/?room=KM7-4QX", "a router maps the ports");
+        assert_eq!(led("play.example:8080", 8080), "https://play.example:8080/?room=KM7-4QX");
+    }
 }
