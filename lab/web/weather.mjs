@@ -7,6 +7,17 @@ import { check, open, picture, sleep, until } from "./bench.mjs";
 /** Delay of bad weather there and back, milliseconds (transport/src/weather/presets.rs). */
 const BAD = 80;
 
+/** Makes a page keep its WebSockets, so that one can be closed under the game. */
+function keepSockets() {
+  globalThis.sockets = [];
+  globalThis.WebSocket = class extends WebSocket {
+    constructor(...how) {
+      super(...how);
+      globalThis.sockets.push(this);
+    }
+  };
+}
+
 /** The doctor looks at every wire that a page has, in the middle of a match, which goes on below it. */
 export async function examines(browser, server) {
   const { page, said } = await open(browser, `http://${server.http}/?quick&transport=websocket&name=Patient`);
@@ -27,7 +38,7 @@ export async function examines(browser, server) {
 
 /** One key makes the network bad under the wire in use, another one pulls the cable; and the other wires can be looked at meanwhile. */
 export async function suffers(browser, server) {
-  const { page, said } = await open(browser, `http://${server.http}/?quick&autopilot&transport=websocket&name=Weathered`);
+  const { page, said } = await open(browser, `http://${server.http}/?quick&autopilot&transport=websocket&name=Weathered`, undefined, keepSockets);
   const before = await until(page, "the page is in the match", (now) => now.screen === "InMatch" && now.wire === "websocket" && now.round_trip_ms !== null);
   check(before.weather === "calm" && before.round_trip_ms < BAD, "the network is as it is", `round trip ${Math.round(before.round_trip_ms)} ms`);
   await page.keyboard.press("F5");
@@ -59,6 +70,17 @@ export async function suffers(browser, server) {
   await page.keyboard.press("F7");
   const back = await until(page, "the cable is in again", (now) => now.wire !== null && now.picture_age_ms < 300);
   check(back.screen === "InMatch", "and the match goes on when it is in again", back.wire);
+  await page.keyboard.press("2");
+  await until(page, "websocket drives once more", (now) => now.wire === "websocket" && now.picture_age_ms < 300);
+  // A socket whose end nobody answers stays half closed: what the game gives it then would be an error on the console.
+  await page.keyboard.press("F7");
+  await sleep(200);
+  const halves = await page.evaluate(() => globalThis.sockets.filter((socket) => socket.readyState === WebSocket.OPEN).map((socket) => (socket.close(), socket.readyState)));
+  check(halves.length > 0 && halves.every((state) => state === 2), "a socket is half closed", halves.join(", "));
+  await sleep(1_000);
+  await page.keyboard.press("F7");
+  const again = await until(page, "the match goes on after that", (now) => now.wire !== null && now.picture_age_ms < 300);
+  check(again.screen === "InMatch", "and the match goes on after that too", again.wire);
   check(said.length === 0, "no errors on the console in bad weather", said.join(" | "));
   await page.close();
 }

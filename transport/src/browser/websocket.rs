@@ -21,8 +21,8 @@ use std::future::pending;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::sync::Notify;
+use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::Closure;
-use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{BinaryType, CloseEvent, Event, MessageEvent, WebSocket};
 use web_time::Instant;
 
@@ -107,12 +107,17 @@ impl Socket {
         }
     }
 
-    fn send(&self, lane: u8, message: &Bytes) -> Result<usize, JsValue> {
+    /// Gives the browser a frame, and tells its bytes on the wire. None when the socket is ending: the browser would write that on its
+    /// console for every frame, and throw the frame away.
+    fn send(&self, lane: u8, message: &Bytes) -> Option<usize> {
+        if self.socket.ready_state() != WebSocket::OPEN {
+            return None;
+        }
         let mut frame = BytesMut::with_capacity(message.len().saturating_add(1));
         frame.put_u8(lane);
         frame.put_slice(message);
-        self.socket.send_with_u8_array(&frame)?;
-        Ok(frame.len().saturating_add(frame_header(frame.len())).saturating_add(OVERHEAD))
+        self.socket.send_with_u8_array(&frame).ok()?;
+        Some(frame.len().saturating_add(frame_header(frame.len())).saturating_add(OVERHEAD))
     }
 
     /// Waits until everything has left.
@@ -179,7 +184,8 @@ async fn write_reliable(driver: &Driver, socket: &Socket) -> Closed {
     while let Some(message) = driver.reliable().await {
         // The browser holds whatever it is given; what waits is bounded on our side only.
         socket.drained().await;
-        let Ok(sent) = socket.send(RELIABLE, &message) else { return pending().await };
+        // The reader finds out why it is ending.
+        let Some(sent) = socket.send(RELIABLE, &message) else { return pending().await };
         driver.add_wire(0, sent);
     }
     let reason = driver.closing().await;
@@ -193,8 +199,8 @@ async fn write_latest(driver: &Driver, socket: &Socket) -> Closed {
         let message = driver.latest().await;
         // What has arrived in the meantime is newer.
         let message = driver.take_latest().unwrap_or(message);
-        // The reader finds out why.
-        let Ok(sent) = socket.send(LATEST, &message) else { return pending().await };
+        // Here too.
+        let Some(sent) = socket.send(LATEST, &message) else { return pending().await };
         driver.add_wire(0, sent);
     }
 }
