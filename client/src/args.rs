@@ -61,6 +61,9 @@ pub(crate) struct Args {
     /// Folder with maps and fonts. Found without this beside the program or above it.
     #[arg(long, value_name = "DIR")]
     pub(crate) assets: Option<PathBuf>,
+    /// What somebody came with instead of a code.
+    #[arg(skip)]
+    pub(crate) misread: Option<String>,
 }
 
 /// The wire that was asked for; none is auto.
@@ -88,15 +91,23 @@ impl Args {
         })
     }
 
-    /// Reads what the address of the page asks for. Whatever of it makes no sense is not done: the menu opens.
+    /// Reads what the address of the page asks for. What of it makes no sense is left out; a code that is none is shown to whoever came with
+    /// it.
     #[cfg(target_family = "wasm")]
     pub(crate) fn read() -> Result<Self, ExitCode> {
         let server = crate::web::server().map(|server| format!("--server={server}"));
-        let given = |line: Vec<String>| Self::try_parse_from(line.into_iter().chain(server.clone()));
-        let args = given(crate::web::command_line()).or_else(|error| {
-            bevy::log::warn!("{error}");
-            given(vec!["crosswire".to_owned()])
-        });
+        let mut line: Vec<String> = std::iter::once("crosswire".to_owned()).chain(server).collect();
+        let mut misread = None;
+        for argument in crate::web::arguments() {
+            line.push(argument);
+            if Self::try_parse_from(&line).is_err() {
+                let left_out = line.pop();
+                let code = left_out.and_then(|left_out| left_out.strip_prefix("--code=").map(str::to_owned));
+                // What makes sense after all leads elsewhere, and nobody has asked for that.
+                misread = code.filter(|code| Destination::parse(code).is_err()).or(misread);
+            }
+        }
+        let args = Self::try_parse_from(line).map(|args| Self { misread, ..args });
         args.map(Self::follow).map_err(|_| ExitCode::from(WRONG_ARGUMENTS))
     }
 

@@ -127,6 +127,7 @@ fn play(backdrop: Option<ResMut<Backdrop>>, mut picture: ResMut<Picture>, time: 
         source: Source::Backdrop,
         map: Some(backdrop.arena.map().clone()),
         scene: Some(backdrop.scene((backdrop.behind / TICK_SECONDS) as f32)),
+        stopped: Vec::new(),
         members: BTreeMap::new(),
         own_aim: None,
     };

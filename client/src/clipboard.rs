@@ -40,9 +40,19 @@ fn paste(
     }
 }
 
+/// Returns whether [`text`] has anything to ask.
+pub(crate) const fn can_be_asked() -> bool {
+    true
+}
+
 /// Returns what the clipboard holds. An empty clipboard, or one with a picture in it, is no reason to say anything.
 pub(crate) fn text(clipboard: &mut Clipboard) -> Option<String> {
     clipboard.fetch_text().poll_result()?.ok()
+}
+
+/// Returns what the clipboard held when it was asked, if it is slow to tell; it never is.
+pub(crate) const fn late() -> Option<Result<String, &'static str>> {
+    None
 }
 
 fn hand_over(mut contexts: EguiContexts, mut clipboard: ResMut<Clipboard>) {

@@ -180,8 +180,9 @@ fn panel(context: &Context, doctor: &mut Doctor) -> Option<Pressed> {
             ui.set_width(width);
             head(ui, doctor);
             let height = (screen.height() - BESIDE_LIST).max(10.0 * style::GRID);
-            let list = ScrollArea::vertical().max_height(height).auto_shrink([false, true]).stick_to_bottom(true);
-            list.show(ui, |ui| {
+            // It grows with what is found, however little room there was a frame ago.
+            let list = ScrollArea::vertical().max_height(height).min_scrolled_height(height);
+            list.auto_shrink([false, true]).stick_to_bottom(true).show(ui, |ui| {
                 for finding in &doctor.findings {
                     line(ui, finding);
                 }
@@ -209,10 +210,11 @@ fn head(ui: &mut Ui, doctor: &Doctor) {
 }
 
 fn buttons(ui: &mut Ui, doctor: &mut Doctor) -> Option<Pressed> {
+    let put_away = style::keyed(ui, "Close", "F8");
     ui.columns(3, |columns| {
         let again = style::button(&mut columns[0], "Run again").clicked();
         let copy = style::button(&mut columns[1], if doctor.copied { "Copied" } else { "Copy report" }).clicked();
-        let close = style::button(&mut columns[2], "Close (F8)");
+        let close = style::button(&mut columns[2], &put_away);
         if std::mem::take(&mut doctor.fresh) {
             close.request_focus();
         }
@@ -245,7 +247,10 @@ fn line(ui: &mut Ui, finding: &Finding) {
         };
         let verdict = RichText::new(finding.verdict.name()).font(style::numbers(style::SMALL));
         cell(ui, VERDICT, verdict.color(palette::ink(color)));
-        cell(ui, WHAT, style::quiet(&finding.what));
+        // A wire has its colour everywhere.
+        let what = style::quiet(&finding.what);
+        let wire = finding.what.parse().map(palette::wire);
+        cell(ui, WHAT, wire.map_or(what.clone(), |rgb| what.color(palette::ink(rgb))));
         ui.vertical(|ui| {
             ui.spacing_mut().item_spacing.y = 2.0;
             ui.label(&finding.sentence);

@@ -171,8 +171,8 @@ fn sample(
     stick.press(Buttons::DASH, fingers.holds(Spot::Dash), fingers.struck(Spot::Dash));
 }
 
-/// The digits change the wire, 0 takes the best that works. F1, F2 and F3 do it too, even for somebody who types; a finger and a
-/// gamepad's R1 take the next one. Only in a blind test the game does.
+/// The digits change the wire, 0 takes the best that works. F1, F2 and F3 do it too, even for somebody who types; fingers
+/// have a button for each, and a gamepad's R1 takes the next one. Only in a blind test the game does.
 fn choose_wire(
     (keys, fingers, pads): (Res<ButtonInput<KeyCode>>, Res<Fingers>, Query<&Gamepad>),
     (the_match, mut tried): (Option<Res<Match>>, Local<Option<Transport>>),
@@ -193,10 +193,9 @@ fn choose_wire(
     if !typing && keys.just_pressed(KeyCode::Digit0) {
         best.write(BestWire);
     }
+    wanted.write_batch(Transport::WIRES.into_iter().filter(|wire| fingers.struck(Spot::Wire(*wire))).map(SwitchWire));
     let pad = !typing && pads.iter().any(|pad| pad.just_pressed(GamepadButton::RightTrigger));
-    if (pad || fingers.struck(Spot::Wire))
-        && let Some(the_match) = the_match
-    {
+    if pad && let Some(the_match) = the_match {
         *tried = next_wire(*tried, the_match.player.status(Instant::now()).driving);
         wanted.write_batch(tried.map(SwitchWire));
     }

@@ -10,7 +10,7 @@ use crate::{
     assets::Maps,
     input::{Autopilot, Stick},
     lobby::{Lobby, SeatGranted},
-    picture::{self, FrameSystems, Picture, Source},
+    picture::{FrameSystems, Picture, Source, shots},
     settings::Settings,
     state::{ENDED, Failure, NOT_JOINED, SENT_AWAY, Screen},
     weather::Sky,
@@ -152,9 +152,7 @@ fn fly(
     player.flush(now);
 
     let Some(mut scene) = player.scene(now) else { return };
-    if let Some(map) = player.map() {
-        picture::stop_at_walls(&mut scene, map);
-    }
+    let stopped = player.map().map(|map| shots::stop_at_walls(&mut scene.bolts, map)).unwrap_or_default();
     if *screen.get() == Screen::Connecting {
         next.set(Screen::InMatch);
     }
@@ -163,6 +161,7 @@ fn fly(
             source: Source::Match,
             map: player.map().cloned(),
             scene: Some(scene),
+            stopped,
             members: player.roster().clone(),
             own_aim: autopilot.pilot().is_none().then(|| stick.aim()),
         };

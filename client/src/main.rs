@@ -9,6 +9,7 @@ mod args;
 mod asked;
 mod assets;
 mod backdrop;
+#[cfg_attr(target_family = "wasm", path = "web/clipboard.rs")]
 mod clipboard;
 mod data;
 #[cfg(not(target_family = "wasm"))]

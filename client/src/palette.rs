@@ -43,7 +43,7 @@ pub(crate) const PICKUP: Rgb = [0xA8, 0xF0, 0xC6];
 pub(crate) const LOW_HEALTH: Rgb = [0xFF, 0x5A, 0x4D];
 
 /// Hues of the other pilots. None is the hue of a wire, and neighbours in the list differ in lightness too.
-const PILOTS: [Rgb; 8] = [
+pub(crate) const PILOTS: [Rgb; 8] = [
     [0xFF, 0x5D, 0x73],
     [0xB0, 0x8C, 0xFF],
     [0xC6, 0xF5, 0x5A],

@@ -6,12 +6,12 @@
 //!
 //! Flow: [`crate::backdrop`] or [`crate::links`] → [`Picture`] → [`Happened`] → [`crate::view`], [`crate::sound`], [`crate::hud`].
 
+pub(crate) mod shots;
+
 use bevy::{math::Vec2, prelude::*};
 use game::{Map, PhaseKind, SeatId, bolt, ship};
-use protocol::{
-    scene::{Scene, SceneBolt},
-    wire::event::Member,
-};
+use protocol::{scene::Scene, wire::event::Member};
+use shots::Shot;
 use std::{collections::BTreeMap, sync::Arc};
 
 /// The order of a frame, from the network to the screen.
@@ -38,6 +38,8 @@ pub(crate) struct Picture {
     pub(crate) map: Option<Arc<Map>>,
     /// Everything that moves.
     pub(crate) scene: Option<Scene>,
+    /// Bolts that a wall has stopped before the server said so; they are in the scene no more.
+    pub(crate) stopped: Vec<Shot>,
     /// Names by seat.
     pub(crate) members: BTreeMap<SeatId, Member>,
     /// Where the player points at this moment, radians; the own ship's nose does not wait for a tick.
@@ -166,7 +168,7 @@ impl Plugin for PicturePlugin {
 struct Before {
     source: Source,
     pilots: BTreeMap<SeatId, Pilot>,
-    bolts: Vec<SceneBolt>,
+    shots: Vec<Shot>,
     beams: Vec<(game::Tick, SeatId)>,
     pickups: u64,
     phase: PhaseKind,
@@ -180,11 +182,13 @@ fn compare(picture: Res<Picture>, time: Res<Time>, mut before: Local<Before>, mu
         return;
     };
     let pilots: BTreeMap<SeatId, Pilot> = picture.pilots().into_iter().map(|pilot| (pilot.seat, pilot)).collect();
+    let shots: Vec<Shot> =
+        scene.bolts.iter().map(|bolt| Shot::flying(*bolt)).chain(picture.stopped.iter().copied()).collect();
     let seconds_left = scene.phase_left.as_secs_f32().ceil() as u32;
     if before.seen && before.source == picture.source {
         happened.write_batch(pilots.values().flat_map(|now| changes(before.pilots.get(&now.seat), now)));
         let flown = bolt::SPEED * game::tick::TICK_HZ as f32 * time.delta_secs();
-        happened.write_batch(bolt_changes(&before.bolts, &scene.bolts, flown));
+        happened.write_batch(shots::changes(&before.shots, &shots, flown));
         for beam in scene.beams.iter().filter(|beam| !before.beams.contains(&beam.key)) {
             happened.write(Happened::RailFired { owner: beam.owner, from: beam.from.into(), to: beam.to.into() });
         }
@@ -205,7 +209,7 @@ fn compare(picture: Res<Picture>, time: Res<Time>, mut before: Local<Before>, mu
     *before = Before {
         source: picture.source,
         pilots,
-        bolts: scene.bolts.clone(),
+        shots,
         beams: scene.beams.iter().map(|beam| beam.key).collect(),
         pickups: scene.pickups,
         phase: scene.phase.kind,
@@ -236,40 +240,6 @@ fn changes(before: Option<&Pilot>, now: &Pilot) -> impl Iterator<Item = Happened
     .flatten()
 }
 
-/// Returns which bolts are new and which are gone. Bolts fly straight at one speed, so each is found again where it must be.
-fn bolt_changes(before: &[SceneBolt], now: &[SceneBolt], flown: f32) -> Vec<Happened> {
-    let mut kept = vec![false; before.len()];
-    let mut happened = Vec::new();
-    for bolt in now {
-        let came_from = Vec2::from(bolt.pos) - Vec2::from_angle(bolt.aim) * flown;
-        let same = |old: &SceneBolt| {
-            old.owner == bolt.owner
-                && (old.aim - bolt.aim).abs() < SAME_AIM
-                && Vec2::from(old.pos).distance(came_from) < SAME_BOLT_TILES
-        };
-        match (0..before.len()).find(|&i| !kept[i] && same(&before[i])) {
-            Some(i) => kept[i] = true,
-            None if bolt.age < FRESH_BOLT_SECONDS => {
-                happened.push(Happened::BoltFired { owner: bolt.owner, at: bolt.pos.into(), aim: bolt.aim });
-            }
-            None => {}
-        }
-    }
-    let life = bolt::LIFE_TICKS as f32 / game::tick::TICK_HZ as f32;
-    let gone = before.iter().zip(kept).filter(|(old, kept)| !kept && old.age < life - FRESH_BOLT_SECONDS);
-    happened.extend(gone.map(|(old, _)| Happened::BoltEnded {
-        owner: old.owner,
-        at: Vec2::from(old.pos) + Vec2::from_angle(old.aim) * (flown * 0.3),
-        aim: old.aim,
-    }));
-    happened
-}
-
-/// Takes bolts out that have already hit a wall: the server says so a moment later, but everybody knows the map.
-pub(crate) fn stop_at_walls(scene: &mut Scene, map: &Map) {
-    scene.bolts.retain(|bolt| !map.is_wall(bolt.pos[0].floor() as i32, bolt.pos[1].floor() as i32));
-}
-
 /// Returns how ready a timer is, 0 to 1, that counts `left` ticks of `whole` down.
 pub(crate) fn readiness(left: u8, whole: u8) -> f32 {
     1.0 - f32::from(left) / f32::from(whole.max(1))
@@ -278,39 +248,4 @@ pub(crate) fn readiness(left: u8, whole: u8) -> f32 {
 /// Returns the share of health that is left, 0 to 1.
 pub(crate) fn health_share(health: u8) -> f32 {
     f32::from(health) / f32::from(ship::MAX_HEALTH)
-}
-
-/// Bolts of one ship in nearly one direction are told apart by place alone.
-const SAME_AIM: f32 = 0.01;
-/// How far from where it must be a bolt is still the same: half of the way between two bolts of one ship.
-const SAME_BOLT_TILES: f32 = 2.0;
-/// A bolt older than this was fired before it came into view: no flash, no sound.
-const FRESH_BOLT_SECONDS: f32 = 0.25;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn bolt(owner: u8, x: f32, age: f32) -> SceneBolt {
-        SceneBolt { owner: SeatId(owner), pos: [x, 5.0], aim: 0.0, age }
-    }
-
-    #[test]
-    fn a_bolt_that_flies_on_is_neither_new_nor_gone() {
-        let happened = bolt_changes(&[bolt(1, 10.0, 0.1)], &[bolt(1, 10.45, 0.117)], 0.45);
-        assert!(happened.is_empty(), "{happened:?}");
-    }
-
-    #[test]
-    fn a_new_bolt_is_heard_and_a_lost_one_is_seen_to_end() {
-        let happened = bolt_changes(&[bolt(1, 10.0, 0.1)], &[bolt(2, 10.45, 0.0)], 0.45);
-        assert!(matches!(happened[0], Happened::BoltFired { owner: SeatId(2), .. }), "{happened:?}");
-        assert!(matches!(happened[1], Happened::BoltEnded { owner: SeatId(1), .. }), "{happened:?}");
-    }
-
-    #[test]
-    fn a_bolt_that_comes_into_view_late_or_dies_of_age_says_nothing() {
-        assert!(bolt_changes(&[], &[bolt(1, 10.0, 0.6)], 0.45).is_empty());
-        assert!(bolt_changes(&[bolt(1, 10.0, 0.99)], &[], 0.45).is_empty());
-    }
 }

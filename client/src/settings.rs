@@ -75,7 +75,7 @@ impl Settings {
 }
 
 /// Returns an address as `host:port`, or as it is if it is none.
-fn plain(server: &str) -> String {
+pub(crate) fn plain(server: &str) -> String {
     let base = LobbyClient::new(server).map(|lobby| lobby.address().to_owned());
     base.unwrap_or_else(|_| server.trim().to_owned())
 }

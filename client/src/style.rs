@@ -86,8 +86,13 @@ pub(crate) fn button(ui: &mut Ui, text: &str) -> egui::Response {
 /// Adds the one button of a screen that most people want.
 pub(crate) fn main_button(ui: &mut Ui, text: &str) -> egui::Response {
     let size = egui::vec2(ui.available_width(), TARGET + GRID);
-    let text = RichText::new(text).font(strong(LARGE)).color(palette::ink(palette::VOID));
+    let text = RichText::new(text).font(strong(LARGE));
     ui.scope(|ui| {
+        if !ui.is_enabled() {
+            // Dark writing on what is dark then could not be read.
+            return ui.add_sized(size, egui::Button::new(text));
+        }
+        let text = text.color(palette::ink(palette::VOID));
         let widgets = &mut ui.visuals_mut().widgets;
         for (state, rgb) in [
             (&mut widgets.inactive, palette::ACCENT),
@@ -158,6 +163,22 @@ fn scale(
     };
     let fitted = (window.height() / DESIGN_HEIGHT).min(window.width() / width).clamp(least, MAX_FIT);
     context.set_zoom_factor(fitted * settings.hud_scale);
+    context.data_mut(|data| data.insert_temp(Id::new(BY_TOUCH), fingers.seen()));
+}
+
+/// Returns whether fingers play: then no key is written anywhere.
+pub(crate) fn by_touch(context: &egui::Context) -> bool {
+    context.data(|data| data.get_temp(Id::new(BY_TOUCH))).unwrap_or_default()
+}
+
+/// Returns how tall something to press is that is `usual` points tall for a mouse: what fingers press is as large as they are.
+pub(crate) fn row(ui: &Ui, usual: f32) -> f32 {
+    if by_touch(ui.ctx()) { usual.max(FINGER / ui.ctx().zoom_factor()) } else { usual }
+}
+
+/// Returns a text for something to press with the key that does the same.
+pub(crate) fn keyed(ui: &Ui, text: &str, key: &str) -> String {
+    if by_touch(ui.ctx()) { text.to_owned() } else { format!("{text} ({key})") }
 }
 
 /// Returns the faces; what is missing is replaced by what egui brings along on the desktop.
@@ -230,6 +251,8 @@ fn restyle(style: &mut egui::Style) {
 }
 
 const STRONG: &str = "strong";
+/// Where egui keeps whether fingers play.
+const BY_TOUCH: &str = "by touch";
 /// Files of the faces: for words, for words that matter, for numbers, and for what none of those has: emoji.
 const FACES: [&str; 4] =
     ["Inter-Regular.otf", "Inter-SemiBold.otf", "JetBrainsMono-Regular.ttf", "NotoEmoji-Regular.ttf"];
@@ -249,7 +272,7 @@ const MIN_FIT: f32 = 0.7;
 /// The same on the screen of a phone, which is small but near.
 const MIN_FIT_TOUCH: f32 = 0.8;
 /// Height of what a finger meets, logical pixels.
-const FINGER: f32 = 44.0;
+pub(crate) const FINGER: f32 = 44.0;
 /// Width of a column of the menu or of the pause panel with its margins.
 const TOUCH_COLUMN: f32 = 480.0;
 /// Beyond this nothing grows any more.

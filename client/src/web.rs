@@ -6,6 +6,7 @@
 
 mod status;
 
+use crate::settings::plain;
 use bevy::prelude::*;
 use js_sys::{Function, Map, Reflect, Uint8Array};
 use wasm_bindgen::prelude::{Closure, wasm_bindgen};
@@ -58,6 +59,60 @@ pub(crate) fn toggle_full_screen() {
     }
 }
 
+/// Puts a text into the clipboard.
+pub(crate) fn copy(text: &str) {
+    if let Some(copy) = function("copy") {
+        let _ = copy.call1(&JsValue::UNDEFINED, &text.into());
+    }
+}
+
+/// Returns whether the page may ask for what is in the clipboard, without a key.
+pub(crate) fn can_ask_for_paste() -> bool {
+    function("paste").is_some()
+}
+
+/// Asks for it: [`take_fetched`] has the answer when the browser has given it.
+pub(crate) fn ask_for_paste() {
+    if let Some(paste) = function("paste") {
+        let _ = paste.call0(&JsValue::UNDEFINED);
+    }
+}
+
+/// Returns what was pasted since, once.
+pub(crate) fn take_pasted() -> Option<String> {
+    let text = Reflect::get(&shelf()?, &"pasted".into()).ok()?.as_string()?;
+    put("pasted", &JsValue::NULL);
+    Some(text)
+}
+
+/// Returns what came of asking, once: what is in the clipboard, or none if the browser keeps that to itself.
+pub(crate) fn take_fetched() -> Option<Option<String>> {
+    let answer = Reflect::get(&shelf()?, &"fetched".into()).ok()?;
+    let text = answer.as_string();
+    if text.is_none() && answer.as_bool().is_none() {
+        return None;
+    }
+    put("fetched", &JsValue::NULL);
+    Some(text)
+}
+
+/// Returns whether a server is another than the page's own, which is the only one that it may ask. Http and https are on one port.
+pub(crate) fn is_elsewhere(address: &str) -> bool {
+    let place = |address: &str| plain(address).trim_start_matches("https://").to_owned();
+    server().is_some_and(|own| place(&own) != place(address))
+}
+
+/// Leads the browser to the page of another server, into the room of `code`.
+pub(crate) fn go_to(address: &str, code: Option<&str>) {
+    let Some(window) = window() else { return };
+    let address = plain(address);
+    let scheme = if address.contains("://") { "" } else { "http://" };
+    let room = code.map(|code| format!("?room={code}")).unwrap_or_default();
+    if window.location().set_href(&format!("{scheme}{address}/{room}")).is_err() {
+        warn!("The browser does not go to {address}.");
+    }
+}
+
 /// Returns something that the page can do.
 fn function(name: &str) -> Option<Function> {
     Reflect::get(&shelf()?, &name.into()).ok()?.dyn_into().ok()
@@ -79,14 +134,13 @@ pub(crate) fn server() -> Option<String> {
     transport::browser::Page::here().map(|page| format!("{}:{}", page.host, page.port))
 }
 
-/// Returns what the address of the page asks for, as a command line: `?room=KM7-4QX&watch` is `--code=KM7-4QX --watch`.
-pub(crate) fn command_line() -> Vec<String> {
+/// Returns what the address of the page asks for, as arguments: `?room=KM7-4QX&watch` is `--code=KM7-4QX` and `--watch`.
+pub(crate) fn arguments() -> Vec<String> {
     let search = window().and_then(|window| window.location().search().ok()).unwrap_or_default();
-    let mut line = vec!["crosswire".to_owned()];
-    for (name, value) in search.trim_start_matches('?').split('&').filter_map(asked) {
-        line.push(if value.is_empty() { format!("--{name}") } else { format!("--{name}={value}") });
-    }
-    line
+    let asked = search.trim_start_matches('?').split('&').filter_map(asked);
+    asked
+        .map(|(name, value)| if value.is_empty() { format!("--{name}") } else { format!("--{name}={value}") })
+        .collect()
 }
 
 /// Reads one `name=value`. Only what a friend may put into a link counts.
@@ -127,15 +181,9 @@ pub(crate) fn store(name: &str, text: Option<&str>) {
     }
 }
 
-/// Returns the name of this tab, which a reload does not change.
+/// Returns the name of this tab, which stays the same when it is loaded again.
 pub(crate) fn tab() -> Option<String> {
-    let storage = window()?.session_storage().ok()??;
-    if let Some(name) = storage.get_item(TAB).ok()? {
-        return Some(name);
-    }
-    let name = format!("{:08x}", (js_sys::Math::random() * f64::from(u32::MAX)) as u32);
-    storage.set_item(TAB, &name).ok()?;
-    Some(name)
+    Reflect::get(&shelf()?, &"tab".into()).ok()?.as_string()
 }
 
 /// Calls `then` when the page is left.
@@ -164,7 +212,5 @@ const LINK_OPTIONS: [(&str, &str, bool); 7] = [
     ("quick", "quick", false),
     ("autopilot", "autopilot", false),
 ];
-/// Where a tab keeps its name.
-const TAB: &str = "crosswire/tab";
 /// Frames that are drawn under the cover.
 const FRAMES_COVERED: u8 = 3;

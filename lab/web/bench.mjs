@@ -35,6 +35,18 @@ export async function open(browser, address, kind = { viewport: { width: 1280, h
   return { page, said };
 }
 
+/** Changes what the lobby tells a page of the doors: in the grant, and if `always` whenever it is asked again. */
+export async function misleads(page, change, always = true) {
+  const answers = async (route, doorsOf) => {
+    const response = await route.fetch();
+    const json = await response.json();
+    change(doorsOf(json));
+    await route.fulfill({ response, json });
+  };
+  await page.route("**/seats", (route) => answers(route, (grant) => grant.endpoints));
+  if (always) await page.route("**/endpoints", (route) => answers(route, (endpoints) => endpoints));
+}
+
 /** Returns how the game is, by its own word. */
 export async function status(page) {
   return JSON.parse(await page.evaluate(() => globalThis.crosswire?.status ?? "null"));

@@ -2,7 +2,7 @@
 //
 // Flow: play.mjs -> here -> servers of their own, Chromium.
 
-import { check, open, picture, sleep, until } from "./bench.mjs";
+import { check, misleads, open, picture, sleep, until } from "./bench.mjs";
 
 /** Notes in the page which certificates its WebTransports were told to trust by their hash. */
 function noteHashes() {
@@ -50,12 +50,7 @@ export async function speaksHttps(browser, start) {
 export async function trustsAuthorities(browser, server) {
   const page = await browser.newPage({ viewport: { width: 1280, height: 720 } });
   await page.addInitScript(noteHashes);
-  await page.route("**/seats", async (route) => {
-    const answer = await route.fetch();
-    const grant = await answer.json();
-    grant.endpoints.webtransport.signed_for = ["elsewhere.example", "127.0.0.1"];
-    await route.fulfill({ response: answer, json: grant });
-  });
+  await misleads(page, (doors) => (doors.webtransport.signed_for = ["elsewhere.example", "127.0.0.1"]));
   await page.goto(`http://${server.http}/?quick&name=Believer`);
   const now = await until(page, "the page plays without a hash", (now) => now.screen === "InMatch" && now.wire !== null);
   const pinned = await page.evaluate(() => globalThis.pinned);

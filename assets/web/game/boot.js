@@ -11,12 +11,18 @@ const crosswire = (globalThis.crosswire = { files: new Map(), started: performan
 
 const total = build.module.bytes + build.files.reduce((sum, file) => sum + file.bytes, 0);
 let loaded = 0;
+let over = false;
 
 function says(text) {
   $("says").textContent = text;
 }
 
+/** Says why there is no game, or no more, over everything else. What is said first is the cause of the rest. */
 function fail(sentence) {
+  if (over) return;
+  over = true;
+  $("cover").className = "";
+  $("cover").hidden = false;
   $("bar").hidden = true;
   $("says").className = "bad";
   says(sentence);
@@ -81,19 +87,96 @@ function fullScreen() {
   document.documentElement.requestFullscreen({ navigationUI: "hide" }).then(filled, () => {});
 }
 
+/** Puts a text into the clipboard the old way, which needs no https; the new one is for browsers that have nothing else. */
+function copy(text) {
+  const area = document.createElement("textarea");
+  area.value = text;
+  for (const property of ["user-select", "-webkit-user-select"]) area.style.setProperty(property, "text");
+  document.body.append(area);
+  area.select();
+  const copied = document.execCommand("copy");
+  area.remove();
+  $("game").focus();
+  if (!copied) navigator.clipboard?.writeText(text).catch(() => {});
+}
+
+/** Lets the browser paste, which hands over the text without asking anybody; the game would keep the key to itself. */
+function takePastes() {
+  const isPaste = (event) => (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "v";
+  addEventListener("keydown", (event) => isPaste(event) && event.stopImmediatePropagation(), { capture: true });
+  addEventListener("paste", (event) => {
+    event.preventDefault();
+    crosswire.pasted = event.clipboardData?.getData("text/plain") ?? null;
+  });
+  // For a button; only pages of a secure context have it, and some browsers ask.
+  if (!navigator.clipboard?.readText) return;
+  crosswire.paste = () => {
+    const keep = (text) => (crosswire.fetched = text);
+    navigator.clipboard.readText().then(keep, () => keep(false));
+  };
+}
+
+// Text fields are the game's own, so it opens the keyboard on the screen with a field that nobody sees. It tells phones by what they call
+// themselves. Tablets call themselves desktops and are to be told as well: fingers are what they are moved with in the first place. A machine
+// that has a keyboard keeps typing into the game.
+function mindKeyboards() {
+  const { userAgent, maxTouchPoints } = navigator;
+  if (/Android|iPhone|iPad|iPod|webOS|BlackBerry/.test(userAgent)) return;
+  if (maxTouchPoints > 1 && (/Macintosh/.test(userAgent) || matchMedia("(pointer: coarse)").matches)) {
+    const name = /Macintosh/.test(userAgent) ? "iPad" : "Android";
+    Object.defineProperty(navigator, "userAgent", { value: `${userAgent} ${name}`, configurable: true });
+  } else {
+    addEventListener("focusin", (event) => event.target.id === "egui_text_agent" && $("game").focus());
+  }
+}
+
 function uncover() {
+  if (over) return;
   crosswire.firstFrame = performance.now() - crosswire.started;
   $("cover").className = "done";
-  setTimeout(() => $("cover").remove(), 400);
+  setTimeout(() => ($("cover").hidden = !over), 400);
   $("game").focus();
 }
 
+/**
+ * Gives this tab a name, which stays the same when it is loaded again, whatever ended it. A tab that is duplicated takes the name along, so
+ * whoever comes asks whether anybody already lives under it.
+ */
+function nameTab() {
+  const fresh = () => Math.random().toString(36).slice(2, 10);
+  const keep = (name) => {
+    crosswire.tab = name;
+    sessionStorage.setItem(TAB, name);
+  };
+  try {
+    keep(sessionStorage.getItem(TAB) ?? fresh());
+  } catch {
+    return; // The browser stores nothing for this page.
+  }
+  const channel = new BroadcastChannel(TAB);
+  const self = fresh();
+  channel.addEventListener("message", ({ data }) => {
+    if (data.taken === self) keep(fresh());
+    else if (data.tab === crosswire.tab) channel.postMessage({ taken: data.self });
+  });
+  channel.postMessage({ tab: crosswire.tab, self });
+}
+
+/** Under which a tab keeps its name. */
+const TAB = "crosswire/tab";
+
 async function start() {
+  nameTab();
   if (typeof WebAssembly !== "object") return fail("This browser has no WebAssembly. Update it, or start the desktop game.");
   if (!document.createElement("canvas").getContext("webgl2")) {
     return fail("This browser cannot draw with WebGL2. Turn hardware acceleration on, try another browser, or start the desktop game.");
   }
   wakeSoundByGestures();
+  takePastes();
+  mindKeyboards();
+  // What ends the game later comes through no promise.
+  addEventListener("error", (event) => event.error instanceof WebAssembly.RuntimeError && fail("The game has broken off. The browser's console says where."));
+  $("game").addEventListener("webglcontextlost", () => fail("The browser has taken the graphics card away from the game."));
   const keep = async (file) => {
     const response = await fetched(file.name);
     crosswire.files.set(file.path, new Uint8Array(await response.arrayBuffer()));
@@ -104,6 +187,7 @@ async function start() {
     crosswire.loaded = performance.now() - crosswire.started;
     says("Starting");
     crosswire.uncover = uncover;
+    crosswire.copy = copy;
     if (document.fullscreenEnabled) crosswire.fullScreen = fullScreen;
     crosswire.game = game;
     // The right button fires; it opens no menu.

@@ -138,7 +138,7 @@ pub(super) fn draw_silence(
 fn advice(trying: Option<Transport>, sky: Option<&Sky>, by_touch: bool) -> String {
     let Some(sky) = sky else { return "Your seat is kept.".to_owned() };
     let (another, plug) = match by_touch {
-        true => ("A touch on the wire tries another".to_owned(), "A touch on cable"),
+        true => ("A touch on its name tries another wire".to_owned(), "A touch on cable"),
         false => (format!("1 to {} try another wire", Transport::WIRES.len()), "F7"),
     };
     match trying {
@@ -169,7 +169,7 @@ mod tests {
         let mut sky = Sky::new(None);
         let by_keys = |trying, sky: &Sky| advice(trying, Some(sky), false);
         assert_eq!(by_keys(None, &sky), "Your seat is kept. 1 to 5 try another wire.");
-        assert_eq!(advice(None, Some(&sky), true), "Your seat is kept. A touch on the wire tries another.");
+        assert_eq!(advice(None, Some(&sky), true), "Your seat is kept. A touch on its name tries another wire.");
         sky.plug(Some(Transport::Udp), false);
         assert_eq!(by_keys(None, &sky), "1 to 5 try another wire. F7 plugs it in.");
         assert_eq!(by_keys(Some(Transport::Quic), &sky), "Trying quic. F7 plugs it in.");

@@ -136,13 +136,13 @@ impl Canvas {
     }
 
     /// Fills a reserved place with glass.
-    pub(super) fn glass_at(&self, place: bevy_egui::egui::layers::ShapeIdx, rect: Rect) {
+    pub(super) fn glass_at(&self, place: bevy_egui::egui::layers::ShapeIdx, rect: Rect, opacity: f32) {
         let glass = style::glass();
         let shape = bevy_egui::egui::epaint::RectShape::new(
             rect,
             CornerRadius::same(4),
-            glass.fill,
-            Stroke::new(1.0, palette::ink(palette::RIM)),
+            glass.fill.gamma_multiply(opacity),
+            Stroke::new(1.0, palette::faded(palette::RIM, opacity)),
             StrokeKind::Inside,
         );
         self.painter.set(place, shape);

@@ -17,7 +17,7 @@ use std::time::Duration;
 use transport::player::{Role, WireReport};
 
 /// Draws the panel and returns how far down it reaches. Without `ghosts` there is but one wire to see: then it says how to see more.
-pub(super) fn draw(canvas: &Canvas, dock: &Dock, telemetry: &Telemetry, ghosts: bool) -> f32 {
+pub(super) fn draw(canvas: &Canvas, dock: &Dock, telemetry: &Telemetry, (ghosts, by_touch): (bool, bool)) -> f32 {
     let rows = (telemetry.traces.len().max(1) + 1) as f32 * ROW;
     let below = AXIS + rows + ROW;
     let plot = (dock.inner_height() - below).clamp(LOWEST, TALLEST);
@@ -54,7 +54,9 @@ pub(super) fn draw(canvas: &Canvas, dock: &Dock, telemetry: &Telemetry, ghosts: 
         }
     }
     let (note, rgb) = if ghosts {
-        ("Picture age. Red ticks: corrections.", palette::QUIET)
+        ("Lines: age of the picture. Marks: corrections.", palette::QUIET)
+    } else if by_touch {
+        ("To compare all wires: menu, Ghosts", palette::ACCENT)
     } else {
         ("G: fly all wires at once to compare", palette::ACCENT)
     };
@@ -79,15 +81,9 @@ fn draw_plot(canvas: &Canvas, area: Rect, telemetry: &Telemetry) {
         canvas.text(at, Align2::RIGHT_CENTER, &text, style::numbers(style::SMALL), quiet);
     }
     let inner = canvas.inside(area.expand(1.0));
-    for (index, (at, wire)) in telemetry.switches.iter().enumerate() {
-        let (x, color) = (across(*at), palette::ink(palette::wire(*wire)));
-        inner.stroke(pos2(x, area.top()), pos2(x, area.bottom()), Stroke::new(1.0, color.gamma_multiply(0.7)));
-        // Names of switches that follow each other closely stand below each other.
-        let y = area.top() + 4.0 + (index % 3) as f32 * (style::SMALL + 2.0);
-        let room = canvas.width(wire.name(), &style::words(style::SMALL)) + 8.0;
-        let (x, align) =
-            if x + room > area.right() { (x - 4.0, Align2::RIGHT_TOP) } else { (x + 4.0, Align2::LEFT_TOP) };
-        inner.text(pos2(x, y), align, wire.name(), style::words(style::SMALL), color);
+    for (at, wire) in &telemetry.switches {
+        let (x, color) = (across(*at), palette::faded(palette::wire(*wire), 0.7));
+        inner.stroke(pos2(x, area.top()), pos2(x, area.bottom()), Stroke::new(1.0, color));
     }
     for at in &telemetry.corrections {
         let x = across(*at);
@@ -112,6 +108,17 @@ fn draw_plot(canvas: &Canvas, area: Rect, telemetry: &Telemetry) {
             let sides = [vec2(-3.5, 5.0), vec2(0.0, 0.0), vec2(3.5, 5.0)];
             inner.path(sides.map(|side| tip + side).to_vec(), Stroke::new(1.5, color));
         }
+    }
+    // Names above everything, on plates.
+    for (index, (at, wire)) in telemetry.switches.iter().enumerate() {
+        let (x, font) = (across(*at), style::words(style::SMALL));
+        // Those of switches that follow each other closely stand below each other.
+        let y = area.top() + 4.0 + (index % 3) as f32 * (style::SMALL + 4.0);
+        let size = vec2(canvas.width(wire.name(), &font) + 6.0, style::SMALL + 3.0);
+        let left = if x + size.x > area.right() { x - size.x - 1.0 } else { x + 1.0 };
+        let plate = Rect::from_min_size(pos2(left, y), size);
+        inner.block(plate, palette::faded(palette::VOID, 0.8));
+        inner.text(plate.center(), Align2::CENTER_CENTER, wire.name(), font, palette::ink(palette::wire(*wire)));
     }
 }
 
@@ -163,9 +170,9 @@ type Column = (&'static str, f32, fn(&WireReport, &Trace) -> String);
 
 /// Returns what fits into `width`, the most telling first.
 fn columns(width: f32) -> Vec<Column> {
-    let all: [Column; 6] = [
-        ("age ms", 42.0, |report, _| report.picture_age.map_or_else(dash, |age| format!("{:.0}", milliseconds(age)))),
-        ("trip ms", 60.0, |report, _| {
+    let all: [Column; 5] = [
+        ("age ms", 44.0, |report, _| report.picture_age.map_or_else(dash, |age| format!("{:.0}", milliseconds(age)))),
+        ("trip ms", 62.0, |report, _| {
             let trip = report.round_trip.filter(|_| !is_silent(report)).map(milliseconds);
             trip.map_or_else(dash, |trip| {
                 // On one machine the first decimal is what there is to see.
@@ -174,9 +181,10 @@ fn columns(width: f32) -> Vec<Column> {
             })
         }),
         ("missed %", 66.0, |report, _| if is_silent(report) { dash() } else { format!("{:.1}", report.loss * 100.0) }),
-        ("stall ms", 58.0, |report, _| format!("{:.0}", milliseconds(report.stall))),
-        ("↓ kB/s", 50.0, |_, trace| format!("{:.1}", trace.inward.rate() / 1_000.0)),
-        ("↑ kB/s", 48.0, |_, trace| format!("{:.1}", trace.outward.rate() / 1_000.0)),
+        ("stall ms", 60.0, |report, _| format!("{:.0}", milliseconds(report.stall))),
+        ("↓ ↑ kB/s", 84.0, |_, trace| {
+            format!("{:.1} {:.1}", trace.inward.rate() / 1_000.0, trace.outward.rate() / 1_000.0)
+        }),
     ];
     let mut left = width - NAME;
     let fits = |(_, room, _): &Column| {
@@ -214,7 +222,7 @@ const GUTTER: f32 = 8.0 * style::GRID;
 const LOWEST: f32 = 80.0;
 const TALLEST: f32 = 176.0;
 /// Room for a wire's name.
-const NAME: f32 = 84.0;
+const NAME: f32 = 92.0;
 /// A point of the line is the worst of so many samples: frames and snapshots beat against each other, and what is looked for is how high
 /// it goes.
 const HELD: usize = 4;
@@ -285,7 +293,7 @@ mod tests {
     #[test]
     fn a_narrow_panel_drops_what_tells_least() {
         let names = |width| columns(width).iter().map(|(name, ..)| *name).collect::<Vec<_>>();
-        assert_eq!(names(408.0).len(), 6);
+        assert_eq!(names(408.0).len(), 5);
         assert_eq!(names(275.0), ["age ms", "trip ms", "missed %"]);
     }
 }

@@ -31,8 +31,8 @@ const TOUCH: (&str, &[(&str, &str)]) = (
         ("a tap", "one bolt"),
         ("RAIL", "drag aims, letting go fires"),
         ("DASH", "short burst, out of reach"),
-        ("time · wire", "scores · next wire"),
-        ("menu", "pause, all panels"),
+        ("time · a wire", "scores · takes that wire"),
+        ("menu", "pause, settings, leave"),
     ],
 );
 const _: () = assert!(TOUCH.1.len() == FLY.1.len(), "the panel has room for as many lines");
@@ -46,8 +46,9 @@ const WIRES: [(&str, &str); 3] =
     [("1-3, F1-F3", "udp quic websocket"), ("4 · 5", "tcp http"), ("0", "the best that works")];
 
 /// What stands beside the wires.
-const LINES: [(&str, &str); 4] =
-    [("52±3 ms", "round trip, jitter"), ("[2]", "ticks sent ahead"), ("G", "all wires at once"), ("B", "blind test")];
+const LINES: [(&str, &str); 2] = [("52±3 ms", "round trip, jitter"), ("[2]", "ticks sent ahead")];
+/// What compares them.
+const COMPARE: [(&str, &str); 2] = [("G", "all wires at once"), ("B", "blind test")];
 
 const WEATHER: [(&str, &str); 3] =
     [("F5", "bad, Shift: next"), ("F6 · F7", "lag spike · unplug"), ("K", "weather panel")];
@@ -68,17 +69,22 @@ const SEE: [(&str, &str); 9] = [
     ("H · F8", "this help · doctor"),
 ];
 
+/// Instead of [`SEE`] for whoever has touched the screen.
+const TOUCHED_SEE: [(&str, &str); 3] =
+    [("menu", "panels, chat, invites"), ("menu", "tour, blind test"), ("×", "closes a panel")];
+
 /// Groups of keys and what each does. One line each, short enough for a narrow panel.
 fn keys(weather: bool, by_touch: bool) -> Vec<(&'static str, Vec<(&'static str, &'static str)>)> {
     // What is about weather needs one.
-    let there = |(key, _): &(&str, &str)| weather || !(*key == "B" || key.starts_with('L'));
+    let there = |(key, what): &(&str, &str)| weather || !(*key == "B" || what.starts_with("tour"));
     let rows = |rows: &[(&'static str, &'static str)]| rows.iter().copied().filter(there).collect::<Vec<_>>();
-    let fly = if by_touch { TOUCH } else { FLY };
-    let mut groups = vec![(fly.0, rows(fly.1)), ("Wire", rows(&[&WIRES[..], &LINES].concat()))];
+    let (fly, see) = if by_touch { (TOUCH, &TOUCHED_SEE[..]) } else { (FLY, &SEE[..]) };
+    let wire = if by_touch { LINES.to_vec() } else { [&WIRES[..], &LINES, &COMPARE].concat() };
+    let mut groups = vec![(fly.0, rows(fly.1)), ("Wire", rows(&wire))];
     if weather {
         groups.push(("Weather", rows(if by_touch { &TOUCHED_WEATHER } else { &WEATHER })));
     }
-    groups.push(("See", rows(&SEE)));
+    groups.push(("See", rows(see)));
     groups
 }
 
@@ -88,7 +94,7 @@ pub(super) fn draw(canvas: &Canvas, dock: &Dock, (sky, by_touch): (&Sky, bool)) 
     let lines: usize = groups.iter().map(|(_, keys)| keys.len()).sum();
     let gaps = (groups.len() - 1) as f32 * style::GRID;
     let row = ((dock.inner_height() - gaps) / lines as f32).clamp(LOWEST_ROW, TALLEST_ROW);
-    let inside = dock.open(canvas, "Keys", "H", row * lines as f32 + gaps);
+    let inside = dock.open(canvas, if by_touch { "Help" } else { "Keys" }, "H", row * lines as f32 + gaps);
     let quiet = palette::ink(palette::QUIET);
     let what_at = inside.left() + if inside.width() > ROOMY { WHAT } else { WHAT_ALONE };
     let mut y = inside.top() + row * 0.5;

@@ -26,7 +26,7 @@ pub(super) fn draw(canvas: &Canvas, dock: &Dock, invite: Option<&Invite>) {
     let at = code.center_bottom() + vec2(0.0, style::GRID + ROW * 0.5);
     let link = invite::short(&invite.link);
     canvas.text(at, Align2::CENTER_CENTER, link, style::numbers(style::SMALL), palette::ink(palette::TEXT));
-    let hint = "Esc has a button that copies the link.";
+    let hint = "The pause panel has a button that copies the link.";
     canvas.text(at + vec2(0.0, ROW), Align2::CENTER_CENTER, hint, style::words(style::SMALL), quiet);
 }
 

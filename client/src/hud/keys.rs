@@ -13,6 +13,7 @@ use crate::{
     weather::Sky,
 };
 use bevy::prelude::*;
+use bevy_egui::egui::Pos2;
 use protocol::Transport;
 use web_time::Instant;
 
@@ -113,6 +114,8 @@ pub(crate) struct Panels {
     pub(super) covered: bool,
     /// How far down panels may reach: to the card at the bottom, if there is one. Points.
     pub(super) floor: f32,
+    /// Where the heads of panels end on the left and on the right of the ship, points: there they are closed.
+    pub(super) heads: [Pos2; 2],
     /// How far down the left panel reaches, points.
     pub(super) left_bottom: f32,
 }
@@ -132,6 +135,7 @@ impl Default for Panels {
             ghosts: false,
             covered: false,
             floor: f32::INFINITY,
+            heads: [Pos2::ZERO; 2],
             left_bottom: 0.0,
         }
     }
@@ -146,6 +150,15 @@ impl Panels {
     /// Returns whether keys and mouse belong to a panel.
     pub(crate) const fn take_input(&self) -> bool {
         self.chat || self.pause || self.hands
+    }
+
+    /// Closes the panel on the left (0) or on the right (1) of the ship.
+    pub(super) const fn close(&mut self, side: usize) {
+        if side == 0 {
+            self.left = None;
+        } else {
+            (self.right, self.hands) = (None, false);
+        }
     }
 
     fn toggle(&mut self, panel: Panel) {

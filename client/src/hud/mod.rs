@@ -94,7 +94,16 @@ impl Plugin for HudPlugin {
             .add_systems(Update, (feed::note, chat::note, wire::note, banner::note).in_set(FrameSystems::Show))
             .add_systems(
                 EguiPrimaryContextPass,
-                (draw, chat::draw, pause::draw, weather::draw, netcode::draw, tour::draw, blind::draw)
+                (
+                    draw,
+                    chat::draw,
+                    pause::draw,
+                    weather::draw,
+                    netcode::draw,
+                    tour::draw,
+                    blind::draw,
+                    pane::draw_closers,
+                )
                     .chain()
                     .run_if(in_state(Screen::InMatch).and_then(resource_exists::<Match>)),
             );
@@ -177,7 +186,7 @@ fn draw(mut contexts: EguiContexts, parts: Parts, mut panels: ResMut<Panels>, mu
     let silent = wire::silent_for(status).is_some();
     let by_touch = fingers.seen();
     let line = if blind.is_running() {
-        wire::draw_blind(&canvas, sky)
+        wire::draw_blind(&canvas, sky, by_touch)
     } else {
         let mut ghosts: Vec<_> =
             telemetry.wires.iter().filter(|report| report.ghost.is_some()).map(|report| report.transport).collect();
@@ -185,8 +194,10 @@ fn draw(mut contexts: EguiContexts, parts: Parts, mut panels: ResMut<Panels>, mu
         let ghosts = if panels.ghosts { &ghosts[..] } else { &[] };
         wire::draw(&canvas, status, sky, ghosts, parts.switches.truth, by_touch)
     };
-    let weather = if blind.is_running() { Vec::new() } else { thumbs::draw_weather(&canvas, &fingers, sky, line) };
-    let corner = weather.iter().fold(line, |corner, (_, button)| corner.union(*button));
+    // Wire and weather would tell.
+    let buttons =
+        if blind.is_running() { Vec::new() } else { thumbs::draw_buttons(&canvas, &fingers, status, sky, line) };
+    let corner = buttons.iter().fold(line, |corner, (_, button)| corner.union(*button));
     let clock = scoreboard::draw_summary(&canvas, picture, corner);
     if !blind.is_running() && !silent && !panels.covered {
         wire::draw_toast(&canvas, &parts.toast, clock, now);
@@ -196,8 +207,8 @@ fn draw(mut contexts: EguiContexts, parts: Parts, mut panels: ResMut<Panels>, mu
     if panels.right != Some(Panel::Help) || panels.covered {
         parts.feed.draw(&canvas, thumbs::feed_corner(&canvas, &fingers, corner, clock), now);
     }
-    // Large words would shine through the pause panel.
-    if !panels.pause {
+    // Large words would shine through the table that is held open.
+    if !panels.pause && (!panels.scores || scoreboard::is_due(picture)) {
         parts.banner.draw(&canvas, picture, now);
     }
     let told = Some(&**sky).filter(|_| !blind.is_running());
@@ -219,8 +230,7 @@ fn draw(mut contexts: EguiContexts, parts: Parts, mut panels: ResMut<Panels>, mu
         }
         draw_docks(&canvas, &mut panels, telemetry, (blind, sky, by_touch), corner);
     }
-    let seen = (&*panels, &*parts.watched, !blind.is_running());
-    thumbs::draw(&canvas, &mut fingers, picture, seen, (line, clock, weather));
+    thumbs::draw(&canvas, &mut fingers, picture, (&*panels, &*parts.watched), (clock, buttons));
     Ok(())
 }
 
@@ -234,16 +244,20 @@ fn draw_docks(
 ) {
     let [left, right] = [Side::Left, Side::Right].map(|side| Dock::new(canvas.screen, side, panels.floor));
     let left = left.below(corner);
+    // There are fewer keys to explain to fingers, and the button for the menu is up there.
+    let tall = panels.right == Some(Panel::Help) && !by_touch;
+    let right = if tall { right.to_the_top() } else { right };
+    panels.heads = [left, right].map(|dock| dock.room.right_top());
     if !panels.chat {
         panels.left_bottom = match panels.left {
-            Some(Panel::Graph) => graph::draw(canvas, &left, telemetry, panels.ghosts),
+            Some(Panel::Graph) => graph::draw(canvas, &left, telemetry, (panels.ghosts, by_touch)),
             Some(Panel::Truth) => truth::draw(canvas, &left, telemetry),
             _ => 0.0,
         };
     }
     match panels.right {
         Some(Panel::Map) => map::draw(canvas, &right, telemetry),
-        Some(Panel::Help) => help::draw(canvas, &right.to_the_top(), (sky, by_touch)),
+        Some(Panel::Help) => help::draw(canvas, &right, (sky, by_touch)),
         Some(Panel::Result) => blind::draw_result(canvas, &right, blind),
         _ => {}
     }

@@ -121,6 +121,7 @@ pub(super) fn draw(
     pane(context, &dock, "Netcode", "J", &mut panels, |ui, fresh| {
         ui.spacing_mut().item_spacing.y = 0.0;
         let height = ((dock.inner_height() - style::GRID) / ROWS.len() as f32).min(TALLEST_ROW);
+        let height = style::row(ui, height);
         for (index, row) in ROWS.iter().enumerate() {
             let on = draft.of(index);
             let clicked = show(ui, row, *on, &number(index, &telemetry), height, fresh && index == 0);
@@ -143,9 +144,12 @@ fn show(ui: &mut Ui, row: &Row, on: bool, number: &str, height: f32, focus: bool
     }
     let (text, quiet) = (palette::ink(palette::TEXT), palette::ink(palette::QUIET));
     let first = rect.top() + height * 0.3;
-    let cap = Rect::from_center_size(pos2(rect.left() + 10.0, first), vec2(20.0, 20.0));
-    key_cap(painter, cap, row.key);
-    let left = rect.left() + WORDS;
+    let mut left = rect.left();
+    if !style::by_touch(ui.ctx()) {
+        let cap = Rect::from_center_size(pos2(left + 10.0, first), vec2(20.0, 20.0));
+        key_cap(painter, cap, row.key);
+        left += WORDS;
+    }
     painter.text(pos2(left, first), Align2::LEFT_CENTER, row.name, style::strong(style::SMALL), text);
     // The knob's side tells as well as its colour.
     let track = Rect::from_center_size(pos2(rect.right() - 16.0, first), vec2(32.0, 16.0));

@@ -3,13 +3,17 @@
 //! Flow: [`Dock`] → [`pane`] → egui; the mouse over it → [`Panels::pointer`] → [`crate::input`].
 
 use super::{
-    Panels,
+    Blind, Panel, Panels,
     panel::{CAP, Dock, HEAD, PADDING},
 };
-use crate::{palette, style};
-use bevy_egui::egui::{
-    Align, Align2, Area, Context, CornerRadius, Id, Layout, Margin, Painter, Rect, Response, RichText, ScrollArea,
-    Sense, Stroke, StrokeKind, Ui, Vec2, pos2, style::ScrollStyle, vec2,
+use crate::{palette, style, touch::Fingers};
+use bevy::prelude::{Res, ResMut, Result};
+use bevy_egui::{
+    EguiContexts,
+    egui::{
+        Align, Align2, Area, Context, CornerRadius, Id, Layout, Margin, Order, Painter, Rect, Response, RichText,
+        ScrollArea, Sense, Stroke, StrokeKind, Ui, Vec2, pos2, style::ScrollStyle, vec2,
+    },
 };
 
 /// Shows a panel in `dock`; what does not fit is scrolled. `add` is told whether to mark the first thing to press.
@@ -75,6 +79,37 @@ pub(super) fn key_cap(painter: &Painter, rect: Rect, key: &str) {
     painter.rect(rect, CornerRadius::same(3), palette::ink(palette::RIM), edge, StrokeKind::Inside);
     let color = palette::ink(palette::TEXT);
     painter.text(rect.center(), Align2::CENTER_CENTER, key, style::numbers(style::SMALL), color);
+}
+
+/// Puts something to press over the key in the head of each open panel, for whoever has no keys.
+pub(super) fn draw_closers(
+    mut contexts: EguiContexts,
+    mut panels: ResMut<Panels>,
+    mut blind: ResMut<Blind>,
+    fingers: Res<Fingers>,
+) -> Result {
+    if !fingers.seen() || panels.covered || panels.chat {
+        return Ok(());
+    }
+    let context = contexts.ctx_mut()?;
+    let (open, finger) = (panels.sides(), style::FINGER / context.zoom_factor());
+    for (side, head) in panels.heads.into_iter().enumerate().filter(|(side, _)| open[*side]) {
+        // What a finger meets reaches over the edges of the panel, and not below its head.
+        let corner = head + vec2(style::GRID - finger, HEAD - finger);
+        let area = Area::new(Id::new(("close", side))).order(Order::Foreground).fixed_pos(corner);
+        let pressed = area.show(context, |ui| {
+            let (_, response) = ui.allocate_exact_size(Vec2::splat(finger), Sense::click());
+            let middle = head + vec2(-PADDING - CAP * 0.5, HEAD * 0.5);
+            key_cap(ui.painter(), Rect::from_center_size(middle, Vec2::splat(HEAD - style::GRID)), "×");
+            response.clicked()
+        });
+        if pressed.inner && side == 1 && panels.right == Some(Panel::Result) {
+            blind.close(&mut panels);
+        } else if pressed.inner {
+            panels.close(side);
+        }
+    }
+    Ok(())
 }
 
 /// Notes whether the mouse is on what was shown; and without hands nothing there keeps the keyboard, since Space and Enter fly.

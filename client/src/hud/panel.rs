@@ -70,7 +70,7 @@ impl Dock {
     /// Ends a panel at the height `bottom`, and returns how far down it reaches.
     pub(super) fn finish(&self, canvas: &Canvas, place: ShapeIdx, bottom: f32) -> f32 {
         let bottom = (bottom + PADDING).min(self.room.bottom());
-        canvas.glass_at(place, Rect::from_min_max(self.room.min, pos2(self.room.right(), bottom)));
+        canvas.glass_at(place, Rect::from_min_max(self.room.min, pos2(self.room.right(), bottom)), 1.0);
         bottom
     }
 

@@ -8,6 +8,7 @@ use crate::{
     palette,
     settings::{SCALES, Settings},
     style,
+    touch::Fingers,
     weather::Sky,
 };
 use bevy::prelude::*;
@@ -21,7 +22,7 @@ pub(super) fn draw(
     mut settings: ResMut<Settings>,
     mut leave: MessageWriter<LeaveMatch>,
     mut pressed: MessageWriter<Pressed>,
-    (mut room, sky): (host::Room, Res<Sky>),
+    (mut room, sky, fingers): (host::Room, Res<Sky>, Res<Fingers>),
     mut was_open: Local<bool>,
 ) -> Result {
     let opened = !std::mem::replace(&mut *was_open, panels.pause);
@@ -34,13 +35,15 @@ pub(super) fn draw(
     let beside = screen.width() >= 2.0 * COLUMN + 3.0 * style::GRID;
     let layout = if beside { Layout::left_to_right(Align::Min) } else { Layout::top_down(Align::Min) };
     Area::new(Id::new("pause")).anchor(Align2::CENTER_CENTER, egui::Vec2::ZERO).show(context, |ui| {
-        style::glass().show(ui, |ui| {
+        // Nothing of the match shines through, wherever it lies.
+        style::glass().fill(palette::ink(palette::GLASS)).show(ui, |ui| {
             let height = screen.height() - 2.0 * style::GRID;
             ScrollArea::vertical().max_height(height).min_scrolled_height(height).show(ui, |ui| {
                 ui.with_layout(layout, |ui| {
                     ui.vertical(|ui| {
                         ui.set_width(COLUMN.min(screen.width()));
-                        let resume = choices(ui, &mut panels, (&mut settings, &sky), &mut leave, &mut pressed);
+                        let resume =
+                            choices(ui, &mut panels, (&mut settings, &sky, fingers.seen()), &mut leave, &mut pressed);
                         if opened {
                             resume.request_focus();
                         }
@@ -64,7 +67,7 @@ pub(super) fn draw(
 fn choices(
     ui: &mut Ui,
     panels: &mut Panels,
-    (settings, sky): (&mut ResMut<Settings>, &Sky),
+    (settings, sky, by_touch): (&mut ResMut<Settings>, &Sky, bool),
     leave: &mut MessageWriter<LeaveMatch>,
     pressed: &mut MessageWriter<Pressed>,
 ) -> egui::Response {
@@ -82,14 +85,17 @@ fn choices(
     for row in there.chunks(3) {
         ui.columns(3, |columns| {
             for (ui, (name, key, action)) in columns.iter_mut().zip(row) {
-                let size = egui::vec2(ui.available_width(), style::TARGET - style::GRID);
+                let size = egui::vec2(ui.available_width(), style::row(ui, style::TARGET - style::GRID));
                 ui.spacing_mut().button_padding.x = 4.0;
                 let text = egui::RichText::new(*name).font(style::words(style::SMALL));
                 let key = egui::RichText::new(*key).font(style::numbers(style::SMALL));
                 let key = key.color(palette::ink(palette::ACCENT));
-                if ui.add_sized(size, egui::Button::new((text, key))).clicked() {
+                let button = if by_touch { egui::Button::new(text) } else { egui::Button::new((text, key)) };
+                if ui.add_sized(size, button).clicked() {
                     panels.pause = false;
-                    pressed.write(Pressed { action: *action, by_hand: true });
+                    // Fingers press a panel and fly at once: they need no hands taken from the ship. Keys and gamepads do.
+                    let by_finger = by_touch && ui.input(|input| input.pointer.any_released());
+                    pressed.write(Pressed { action: *action, by_hand: !by_finger });
                 }
             }
         });
@@ -108,8 +114,9 @@ pub(crate) fn sliders(ui: &mut Ui, settings: &mut ResMut<Settings>) {
     let mut draft = Settings::clone(settings);
     let mut slider = |name: &str, value: &mut f32, range: std::ops::RangeInclusive<f32>| {
         ui.horizontal(|ui| {
-            let (rect, _) =
-                ui.allocate_exact_size(egui::vec2(NAME_WIDTH, style::TARGET - style::GRID), egui::Sense::hover());
+            let row = style::row(ui, style::TARGET - style::GRID);
+            ui.spacing_mut().interact_size.y = row;
+            let (rect, _) = ui.allocate_exact_size(egui::vec2(NAME_WIDTH, row), egui::Sense::hover());
             let font = style::words(style::SMALL);
             ui.painter().text(rect.left_center(), Align2::LEFT_CENTER, name, font, palette::ink(palette::QUIET));
             ui.spacing_mut().slider_width = ui.available_width() - VALUE_WIDTH;
@@ -134,7 +141,7 @@ const ACTIONS: [(&str, &str, Action); 11] = [
     ("Ghosts", "G", Action::Ghosts),
     ("Guided tour", "L", Action::Tour),
     ("Blind test", "B", Action::Blind),
-    ("All keys", "H", Action::Open(Panel::Help)),
+    ("Help", "H", Action::Open(Panel::Help)),
     ("Chat", "Enter", Action::Chat),
     ("Full screen", "F11", Action::FullScreen),
 ];

@@ -22,7 +22,8 @@ pub(super) fn draw_summary(canvas: &Canvas, picture: &Picture, beside: Rect) -> 
     let scene = picture.scene.as_ref()?;
     let narrow = beside.right() > canvas.screen.center().x - NARROWEST * 0.5;
     let above = if narrow { beside.bottom() - style::GRID } else { canvas.screen.top() };
-    let top = pos2(canvas.screen.center().x, above + 2.0 * style::GRID);
+    let middle = if narrow { beside.center().x } else { canvas.screen.center().x };
+    let top = pos2(middle, above + if narrow { 1.5 } else { 2.0 } * style::GRID);
     let seconds = scene.phase_left.as_secs_f32().ceil() as u32;
     let clock = match scene.phase.kind {
         PhaseKind::Waiting => "–:––".to_owned(),
@@ -65,10 +66,12 @@ pub(super) fn draw_summary(canvas: &Canvas, picture: &Picture, beside: Rect) -> 
         let pieces: Vec<_> = pieces.iter().map(|(text, color)| (text.as_str(), *color)).collect();
         canvas.line(below, Align2::CENTER_TOP, &style::words(style::SMALL), &pieces)
     };
-    let half = (row.width() * 0.5).max(60.0) + 2.0 * style::GRID;
+    // In a narrow window the panes stand below each other, as wide as the first.
+    let least = if narrow { beside.width() * 0.5 } else { 60.0 + 2.0 * style::GRID };
+    let half = (row.width() * 0.5 + 2.0 * style::GRID).max(least);
     let bottom = below.y + style::SMALL + style::GRID + 4.0;
     let pane = Rect::from_min_max(pos2(top.x - half, top.y), pos2(top.x + half, bottom));
-    canvas.glass_at(place, pane);
+    canvas.glass_at(place, pane, 1.0);
     Some(pane)
 }
 
@@ -95,7 +98,7 @@ pub(super) fn draw(canvas: &Canvas, picture: &Picture, results: &Results) {
     let middle = canvas.screen.center() + vec2(0.0, 3.0 * style::GRID);
     let rect = Rect::from_center_size(middle, vec2(WIDTH, height));
     canvas.glass(rect, 1.0);
-    let columns = Columns::new(rect);
+    let columns = Columns::new(rect, rated.is_some());
     let quiet = palette::ink(palette::QUIET);
     let head = rect.top() + HEAD * 0.5 + 2.0;
     let rating = if rated.is_some() { "Rating" } else { "" };
@@ -191,9 +194,11 @@ struct Columns {
 }
 
 impl Columns {
-    fn new(rect: Rect) -> Self {
+    /// The last one is only there once there are ratings.
+    fn new(rect: Rect, rated: bool) -> Self {
         let (left, right) = (rect.left() + 3.0 * style::GRID, rect.right() - 3.0 * style::GRID);
-        Self { place: left + 20.0, name: left + 36.0, kills: right - 176.0, deaths: right - 96.0, rating: right }
+        let deaths = if rated { right - 96.0 } else { right };
+        Self { place: left + 20.0, name: left + 36.0, kills: deaths - 80.0, deaths, rating: right }
     }
 }
 

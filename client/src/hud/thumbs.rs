@@ -1,11 +1,11 @@
-//! What is there for fingers: two sticks, the rail, the dash, the buttons for the menu and the weather. Time and wire are buttons as
-//! well; what can be pressed has a bright edge.
+//! What is there for fingers: two sticks, the rail, the dash, the buttons for the menu, the wires and the weather. The time is a button
+//! as well; what can be pressed has a bright edge.
 //!
 //! Sizes are logical pixels, not points: thumbs do not grow with the writing.
 //!
 //! Flow: [`super::canvas`], [`Picture`] → here → [`Fingers`] (what is where), egui's painter.
 
-use super::{Panels, canvas::Canvas};
+use super::{Panels, canvas::Canvas, wire};
 use crate::{
     palette,
     picture::{Picture, readiness},
@@ -17,22 +17,24 @@ use crate::{
 use bevy::math::{Rect as Place, Vec2 as Pixels};
 use bevy_egui::egui::{Align2, Color32, Pos2, Rect, Stroke, Vec2, pos2, vec2};
 use game::ship::{DASH_WAIT_TICKS, RAIL_WAIT_TICKS};
+use protocol::Transport;
+use transport::player::Status;
 
 /// Returns the top right corner of the feed: beside the button for the menu, if there is one. On a narrow screen, where time stands below
 /// the wire, it goes below both, and below what is said there now and then.
 pub(super) fn feed_corner(canvas: &Canvas, fingers: &Fingers, wire: Rect, time: Option<Rect>) -> Pos2 {
-    let taken = if fingers.seen() { (MARGIN + BUTTON) * canvas.points_per_pixel } else { 0.0 };
     let below = time.filter(|time| time.top() > wire.bottom()).map_or(0.0, |time| time.bottom() + SAID);
+    let taken = if fingers.seen() && below == 0.0 { (MARGIN + BUTTON) * canvas.points_per_pixel } else { 0.0 };
     pos2(canvas.screen.right() - taken, canvas.screen.top() + below) + vec2(-2.0, 2.0) * style::GRID
 }
 
-/// Draws all that and says where it is. `wire`, `time` and `weather` are there already.
+/// Draws all that and says where it is. `time` and `buttons` are there already.
 pub(super) fn draw(
     canvas: &Canvas,
     fingers: &mut Fingers,
     picture: &Picture,
-    (panels, watched, changes_wire): (&Panels, &Watched, bool),
-    (wire, time, weather): (Rect, Option<Rect>, Vec<(Spot, Rect)>),
+    (panels, watched): (&Panels, &Watched),
+    (time, buttons): (Option<Rect>, Vec<(Spot, Rect)>),
 ) {
     if !fingers.seen() {
         return;
@@ -47,8 +49,7 @@ pub(super) fn draw(
     spots.push((Spot::Pause, menu));
     let flies = !panels.take_input() && watched.seat.is_none() && picture.own().is_some();
     if !panels.take_input() {
-        let wire = changes_wire.then_some((Spot::Wire, wire));
-        for (spot, pane) in time.map(|time| (Spot::Scores, time)).into_iter().chain(wire).chain(weather) {
+        for (spot, pane) in time.map(|time| (Spot::Scores, time)).into_iter().chain(buttons) {
             let pressed = fingers.holds(spot);
             canvas.frame(pane, Color32::TRANSPARENT, edge(pressed));
             spots.push((spot, pane.expand2((Vec2::splat(LEAST * pixel) - pane.size()).max(Vec2::ZERO) * 0.5)));
@@ -60,24 +61,64 @@ pub(super) fn draw(
     }
     if flies && !panels.covered {
         let corner = canvas.screen.right_bottom();
-        for (spot, name, up, ready) in weapons(picture) {
+        // What an open panel lies upon cannot be seen; sticks are wherever there is no panel.
+        let [left, right] = panels.sides();
+        for (spot, name, up, ready) in weapons(picture).into_iter().filter(|_| !right) {
             let at = corner - vec2(WEAPON_RIGHT, up) * pixel;
             draw_weapon(canvas, at, name, ready, fingers.holds(spot));
             spots.push((spot, Rect::from_center_size(at, Vec2::splat(2.0 * WEAPON * pixel))));
         }
-        draw_stick(canvas, fingers, Side::Left, canvas.screen.left_bottom() + vec2(REST_SIDE, -REST_UP) * pixel);
-        draw_stick(canvas, fingers, Side::Right, corner - vec2(REST_SIDE + WEAPONS_WIDTH, REST_UP) * pixel);
+        let rest = canvas.screen.left_bottom() + vec2(REST_SIDE, -REST_UP) * pixel;
+        draw_stick(canvas, fingers, Side::Left, Some(rest).filter(|_| !left));
+        let rest = corner - vec2(REST_SIDE + WEAPONS_WIDTH, REST_UP) * pixel;
+        draw_stick(canvas, fingers, Side::Right, Some(rest).filter(|_| !right));
     }
     let pixels = |point: Pos2| Pixels::new(point.x, point.y) / pixel;
     let placed = spots.into_iter().map(|(spot, rect)| (spot, Place::from_corners(pixels(rect.min), pixels(rect.max))));
     fingers.lay_out(placed.collect(), flies);
 }
 
-/// Draws what the weather is like, in a row below the pane of the wire, and returns where to press for another.
-pub(super) fn draw_weather(canvas: &Canvas, fingers: &Fingers, sky: &Sky, wire: Rect) -> Vec<(Spot, Rect)> {
-    if !fingers.seen() || !sky.can_be() {
+/// Draws the wires in a row below the pane of the wire, and what the weather is like in another. Returns where to press for which.
+pub(super) fn draw_buttons(
+    canvas: &Canvas,
+    fingers: &Fingers,
+    status: &Status,
+    sky: &Sky,
+    pane: Rect,
+) -> Vec<(Spot, Rect)> {
+    if !fingers.seen() {
         return Vec::new();
     }
+    let widths = Transport::WIRES.map(|wire| canvas.width(wire.name(), &style::numbers(style::SMALL)));
+    let row = row_below(canvas, pane, &widths);
+    let mut spots = Vec::new();
+    for (wire, rect) in Transport::WIRES.into_iter().zip(row) {
+        canvas.glass(rect, 1.0);
+        wire::draw_name(canvas, rect.center(), Align2::CENTER_CENTER, wire, status);
+        spots.push((Spot::Wire(wire), rect));
+    }
+    if sky.can_be() {
+        let above = spots.iter().fold(pane, |above, (_, button)| above.union(*button));
+        spots.extend(draw_weather(canvas, sky, above));
+    }
+    spots
+}
+
+/// Returns the places of buttons in a row below `above`, as wide as that, if each needs so much width.
+fn row_below(canvas: &Canvas, above: Rect, widths: &[f32]) -> Vec<Rect> {
+    let gap = style::GRID * 0.5;
+    let count = widths.len() as f32;
+    let spare = (above.width() - widths.iter().sum::<f32>() - (count - 1.0) * gap) / count;
+    let mut corner = above.left_bottom() + vec2(0.0, gap);
+    let place = |width: &f32| {
+        let rect = Rect::from_min_size(corner, vec2(width + spare, LEAST * canvas.points_per_pixel));
+        corner.x = rect.right() + gap;
+        rect
+    };
+    widths.iter().map(place).collect()
+}
+
+fn draw_weather(canvas: &Canvas, sky: &Sky, above: Rect) -> Vec<(Spot, Rect)> {
     let spike = format!("{} ms", SPIKE.as_millis());
     let plugged = !sky.is_unplugged();
     let buttons = [
@@ -85,12 +126,8 @@ pub(super) fn draw_weather(canvas: &Canvas, fingers: &Fingers, sky: &Sky, wire: 
         (Spot::Spike, "lag spike", &spike, true),
         (Spot::Cable, "cable", if plugged { "in" } else { "out" }, plugged),
     ];
-    let gap = style::GRID * 0.5;
-    let size = vec2((wire.width() - 2.0 * gap) / 3.0, LEAST * canvas.points_per_pixel);
-    let mut corner = wire.left_bottom() + vec2(0.0, gap);
     let mut spots = Vec::new();
-    for (spot, name, value, usual) in buttons {
-        let rect = Rect::from_min_size(corner, size);
+    for ((spot, name, value, usual), rect) in buttons.into_iter().zip(row_below(canvas, above, &[0.0; 3])) {
         canvas.glass(rect, 1.0);
         let line = |up, text, font, rgb| {
             canvas.text(rect.center() + vec2(0.0, up), Align2::CENTER_CENTER, text, font, palette::ink(rgb));
@@ -98,7 +135,6 @@ pub(super) fn draw_weather(canvas: &Canvas, fingers: &Fingers, sky: &Sky, wire: 
         line(-style::GRID, name, style::words(style::SMALL), palette::QUIET);
         line(style::GRID, value, style::numbers(style::SMALL), if usual { palette::TEXT } else { palette::ALARM });
         spots.push((spot, rect));
-        corner.x += size.x + gap;
     }
     spots
 }
@@ -144,10 +180,11 @@ fn draw_weapon(canvas: &Canvas, at: Pos2, name: &str, ready: f32, pressed: bool)
 }
 
 /// Draws a stick where its finger holds it, or faintly where a thumb would rest.
-fn draw_stick(canvas: &Canvas, fingers: &Fingers, side: Side, rest: Pos2) {
+fn draw_stick(canvas: &Canvas, fingers: &Fingers, side: Side, rest: Option<Pos2>) {
     let pixel = canvas.points_per_pixel;
     let rim = RIM * pixel;
     let Some((middle, at)) = fingers.stick(side) else {
+        let Some(rest) = rest else { return };
         canvas.ring(rest, rim, Stroke::new(1.5, palette::faded(palette::TEXT, 0.22)));
         let word = if side == Side::Left { "fly" } else { "aim, fire" };
         canvas.text(rest, Align2::CENTER_CENTER, word, style::words(style::SMALL), palette::faded(palette::TEXT, 0.45));
@@ -168,7 +205,7 @@ const MARGIN: f32 = 8.0;
 /// Side of the button for the menu.
 const BUTTON: f32 = 48.0;
 /// Nothing that a finger has to meet is smaller.
-const LEAST: f32 = 44.0;
+const LEAST: f32 = style::FINGER;
 /// Radius of what fires.
 const WEAPON: f32 = 32.0;
 /// From the right edge to its middle.

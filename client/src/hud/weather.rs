@@ -45,14 +45,14 @@ pub(super) fn draw(
     let before = (sky.weather(), cables(&sky));
     pane(context, &dock, "Weather", "K", &mut panels, |ui, fresh| {
         ui.spacing_mut().button_padding = vec2(6.0, 4.0);
-        ui.spacing_mut().interact_size.y = ROW;
+        ui.spacing_mut().interact_size.y = style::row(ui, ROW);
         ui.spacing_mut().item_spacing = vec2(style::GRID, 4.0);
         named(ui, &mut sky, fresh);
         buttons(ui, &mut sky);
         ways(ui, &mut way);
         sliders(ui, &mut sky, *way);
         ui.label(style::quiet(
-            "Datagrams are delayed and lost for real. For streams (websocket, tcp, http) what TCP would wait is modelled.",
+            "Datagrams are delayed and lost. Streams (websocket, tcp, http) wait as TCP would for what is lost.",
         ));
     });
     if before != (sky.weather(), cables(&sky)) {
@@ -66,7 +66,7 @@ fn cables(sky: &Sky) -> Vec<bool> {
 }
 
 fn named(ui: &mut Ui, sky: &mut Sky, fresh: bool) {
-    let size = vec2((ui.available_width() - 3.0 * style::GRID) / 4.0, ROW);
+    let size = vec2((ui.available_width() - 3.0 * style::GRID) / 4.0, ui.spacing().interact_size.y);
     for (index, row) in PRESETS.chunks(4).enumerate() {
         ui.horizontal(|ui| {
             for preset in row {
@@ -146,12 +146,13 @@ fn turn(weather: &mut Weather, way: Way, of: fn(&mut Conditions) -> &mut f64, va
 
 fn slide(ui: &mut Ui, name: &str, value: &str, add: impl FnOnce(&mut Ui)) {
     ui.horizontal(|ui| {
-        let (rect, _) = ui.allocate_exact_size(vec2(NAME, ROW), Sense::hover());
+        let (rect, _) = ui.allocate_exact_size(vec2(NAME, ui.spacing().interact_size.y), Sense::hover());
         let quiet = palette::ink(palette::QUIET);
         ui.painter().text(rect.left_center(), Align2::LEFT_CENTER, name, style::words(style::SMALL), quiet);
         ui.spacing_mut().slider_width = ui.available_width() - VALUE;
         add(ui);
-        let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), ROW), Sense::hover());
+        let (rect, _) =
+            ui.allocate_exact_size(vec2(ui.available_width(), ui.spacing().interact_size.y), Sense::hover());
         let text = palette::ink(palette::TEXT);
         ui.painter().text(rect.right_center(), Align2::RIGHT_CENTER, value, style::numbers(style::SMALL), text);
     });
@@ -161,7 +162,7 @@ fn buttons(ui: &mut Ui, sky: &mut Sky) {
     let small = |text: &str| RichText::new(text).font(style::words(style::SMALL));
     let share = |ui: &Ui, count: usize| {
         let gaps = (count - 1) as f32 * style::GRID;
-        vec2((ui.available_width() - gaps) / count as f32, ROW)
+        vec2((ui.available_width() - gaps) / count as f32, ui.spacing().interact_size.y)
     };
     let half = share(ui, 2);
     ui.horizontal(|ui| {

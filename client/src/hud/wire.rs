@@ -7,7 +7,7 @@
 use super::canvas::Canvas;
 use crate::{links::Told, palette, style, weather::Sky};
 use bevy::prelude::*;
-use bevy_egui::egui::{Align2, Color32, Pos2, Rect, Stroke, pos2, vec2};
+use bevy_egui::egui::{Align2, Color32, Pos2, Rect, Stroke, Vec2, pos2, vec2};
 use protocol::{Transport, limits::SILENCE};
 use std::time::Duration;
 use transport::player::{PlayerEvent, Status};
@@ -56,22 +56,23 @@ pub(super) fn note(mut told: MessageReader<Told>, mut toast: ResMut<Toast>, time
 }
 
 /// Draws that there is nothing to be known about the wire, while a blind test runs.
-pub(super) fn draw_blind(canvas: &Canvas, sky: &Sky) -> Rect {
+pub(super) fn draw_blind(canvas: &Canvas, sky: &Sky, by_touch: bool) -> Rect {
     let place = canvas.below();
     let corner = canvas.screen.left_top() + vec2(MARGIN, MARGIN);
     let inside = corner + vec2(PADDING, PADDING);
     let quiet = palette::ink(palette::QUIET);
     let line = canvas.text(inside, Align2::LEFT_TOP, "which wire?", style::numbers(style::LARGE), quiet);
-    let text = format!("blind test · weather: {} · Esc ends it", sky.name());
+    let end = if by_touch { "the menu" } else { "Esc" };
+    let text = format!("blind test · weather: {} · {end} ends it", sky.name());
     let at = pos2(inside.x, line.bottom() + 6.0);
     let below = canvas.text(at, Align2::LEFT_TOP, &text, style::words(style::SMALL), quiet);
     let right = below.right().max(corner.x + MIN_WIDTH) + PADDING;
     let pane = Rect::from_min_max(corner, pos2(right, below.bottom() + PADDING));
-    canvas.glass_at(place, pane);
+    canvas.glass_at(place, pane, 1.0);
     pane
 }
 
-/// Draws the line, the wires and the weather with the keys that change them (none for fingers, which have buttons), and which ghost is
+/// Draws the line, the wires and the weather with the keys that change them (for fingers there are buttons instead), and which ghost is
 /// which. Returns the room taken.
 pub(super) fn draw(
     canvas: &Canvas,
@@ -86,33 +87,45 @@ pub(super) fn draw(
     let inside = corner + vec2(PADDING, PADDING);
     let (text, rgb) = summary(status, silent_for(status));
     let line = canvas.text(inside, Align2::LEFT_TOP, &text, style::numbers(style::LARGE), palette::ink(rgb));
+    let mut space = line;
+    if !by_touch {
+        space = space.union(draw_names(canvas, pos2(inside.x, line.bottom() + 6.0), status));
+        if sky.can_be() {
+            space = space.union(draw_weather(canvas, pos2(inside.x, space.bottom() + style::GRID), sky));
+        }
+    }
+    let legend = draw_legend(canvas, pos2(inside.x, space.bottom() + style::GRID - 2.0), ghosts, truth);
+    let space = legend.map_or(space, |legend| space.union(legend));
+    let least = corner.x + if by_touch { TOUCH_WIDTH } else { MIN_WIDTH };
+    let pane = Rect::from_min_max(corner, pos2(space.right().max(least), space.bottom() + 2.0) + Vec2::splat(PADDING));
+    canvas.glass_at(place, pane, 1.0);
+    pane
+}
 
+/// Draws the wires with the keys that change them, and returns the room taken.
+fn draw_names(canvas: &Canvas, from: Pos2, status: &Status) -> Rect {
     // In a small window the row must not reach the clock.
     let gap = if canvas.screen.width() < ROOMY { style::GRID } else { 2.0 * style::GRID };
-    let mut x = inside.x;
-    let y = line.bottom() + 6.0;
-    let font = style::numbers(style::SMALL);
+    let mut x = from.x;
     for (index, wire) in Transport::WIRES.into_iter().enumerate() {
-        let key = if by_touch { String::new() } else { format!("{} ", index + 1) };
-        let key = canvas.text(pos2(x, y), Align2::LEFT_TOP, &key, font.clone(), palette::ink(palette::QUIET));
-        let drives = status.driving == Some(wire);
-        let coming = status.switching_to == Some(wire);
-        let shade = palette::faded(palette::wire(wire), if drives || coming { 1.0 } else { 0.75 });
-        let name = canvas.text(pos2(key.right(), y), Align2::LEFT_TOP, wire.name(), font.clone(), shade);
-        if drives || coming {
-            // An underline besides the brightness: a full one drives, a dotted one is on its way.
-            underline(canvas, name, shade, coming && !drives);
-        }
-        x = name.right() + gap;
+        let (key, font) = (format!("{} ", index + 1), style::numbers(style::SMALL));
+        let key = canvas.text(pos2(x, from.y), Align2::LEFT_TOP, &key, font, palette::ink(palette::QUIET));
+        x = draw_name(canvas, pos2(key.right(), from.y), Align2::LEFT_TOP, wire, status).right() + gap;
     }
-    let weather = draw_weather(canvas, pos2(inside.x, y + style::SMALL + style::GRID), Some(sky).filter(|_| !by_touch));
-    let legend = draw_legend(canvas, pos2(inside.x, weather.bottom() + style::GRID - 2.0), ghosts, truth);
-    let bottom = legend.map_or(weather.bottom(), |legend| legend.bottom()) + PADDING;
-    let widest = legend.map_or(weather.right(), |legend| legend.right().max(weather.right()));
-    let right = (x - gap).max(widest).max(line.right()).max(corner.x + MIN_WIDTH) + PADDING;
-    let pane = Rect::from_min_max(corner, pos2(right, bottom + 2.0));
-    canvas.glass_at(place, pane);
-    pane
+    Rect::from_min_max(from, pos2(x - gap, from.y + style::SMALL))
+}
+
+/// Draws the name of a wire as it stands with it, and returns the room taken.
+pub(super) fn draw_name(canvas: &Canvas, at: Pos2, align: Align2, wire: Transport, status: &Status) -> Rect {
+    let drives = status.driving == Some(wire);
+    let coming = status.switching_to == Some(wire);
+    let shade = palette::faded(palette::wire(wire), if drives || coming { 1.0 } else { 0.85 });
+    let name = canvas.text(at, align, wire.name(), style::numbers(style::SMALL), shade);
+    if drives || coming {
+        // An underline besides the brightness: a full one drives, a dotted one is on its way.
+        underline(canvas, name, shade, coming && !drives);
+    }
+    name
 }
 
 /// Draws what was said last, below the clock.
@@ -122,13 +135,15 @@ pub(super) fn draw_toast(canvas: &Canvas, toast: &Toast, clock: Option<Rect>, no
         let opacity = ((TOAST_SECONDS - age) / FADE_SECONDS).clamp(0.0, 1.0);
         if opacity > 0.0 {
             let font = style::words(style::MIDDLE);
-            let size = vec2(canvas.width(text, &font) + 2.0 * PADDING, 32.0);
+            let room = TOAST_WIDTH.min(canvas.screen.width() - 2.0 * MARGIN - 2.0 * PADDING);
+            let width = (canvas.width(text, &font) + 1.0).min(room);
             let top = clock.map_or(0.0, |clock| clock.bottom() + style::GRID).max(canvas.screen.top() + TOAST_TOP);
-            let rect = Rect::from_center_size(pos2(canvas.screen.center().x, top + 16.0), size);
-            canvas.glass(rect, opacity);
+            let place = canvas.below();
             let color = palette::faded(*rgb, opacity);
+            let at = pos2(canvas.screen.center().x - width * 0.5, top + 6.0);
+            let rect = canvas.paragraph(at, width, text, font, color).expand2(vec2(PADDING, 6.0));
+            canvas.glass_at(place, rect, opacity);
             canvas.block(Rect::from_min_size(rect.min, vec2(2.0, rect.height())), color);
-            canvas.text(rect.left_center() + vec2(PADDING, 0.0), Align2::LEFT_CENTER, text, font, color);
         }
     }
 }
@@ -155,10 +170,7 @@ fn draw_legend(canvas: &Canvas, from: Pos2, ghosts: &[Transport], truth: bool) -
 }
 
 /// Draws the keys that change the weather; what is not as the network made it stands out. Returns the space taken.
-fn draw_weather(canvas: &Canvas, from: Pos2, sky: Option<&Sky>) -> Rect {
-    let Some(sky) = sky.filter(|sky| sky.can_be()) else {
-        return Rect::from_min_size(from - vec2(0.0, style::GRID), vec2(0.0, 0.0));
-    };
+fn draw_weather(canvas: &Canvas, from: Pos2, sky: &Sky) -> Rect {
     let font = style::numbers(style::SMALL);
     let (calm, plugged) = (sky.is_calm(), !sky.is_unplugged());
     let (quiet, loud) = (palette::ink(palette::QUIET), palette::ink(palette::ALARM));
@@ -227,12 +239,16 @@ const MARGIN: f32 = 2.0 * style::GRID;
 const PADDING: f32 = style::GRID + 2.0;
 /// Wide enough for most lines, so that the panel does not breathe with the numbers.
 const MIN_WIDTH: f32 = 272.0;
+/// Wide enough for buttons with the names of all wires below it.
+const TOUCH_WIDTH: f32 = 312.0;
 /// Round trips below this are shown with a decimal.
 const FINE_BELOW_MS: f32 = 9.95;
 /// Points of width from which everything has its name.
 const ROOMY: f32 = 1_000.0;
 /// Below the clock.
 const TOAST_TOP: f32 = 96.0;
+/// Longer sentences are broken: beside it stand the panes of both upper corners.
+const TOAST_WIDTH: f32 = 480.0;
 /// How long a toast stays.
 const TOAST_SECONDS: f32 = 4.0;
 const FADE_SECONDS: f32 = 0.6;

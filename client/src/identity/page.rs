@@ -11,7 +11,15 @@ use transport::runtime::{JoinHandle, sleep, spawn};
 /// A part of the storage that is ours.
 pub(super) struct Place {
     name: String,
+    lease: Lease,
     renewing: JoinHandle,
+}
+
+/// What tells other tabs that a place is taken.
+#[derive(Clone)]
+struct Lease {
+    name: String,
+    tab: String,
 }
 
 impl Place {
@@ -19,24 +27,25 @@ impl Place {
     pub(super) fn take(server: &str, name: &str) -> io::Result<Option<Self>> {
         let name = format!("crosswire/guests/{}/{}", file_name(server), file_name(name));
         let tab = web::tab().ok_or_else(|| io::Error::other("the browser lets this page store nothing"))?;
-        let lease = lease_of(&name);
-        let taken = web::stored(&lease).is_some_and(|text| match text.split_once(' ') {
-            Some((by, until)) => by != tab && until.parse::<f64>().is_ok_and(|until| until > js_sys::Date::now()),
-            None => false,
-        });
-        if taken {
+        let lease = Lease { name: format!("{name}/lease"), tab };
+        if lease.is_anothers() {
             return Ok(None);
         }
-        renew(&lease, &tab);
+        lease.renew();
         let left = lease.clone();
-        web::when_left(move || web::store(&left, None));
+        web::when_left(move || left.end());
+        let renewed = lease.clone();
         let renewing = spawn(async move {
             loop {
                 sleep(RENEW).await;
-                renew(&lease, &tab);
+                // A tab that was asleep for long may have lost its place.
+                if renewed.is_anothers() {
+                    break;
+                }
+                renewed.renew();
             }
         });
-        Ok(Some(Self { name, renewing }))
+        Ok(Some(Self { name, lease, renewing }))
     }
 
     /// Returns what is kept, if it makes sense.
@@ -54,16 +63,35 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.renewing.abort();
-        web::store(&lease_of(&self.name), None);
+        self.lease.end();
     }
 }
 
-fn lease_of(name: &str) -> String {
-    format!("{name}/lease")
-}
+impl Lease {
+    fn is_anothers(&self) -> bool {
+        let until = self.held().filter(|(by, _)| *by != self.tab).map(|(_, until)| until);
+        until.is_some_and(|until| until > js_sys::Date::now())
+    }
 
-fn renew(lease: &str, tab: &str) {
-    web::store(lease, Some(&format!("{tab} {}", js_sys::Date::now() + LEASE.as_secs_f64() * 1_000.0)));
+    /// Holds the place for a while from now on.
+    fn renew(&self) {
+        let until = js_sys::Date::now() + LEASE.as_secs_f64() * 1_000.0;
+        web::store(&self.name, Some(&format!("{} {until}", self.tab)));
+    }
+
+    /// Gives the place to whoever wants it, unless another tab already has it.
+    fn end(&self) {
+        if self.held().is_some_and(|(by, _)| by == self.tab) {
+            web::store(&self.name, None);
+        }
+    }
+
+    /// Returns which tab has it and until when, in milliseconds of Unix time.
+    fn held(&self) -> Option<(String, f64)> {
+        let text = web::stored(&self.name)?;
+        let (by, until) = text.split_once(' ')?;
+        Some((by.to_owned(), until.parse().ok()?))
+    }
 }
 
 /// How long a place stays taken when its tab is gone without a word: longer than a browser makes a hidden tab's timers wait.

@@ -340,7 +340,7 @@ async fn in_time<T, E: From<String>>(server: &str, call: impl Future<Output = Re
 }
 
 /// What to do when a server cannot be spoken with.
-const UNREACHED: &str = "Check the address in the menu, or let the doctor look (F8).";
+const UNREACHED: &str = "Check the address in the menu, or let the doctor look.";
 /// The HTTP statuses for a door that stays closed, and for one that is not there.
 const FORBIDDEN: u16 = 403;
 const NOT_FOUND: u16 = 404;

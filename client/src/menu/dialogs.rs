@@ -131,7 +131,7 @@ pub(super) fn failed(
         if failure.title == NOT_JOINED && failure.advice.is_empty() && to_a_room {
             // The lobby has answered, so nothing is wrong with the way to it.
             elsewhere = style::button(ui, "Other rooms").clicked();
-        } else if style::button(ui, "What is wrong? (F8)").clicked() {
+        } else if style::button(ui, &style::keyed(ui, "What is wrong?", "F8")).clicked() {
             doctor.write_default();
         }
         menu |= style::button(ui, "Menu").clicked();

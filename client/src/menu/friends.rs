@@ -23,9 +23,12 @@ pub(super) fn page(ui: &mut Ui, parts: &mut Parts) {
         parts.menu.start.want_box();
     }
     ui.add_space(style::GRID);
-    ui.label(style::quiet("You are in the same network: servers are found by themselves."));
-    parts.menu.link(ui, Page::Servers, "Servers nearby");
-    ui.add_space(style::GRID);
+    // A page may ask no server but its own.
+    if cfg!(not(target_family = "wasm")) {
+        ui.label(style::quiet("You are in the same network: servers are found by themselves."));
+        parts.menu.link(ui, Page::Servers, "Servers nearby");
+        ui.add_space(style::GRID);
+    }
     ui.label(style::quiet("You want to be matched together, as a party."));
     parts.menu.link(ui, Page::Queue, "Quick match with a party");
 }

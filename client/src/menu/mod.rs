@@ -40,7 +40,9 @@ pub(crate) struct MenuPlugin;
 
 impl Plugin for MenuPlugin {
     fn build(&self, app: &mut App) {
+        let misread = app.world().get_resource::<Args>().and_then(|args| args.misread.clone());
         app.init_resource::<Menu>();
+        app.world_mut().resource_mut::<Menu>().start.show(misread);
         app.add_systems(OnEnter(Screen::Menu), |mut menu: ResMut<Menu>| menu.begin());
         app.add_systems(Update, rooms::ask.run_if(in_state(Screen::Menu)));
         app.add_systems(PreUpdate, gamepad::feed.after(InputSystems).before(EguiInputSet::WriteEguiEvents));
@@ -99,7 +101,7 @@ impl Page {
 
 /// Where in the menu we are.
 #[derive(Resource, Default)]
-struct Menu {
+pub(crate) struct Menu {
     page: Page,
     /// The pages that lead here.
     trail: Vec<Page>,
@@ -122,6 +124,12 @@ struct Menu {
 }
 
 impl Menu {
+    /// Returns what is in the box of the start page.
+    #[cfg(target_family = "wasm")]
+    pub(crate) fn typed(&self) -> &str {
+        self.start.place()
+    }
+
     /// Begins at the start page, or where it was said to.
     fn begin(&mut self) {
         self.trail.clear();
@@ -226,19 +234,25 @@ fn draw(mut contexts: EguiContexts, mut parts: Parts) -> Result {
     }
     parts.menu.opened = std::mem::take(&mut parts.menu.turned);
     let page = parts.menu.page;
-    let screen = context.content_rect().shrink2(vec2(5.0 * style::GRID, 2.0 * style::GRID));
-    Area::new(Id::new("menu")).anchor(Align2::LEFT_CENTER, vec2(5.0 * style::GRID, 0.0)).show(context, |ui| {
+    let screen = context.content_rect();
+    // Where there is little height the start page takes the width.
+    let beside = page == Page::Start && screen.height() < START_HEIGHT && screen.width() >= TWO_COLUMNS;
+    let margin = if beside { 2.0 } else { 5.0 } * style::GRID;
+    let screen = screen.shrink2(vec2(margin, 2.0 * style::GRID));
+    Area::new(Id::new("menu")).anchor(Align2::LEFT_CENTER, vec2(margin, 0.0)).show(context, |ui| {
         style::glass().inner_margin(egui::Margin::same(3 * style::GRID as i8)).show(ui, |ui| {
             // In a small window, or with large text, the column is scrolled.
             let height = screen.height() - 6.0 * style::GRID;
+            // The bar for scrolling needs some, too.
+            let width = screen.width() - 8.0 * style::GRID;
             let area = ScrollArea::vertical().id_salt(page.title()).max_height(height).min_scrolled_height(height);
             area.show(ui, |ui| {
-                ui.set_width(COLUMN.min(screen.width() - 6.0 * style::GRID));
+                ui.set_width(if beside { 2.0 * COLUMN } else { COLUMN }.min(width));
                 if page != Page::Start {
                     head(ui, page, &mut parts.menu);
                 }
                 match page {
-                    Page::Start => start::page(ui, &mut parts),
+                    Page::Start => start::page(ui, &mut parts, beside),
                     Page::Queue => queue::page(ui, &mut parts),
                     Page::Rooms => rooms::page(ui, &mut parts),
                     Page::Servers => servers::page(ui, &mut parts),
@@ -261,7 +275,8 @@ fn head(ui: &mut Ui, page: Page, menu: &mut Menu) {
         ui.label(RichText::new(page.title()).font(style::strong(style::CLOCK)));
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             let text = RichText::new("Back").font(style::words(style::SMALL));
-            let key = RichText::new("Esc").font(style::numbers(style::SMALL)).color(palette::ink(palette::ACCENT));
+            let key = if style::by_touch(ui.ctx()) { "" } else { "Esc" };
+            let key = RichText::new(key).font(style::numbers(style::SMALL)).color(palette::ink(palette::ACCENT));
             let size = vec2(9.0 * style::GRID, style::TARGET - style::GRID);
             if ui.add(Button::new((text, key)).min_size(size)).clicked() {
                 menu.back();
@@ -273,3 +288,7 @@ fn head(ui: &mut Ui, page: Page, menu: &mut Menu) {
 
 /// Width of the column's inside.
 const COLUMN: f32 = 448.0;
+/// Height of the start page in one column, with all around it.
+const START_HEIGHT: f32 = 560.0;
+/// Narrower, and two columns would be of no use.
+const TWO_COLUMNS: f32 = 640.0;

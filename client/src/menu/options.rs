@@ -15,7 +15,8 @@ use protocol::Transport;
 
 /// Shows the page.
 pub(super) fn page(ui: &mut Ui, parts: &mut Parts) {
-    ui.label(style::quiet("Wire to begin on. In a match, keys 1 to 5 change it."));
+    let how = if style::by_touch(ui.ctx()) { "a press on its name changes" } else { "the number keys change" };
+    ui.label(style::quiet(format!("Wire to begin on. In a match, {how} it.")));
     let mut draft = Settings::clone(&parts.settings);
     let choices: Vec<_> = [None].into_iter().chain(Transport::WIRES.map(Some)).collect();
     for row in choices.chunks(WIRES_PER_ROW) {
@@ -33,7 +34,7 @@ pub(super) fn page(ui: &mut Ui, parts: &mut Parts) {
     ui.add_space(style::GRID);
     hud::sliders(ui, &mut parts.settings);
     ui.add_space(style::GRID);
-    if full_screen::possible() && style::button(ui, "Full screen (F11)").clicked() {
+    if full_screen::possible() && style::button(ui, &style::keyed(ui, "Full screen", "F11")).clicked() {
         parts.full_screen.write(ToggleFullScreen);
     }
 }

@@ -66,12 +66,21 @@ pub(super) fn page(ui: &mut Ui, parts: &mut Parts) {
         });
     });
     let known = (parts.rooms.server() == server).then(|| parts.rooms.list.clone()).flatten();
-    ui.columns(2, |columns| {
-        let other = parts.menu.link(&mut columns[0], Page::Servers, "Other servers");
-        if matches!(known, Some(Err(_))) {
-            parts.menu.focus_first_once(&other);
+    // A page may ask no server but its own.
+    let others = cfg!(not(target_family = "wasm"));
+    ui.columns(if others { 2 } else { 1 }, |columns| {
+        if others {
+            let other = parts.menu.link(&mut columns[0], Page::Servers, "Other servers");
+            if matches!(known, Some(Err(_))) {
+                parts.menu.focus_first_once(&other);
+            }
         }
-        parts.menu.link(&mut columns[1], Page::Create, "Create a room");
+        if let Some(last) = columns.last_mut() {
+            let create = parts.menu.link(last, Page::Create, "Create a room");
+            if !others && matches!(known, Some(Err(_))) {
+                parts.menu.focus_first_once(&create);
+            }
+        }
     });
     filters(ui, parts);
     let height = (ui.clip_rect().bottom() - ui.cursor().top() - style::GRID).max(LEAST_LIST);
@@ -80,7 +89,10 @@ pub(super) fn page(ui: &mut Ui, parts: &mut Parts) {
             None => drop(ui.label(style::quiet(format!("Asking {} …", shown(&server))))),
             Some(Err(why)) => {
                 widgets::alarm(ui, &why);
-                ui.label(style::quiet("`make server` starts one on this machine. Other servers are one press away."));
+                if others {
+                    let advice = "`make server` starts one on this machine. Other servers are one press away.";
+                    ui.label(style::quiet(advice));
+                }
             }
             Some(Ok(list)) => show(ui, parts, &list),
         }

@@ -14,7 +14,7 @@ use crate::{
     style,
 };
 use bevy::prelude::*;
-use bevy_egui::egui::{self, Key, RichText, Sense, Stroke, Ui, vec2};
+use bevy_egui::egui::{self, Id, Key, RichText, Sense, Stroke, Ui, UiBuilder, vec2};
 use protocol::{
     Transport,
     limits::MAX_NAME_CHARS,
@@ -29,6 +29,8 @@ pub(super) struct Fields {
     place: String,
     /// Password of the room that the box leads to.
     password: String,
+    /// Why nothing could be pasted.
+    kept: Option<&'static str>,
     /// The box shall get the keyboard.
     wanted: bool,
     /// The field for the password shall get the keyboard.
@@ -36,6 +38,19 @@ pub(super) struct Fields {
 }
 
 impl Fields {
+    /// Puts into the box what somebody came with.
+    pub(super) fn show(&mut self, misread: Option<String>) {
+        if let Some(text) = misread {
+            self.place = short(&text);
+        }
+    }
+
+    /// Returns what is in the box.
+    #[cfg(target_family = "wasm")]
+    pub(super) fn place(&self) -> &str {
+        &self.place
+    }
+
     /// Gives the keyboard to the box when the page is shown next.
     pub(super) const fn want_box(&mut self) {
         self.wanted = true;
@@ -61,13 +76,35 @@ enum Action {
     Play(String),
     /// Take a seat in the room with this code.
     Join { server: String, code: String },
+    /// Open the page of another server, in the room with this code.
+    Visit { server: String, code: Option<String> },
     /// Nothing can be done with what is written.
     Nothing,
 }
 
-/// Shows the page.
-pub(super) fn page(ui: &mut Ui, parts: &mut Parts) {
+/// Shows the page: one column, or two beside each other where there is little height.
+pub(super) fn page(ui: &mut Ui, parts: &mut Parts, beside: bool) {
     title(ui);
+    if beside {
+        ui.columns(2, |columns| {
+            let asked = part(&mut columns[0], "asked", |ui| ask(ui, parts));
+            part(&mut columns[1], "ways", |ui| lead_on(ui, parts, asked));
+        });
+    } else {
+        ui.label(style::quiet("One game, every wire. Switch in the middle of a match."));
+        ui.add_space(style::GRID);
+        let asked = part(ui, "asked", |ui| ask(ui, parts));
+        part(ui, "ways", |ui| lead_on(ui, parts, asked));
+    }
+}
+
+/// Adds a part of the page. What has the keyboard in it keeps that when the part comes to stand elsewhere.
+fn part<T>(ui: &mut Ui, name: &str, add: impl FnOnce(&mut Ui) -> T) -> T {
+    ui.scope_builder(UiBuilder::new().id(Id::new(("start", name))), add).inner
+}
+
+/// Asks who somebody is and where to. Returns what the box means, and whether Enter was pressed in it.
+fn ask(ui: &mut Ui, parts: &mut Parts) -> (Place, bool) {
     let mut draft = Settings::clone(&parts.settings);
     style::field(ui, "Name", &mut draft.name, MAX_NAME_CHARS);
     if !protocol::names::valid_name(draft.name.trim()) {
@@ -78,7 +115,10 @@ pub(super) fn page(ui: &mut Ui, parts: &mut Parts) {
     let mut entered = the_box(ui, parts);
     let place = understand(parts);
     widgets::told(ui, &place.line, place.wrong);
-    // In a place of their own: what comes and goes here must not take the keyboard from what stands below.
+    if let Some(why) = parts.menu.start.kept {
+        widgets::alarm(ui, why);
+    }
+    // In a place of its own: what comes and goes must not take the keyboard from what stands below.
     ui.vertical(|ui| {
         if place.locked {
             let fields = &mut parts.menu.start;
@@ -88,6 +128,13 @@ pub(super) fn page(ui: &mut Ui, parts: &mut Parts) {
             }
             entered |= field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
         }
+    });
+    (place, entered)
+}
+
+/// Shows the ways on.
+fn lead_on(ui: &mut Ui, parts: &mut Parts, (place, entered): (Place, bool)) {
+    ui.vertical(|ui| {
         if matches!(place.action, Action::Quick) {
             offer_nearby(ui, parts);
         }
@@ -114,22 +161,32 @@ fn the_box(ui: &mut Ui, parts: &mut Parts) -> bool {
     let fields = &mut parts.menu.start;
     ui.label(style::quiet("Code, address or link"));
     ui.horizontal(|ui| {
-        let width = ui.available_width() - PASTE - style::GRID;
+        let pastes = clipboard::can_be_asked();
+        let width = ui.available_width() - if pastes { PASTE + style::GRID } else { 0.0 };
         let response = widgets::text(ui, &mut fields.place, "KM7-4QX, 192.168.1.20 or http://…", width);
         if std::mem::take(&mut fields.wanted) {
             response.request_focus();
         }
         let entered = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
         let paste = RichText::new("Paste").font(style::words(style::SMALL));
-        if ui.add_sized(vec2(PASTE, response.rect.height()), egui::Button::new(paste)).clicked()
-            && let Some(text) = clipboard::text(&mut parts.clipboard)
-        {
-            fields.place = text.trim().chars().take(widgets::MAX_CHARS).collect();
+        let mut text = clipboard::late();
+        if pastes && ui.add_sized(vec2(PASTE, response.rect.height()), egui::Button::new(paste)).clicked() {
+            text = clipboard::text(&mut parts.clipboard).map(Ok);
             response.request_focus();
+        }
+        match text {
+            Some(Ok(text)) => (fields.place, fields.kept) = (short(&text), None),
+            Some(Err(why)) => fields.kept = Some(why),
+            None => {}
         }
         entered
     })
     .inner
+}
+
+/// Returns of what came from elsewhere as much as fits into the box.
+fn short(text: &str) -> String {
+    text.trim().chars().take(widgets::MAX_CHARS).collect()
 }
 
 /// Returns what the box means, with what is known about that.
@@ -144,6 +201,8 @@ fn understand(parts: &mut Parts) -> Place {
         return Place { line, wrong, action: Action::Quick, locked: false };
     }
     match Destination::parse(&text) {
+        Ok(Destination::Server(server)) if is_elsewhere(&server) => away(server, None),
+        Ok(Destination::Invite { server, code }) if is_elsewhere(&server) => away(server, Some(code.to_string())),
         Ok(Destination::Server(server)) => {
             let pulse = if rests { lookout.pulse(lobby, &server) } else { Pulse::Asked };
             let (line, wrong) = tell_server(&server, &pulse);
@@ -151,8 +210,24 @@ fn understand(parts: &mut Parts) -> Place {
         }
         Ok(Destination::Code(code)) => led(lookout, lobby, rests, server, code.to_string()),
         Ok(Destination::Invite { server, code }) => led(lookout, lobby, rests, server, code.to_string()),
-        Err(why) => Place { line: why, wrong: false, action: Action::Nothing, locked: false },
+        Err(why) => Place { line: why, wrong: rests, action: Action::Nothing, locked: false },
     }
+}
+
+/// Returns whether a server is none that the game may ask from here: a page has only its own.
+fn is_elsewhere(server: &str) -> bool {
+    #[cfg(target_family = "wasm")]
+    return crate::web::is_elsewhere(server);
+    #[cfg(not(target_family = "wasm"))]
+    {
+        let _ = server;
+        false
+    }
+}
+
+fn away(server: String, code: Option<String>) -> Place {
+    let line = format!("Another server: the page of {} opens.", shown(&server));
+    Place { line, wrong: false, action: Action::Visit { server, code }, locked: false }
 }
 
 fn led(lookout: &mut Lookout, lobby: &Lobby, rests: bool, server: String, code: String) -> Place {
@@ -209,9 +284,11 @@ fn offer_nearby(ui: &mut Ui, parts: &mut Parts) {
 
 fn main_button(ui: &mut Ui, parts: &mut Parts, Place { action, locked, .. }: Place, entered: bool) {
     let text = match &action {
-        Action::Quick | Action::Nothing => "Quick match".to_owned(),
+        Action::Quick => "Quick match".to_owned(),
+        Action::Nothing => "Join".to_owned(),
         Action::Play(server) => format!("Play on {}", shown(server)),
         Action::Join { code, .. } => format!("Join {code}"),
+        Action::Visit { server, .. } => format!("Open {}", shown(server)),
     };
     let usable = !matches!(action, Action::Nothing);
     let main = ui.add_enabled_ui(usable, |ui| style::main_button(ui, &text)).inner;
@@ -238,7 +315,18 @@ fn main_button(ui: &mut Ui, parts: &mut Parts, Place { action, locked, .. }: Pla
             parts.settings.server = server;
             parts.go(Goal::Code(code, wish));
         }
+        Action::Visit { server, code } => visit(&server, code.as_deref()),
         Action::Nothing => {}
+    }
+}
+
+/// Opens the page of a server.
+fn visit(server: &str, code: Option<&str>) {
+    #[cfg(target_family = "wasm")]
+    crate::web::go_to(server, code);
+    #[cfg(not(target_family = "wasm"))]
+    {
+        let _ = (server, code);
     }
 }
 
@@ -261,8 +349,6 @@ fn title(ui: &mut Ui) {
         let stroke = Stroke::new(2.0, palette::ink(palette::wire(wire)));
         ui.painter().hline(left..=left + share - 4.0, rect.center().y, stroke);
     }
-    ui.label(style::quiet("One game, every wire. Switch in the middle of a match."));
-    ui.add_space(style::GRID);
 }
 
 const LINKS: [[(Page, &str); 2]; 2] = [

@@ -6,6 +6,7 @@
 //! Flow: touches → [`Fingers`] → sticks, buttons, and which finger is left to egui.
 
 use bevy::prelude::*;
+use protocol::Transport;
 
 /// Something of the HUD that a finger can press.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,8 +15,8 @@ pub(crate) enum Spot {
     Pause,
     /// The table, for as long as it is held.
     Scores,
-    /// The next wire.
-    Wire,
+    /// This wire.
+    Wire(Transport),
     /// What F5 does: bad weather, and good again.
     Weather,
     /// What F6 does: a lag spike.

@@ -190,10 +190,10 @@ fn draw_health(ink: &mut Ink, pilot: &Pilot, radius: f32, sweep: f32, width: f32
     }
 }
 
-/// Returns the outline of a ship in radii, nose along x.
+/// Returns the outline of a ship in radii, nose along x. Seats of the same colour, which are eight apart, have different ones.
 fn hull(seat: SeatId, own: bool) -> &'static [[f32; 2]] {
     let hulls = [DART, DELTA, FORK, KITE];
-    if own { DART } else { hulls[usize::from(seat.0) % hulls.len()] }
+    if own { DART } else { hulls[(usize::from(seat.0) + usize::from(seat.0) / palette::PILOTS.len()) % hulls.len()] }
 }
 
 pub(super) const DART: &[[f32; 2]] = &[[1.35, 0.0], [-0.8, 0.9], [-0.42, 0.0], [-0.8, -0.9]];
@@ -225,3 +225,17 @@ const RAIL_MIDDLE: f32 = TAU * 0.125;
 /// A small arc between hull and name.
 const OTHERS_ARC_RADIUS: f32 = 0.78;
 const OTHERS_ARC_WIDTH: f32 = 0.04;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_of_sixteen_look_alike() {
+        let looks: Vec<_> =
+            (0..16).map(|seat| (palette::pilot(SeatId(seat), None), hull(SeatId(seat), false))).collect();
+        for (index, look) in looks.iter().enumerate() {
+            assert!(!looks[..index].contains(look), "seat {index}");
+        }
+    }
+}

@@ -8,6 +8,7 @@ use crate::{
     doctor::Doctor,
     hud::{Panels, Telemetry},
     links::{Match, Told},
+    menu::Menu,
     picture::{Happened, Picture},
     state::{Failure, Screen},
     weather::Sky,
@@ -54,10 +55,14 @@ impl Frames {
 #[derive(Serialize)]
 struct Status<'a> {
     screen: String,
+    /// What is in the box of the start page.
+    typed: &'a str,
     /// The pause panel is open.
     pause: bool,
     /// Why the failure screen is there.
     failure: Option<String>,
+    /// Whether a panel stands on the left and on the right of the ship.
+    panels: [bool; 2],
     /// Why a better wire than the present one was passed over.
     passed_over: Option<String>,
     /// The wire that drives.
@@ -100,7 +105,7 @@ fn end(mut frames: ResMut<Frames>) {
 
 fn tell(
     frames: Res<Frames>,
-    (screen, failure, panels): (Res<State<Screen>>, Res<Failure>, Res<Panels>),
+    (screen, menu, failure, panels): (Res<State<Screen>>, Res<Menu>, Res<Failure>, Res<Panels>),
     (the_match, picture): (Option<Res<Match>>, Res<Picture>),
     (sky, telemetry, doctor): (Res<Sky>, Res<Telemetry>, Res<Doctor>),
     (mut events, mut happened): (MessageReader<Told>, MessageReader<Happened>),
@@ -127,7 +132,9 @@ fn tell(
     let scene = picture.scene.as_ref().filter(|_| player.is_some());
     let status = Status {
         screen: format!("{:?}", screen.get()),
+        typed: menu.typed(),
         pause: panels.pause,
+        panels: panels.sides(),
         passed_over: passed_over.clone(),
         failure: (*screen.get() == Screen::Failed).then(|| failure.why.clone()),
         wire: status.as_ref().and_then(|status| status.driving).map(|wire| wire.to_string()),

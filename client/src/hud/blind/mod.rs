@@ -213,8 +213,9 @@ pub(super) fn draw(
             ui.columns(wires.len(), |columns| {
                 for (index, (ui, wire)) in columns.iter_mut().zip(&wires).enumerate() {
                     ui.spacing_mut().button_padding.x = 4.0;
-                    let text = RichText::new(format!("{} {wire}", index + 1)).font(style::numbers(style::SMALL));
-                    let size = vec2(ui.available_width(), style::TARGET);
+                    let key = if style::by_touch(ui.ctx()) { String::new() } else { format!("{} ", index + 1) };
+                    let text = RichText::new(format!("{key}{wire}")).font(style::numbers(style::SMALL));
+                    let size = vec2(ui.available_width(), style::row(ui, style::TARGET));
                     let button = ui.add_sized(size, Button::new(text).wrap_mode(egui::TextWrapMode::Extend));
                     if index == 0 && std::mem::take(&mut *fresh) {
                         button.request_focus();
@@ -222,7 +223,8 @@ pub(super) fn draw(
                     guess = button.clicked().then_some(index).or(guess);
                 }
             });
-            ui.label(style::quiet("The match goes on. A guess is an answer too. Esc ends the test."));
+            let end = if style::by_touch(ui.ctx()) { "The menu" } else { "Esc" };
+            ui.label(style::quiet(format!("The match goes on. A guess is an answer too. {end} ends the test.")));
         });
     });
     if let Some(index) = guess {

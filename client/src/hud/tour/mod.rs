@@ -14,6 +14,7 @@ use crate::{
     palette,
     settings::Settings,
     style,
+    touch::Fingers,
     weather::Sky,
 };
 use bevy::prelude::*;
@@ -33,7 +34,7 @@ pub(crate) struct Tour {
 
 /// Opens the card in somebody's first match.
 pub(super) fn begin(mut tour: ResMut<Tour>, settings: Res<Settings>, args: Res<Args>, sky: Res<Sky>) {
-    // In a page it waits to be asked for: a phone has no room for a card that nobody wanted, and no keys for what it says.
+    // In a page it waits to be asked for: a phone has no room for a card that nobody wanted.
     let by_itself = cfg!(not(target_family = "wasm"));
     tour.open = by_itself && Action::Tour.is_there(&sky) && !settings.tour_seen && !args.scripted();
 }
@@ -86,7 +87,7 @@ pub(super) fn draw(
     mut contexts: EguiContexts,
     mut tour: ResMut<Tour>,
     mut hands: Hands,
-    blind: Res<super::blind::Blind>,
+    (blind, fingers): (Res<super::blind::Blind>, Res<Fingers>),
     telemetry: Res<Telemetry>,
 ) -> Result {
     hands.panels.floor = f32::INFINITY;
@@ -103,6 +104,7 @@ pub(super) fn draw(
         // In a low window there is no room for a panel above a whole card.
         brief: screen.height() < LOW && hands.panels.sides().contains(&true),
         fresh: std::mem::take(&mut hands.panels.fresh) && hands.panels.hands,
+        by_touch: fingers.seen(),
     };
     let shown =
         Area::new(Id::new("tour")).anchor(Align2::CENTER_BOTTOM, vec2(0.0, -panel::MARGIN)).show(context, |ui| {
@@ -132,6 +134,8 @@ struct Card {
     done: bool,
     brief: bool,
     fresh: bool,
+    /// There are no keys.
+    by_touch: bool,
 }
 
 /// What was pressed on a card.
@@ -147,7 +151,8 @@ impl Card {
     fn show(&self, ui: &mut Ui) -> Option<Answer> {
         ui.spacing_mut().item_spacing.y = 4.0;
         let (mark, rgb) = if self.done { ("✔ Done:", palette::PICKUP) } else { ("Try:", palette::ACCENT) };
-        let task = RichText::new(format!("{mark} {}", self.stop.task)).font(style::words(style::SMALL));
+        let keys = if self.by_touch { String::new() } else { format!("  Keys: {}.", self.stop.keys) };
+        let task = RichText::new(format!("{mark} {}{keys}", self.stop.task)).font(style::words(style::SMALL));
         let task = task.color(palette::ink(rgb));
         let title = RichText::new(self.stop.title).font(style::strong(style::MIDDLE));
         ui.horizontal(|ui| {
@@ -166,7 +171,7 @@ impl Card {
         let mut answer = None;
         ui.horizontal(|ui| {
             ui.spacing_mut().button_padding = vec2(8.0, 2.0);
-            ui.spacing_mut().interact_size.y = 28.0;
+            ui.spacing_mut().interact_size.y = style::row(ui, 28.0);
             let mut press = |ui: &mut Ui, text: &str, means: Answer| {
                 let button = ui.add(Button::new(RichText::new(text).font(style::words(style::SMALL))));
                 answer = button.clicked().then_some(means).or(answer);
@@ -177,12 +182,12 @@ impl Card {
                 offer.request_focus();
             }
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                press(ui, "Close (L)", Answer::Close);
+                press(ui, &style::keyed(ui, "Close", "L"), Answer::Close);
                 if self.number + 1 < STOPS.len() {
-                    press(ui, "Next (.)", Answer::Next);
+                    press(ui, &style::keyed(ui, "Next", "."), Answer::Next);
                 }
                 if self.number > 0 {
-                    press(ui, "Back (,)", Answer::Back);
+                    press(ui, &style::keyed(ui, "Back", ","), Answer::Back);
                 }
             });
         });

@@ -45,42 +45,42 @@ pub(crate) struct Stop {
     pub(crate) title: &'static str,
     /// Two or three sentences.
     pub(crate) text: &'static str,
-    /// What to do, with the key.
+    /// What to do.
     pub(crate) task: &'static str,
+    /// The keys for it.
+    pub(crate) keys: &'static str,
     /// What the button says and does.
     pub(crate) offer: (&'static str, Offer),
 }
 
-/// A wire that a stop is about, and what to do with it.
-type Try = (Transport, &'static str);
+/// A wire that a stop is about, what to do with it, and the keys for that.
+type Try = (Transport, &'static str, &'static str);
 
 /// The telephone line of TCP.
 #[cfg(not(target_family = "wasm"))]
-const LINE: Try = (Transport::Tcp, "Fly over tcp (4) in bad weather (F5) for 5 s.");
+const LINE: Try = (Transport::Tcp, "Fly over tcp in bad weather for 5 s.", "4, F5");
 /// The postcards of UDP.
 #[cfg(not(target_family = "wasm"))]
-const POSTCARD: Try = (Transport::Udp, "Stay in the bad weather and fly over udp (1) for 5 s.");
+const POSTCARD: Try = (Transport::Udp, "Stay in the bad weather and fly over udp for 5 s.", "1");
 /// Both of them.
 #[cfg(not(target_family = "wasm"))]
-const BOTH: Try = (Transport::Quic, "Fly over quic (2) for 5 s. Then try the blind test (B).");
+const BOTH: Try = (Transport::Quic, "Fly over quic for 5 s. Then try the blind test.", "2, B");
 #[cfg(not(target_family = "wasm"))]
-const CHANGE: &str = "Open the net graph (N) and change the wire once (1 to 5).";
+const CHANGE_KEYS: &str = "N, 1 to 5";
 
 /// The telephone line of TCP, as a page has it.
 #[cfg(target_family = "wasm")]
-const LINE: Try = (Transport::Websocket, "Fly over websocket (2) in bad weather (F5) for 5 s.");
+const LINE: Try = (Transport::Websocket, "Fly over websocket in bad weather for 5 s.", "2, F5");
 /// The postcards of UDP, as a page has them.
 #[cfg(target_family = "wasm")]
-const POSTCARD: Try = (
-    Transport::Webtransport,
-    "Stay in the bad weather and fly over webtransport (1), whose datagrams are UDP, for 5 s.",
-);
+const POSTCARD: Try =
+    (Transport::Webtransport, "Stay in it and fly over webtransport, whose datagrams are UDP, for 5 s.", "1");
 /// Both of them, as a page has them.
 #[cfg(target_family = "wasm")]
 const BOTH: Try =
-    (Transport::Webtransport, "Fly over webtransport (1), which is QUIC, for 5 s. Then the blind test (B).");
+    (Transport::Webtransport, "Fly over webtransport, which is QUIC, for 5 s. Then the blind test.", "1, B");
 #[cfg(target_family = "wasm")]
-const CHANGE: &str = "Open the net graph (N) and change the wire once (1 to 3).";
+const CHANGE_KEYS: &str = "N, 1 to 3";
 
 /// The stops, in order.
 pub(crate) const STOPS: [Stop; 7] = [
@@ -88,7 +88,8 @@ pub(crate) const STOPS: [Stop; 7] = [
         title: "HTTP is a letter",
         text: "You write, you wait, an answer comes. That is enough to find a match: the lobby has just seated you that way. \
                For sixty commands a second it would be too slow.",
-        task: "Press M: the map shows what rides on what.",
+        task: "Open the map: it shows what rides on what.",
+        keys: "M",
         offer: ("Open the map", Offer::Map),
     },
     Stop {
@@ -96,6 +97,7 @@ pub(crate) const STOPS: [Stop; 7] = [
         text: "Every word arrives, and in order. When one is lost, all behind it wait until it has been said again: \
                everybody stands still, then jumps.",
         task: LINE.1,
+        keys: LINE.2,
         offer: ("Show me", Offer::Fly(LINE.0, true)),
     },
     Stop {
@@ -103,27 +105,31 @@ pub(crate) const STOPS: [Stop; 7] = [
         text: "Each one travels alone. Some get lost, but none waits for another, and in a fight only the newest picture counts. \
                The same weather hurts far less.",
         task: POSTCARD.1,
+        keys: POSTCARD.2,
         offer: ("Show me", Offer::Fly(POSTCARD.0, true)),
     },
     Stop {
         title: "Age is what you feel",
         text: "Not the round trip but how old your picture is decides who shoots first. The graph draws that age for every wire; \
                each spike is a moment in which you flew blind.",
-        task: CHANGE,
+        task: "Open the net graph and change the wire once.",
+        keys: CHANGE_KEYS,
         offer: ("Change the wire", Offer::Graph),
     },
     Stop {
         title: "Prediction hides the wire",
         text: "Your ship obeys at once because the client works out what the server will say. Without that you would steer \
                a ship that answers a round trip later.",
-        task: "Open netcode (J), press R and fly; then R again.",
+        task: "Turn prediction off and fly; then on again.",
+        keys: "J, R",
         offer: ("Prediction off / on", Offer::Prediction),
     },
     Stop {
         title: "The seat outlives the wire",
         text: "Your seat belongs to a session, not to a connection. When the wire dies, another one takes over with score and speed kept, \
                in about a second.",
-        task: "Pull the cable in use (button, or K), and fly on. F7 plugs all in.",
+        task: "Pull the cable in use and fly on; then plug it in.",
+        keys: "K, F7",
         offer: ("Pull this cable", Offer::Unplug),
     },
     Stop {
@@ -131,6 +137,7 @@ pub(crate) const STOPS: [Stop; 7] = [
         text: "Telephone lines for what must arrive and postcards for what must be fresh, encrypted, in one connection. \
                That is why the web moves there.",
         task: BOTH.1,
+        keys: BOTH.2,
         offer: ("Show me", Offer::Fly(BOTH.0, true)),
     },
 ];
@@ -257,7 +264,8 @@ mod tests {
     fn every_stop_is_short_enough_for_its_card() {
         for stop in STOPS {
             assert!(stop.text.len() <= 220, "{}: {}", stop.title, stop.text.len());
-            assert!(stop.task.len() <= 80, "{}: {}", stop.title, stop.task.len());
+            let task = stop.task.len() + stop.keys.len();
+            assert!(task <= 80, "{}: {task}", stop.title);
         }
     }
 }
