@@ -132,6 +132,22 @@ fn a_player_who_began_on_a_worse_wire_moves_up_when_the_best_one_works_again() {
 }
 
 #[test]
+fn a_change_that_is_wished_for_in_a_silence_comes_about_also_when_the_silence_ends() {
+    let _turn = alone();
+    let mut scene = Scene::over(Transport::Udp);
+    scene.station.unplug(None);
+    scene.crew.fly(Duration::from_secs(1));
+    scene.crew.people[0].pilot.player.switch(Transport::Quic, Instant::now());
+    scene.station.plug_in(Some(Transport::Udp));
+    scene.crew.fly(Duration::from_millis(300));
+    assert_eq!(scene.driving(), Some(Transport::Udp), "it speaks again, and the other one is still cut off");
+    scene.station.plug_in(None);
+    scene.crew.fly_until(Duration::from_secs(5), "wished change", |people| {
+        people[0].status().driving == Some(Transport::Quic)
+    });
+}
+
+#[test]
 fn a_change_that_falls_into_a_tunnel_comes_about_behind_it() {
     let _turn = alone();
     let mut scene = Scene::over(Transport::Udp);

@@ -90,6 +90,8 @@ impl Player {
     pub(super) fn fail_over(&mut self, now: Instant) {
         let (Some(driving), Some(heard)) = (self.status.driving, self.status.last_snapshot) else { return };
         let silent = now.saturating_duration_since(heard) > SILENCE;
+        // A page that was busy for long is given what has come meanwhile only after this: one look is not enough.
+        let silent = std::mem::replace(&mut self.silent, silent) && silent;
         if !silent && std::mem::take(&mut self.failing_over) {
             self.dialing.cancel();
         }
@@ -171,6 +173,7 @@ impl Player {
         }
         let other = self.status.driving.is_some_and(|driving| driving != to);
         if !self.ended && other && !self.promote(Some(to), now) {
+            self.failing_over = false;
             self.dialing.begin(&[to], now);
         }
     }

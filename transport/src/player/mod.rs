@@ -176,6 +176,8 @@ pub struct Player {
     wished: Option<Transport>,
     /// The race under way looks for a way around a silent link; nobody wished for it.
     failing_over: bool,
+    /// The driving link was silent at the last look.
+    silent: bool,
     /// The proof was used up by an attempt whose answer was lost, and the key has been tried instead.
     key_tried: bool,
     stopping: bool,
@@ -226,6 +228,7 @@ impl Player {
             retry_at: None,
             wished: None,
             failing_over: false,
+            silent: false,
             key_tried: false,
             stopping: false,
             ended: false,
