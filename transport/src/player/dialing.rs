@@ -15,6 +15,7 @@ use crate::{Link, Offer, Timing, WeatherStation, WireOptions, dial};
 use protocol::limits::HANDSHAKE_DEADLINE;
 use protocol::lobby::{Endpoints, Guest};
 use protocol::{SessionId, Transport};
+use std::sync::{Arc, OnceLock};
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::TryRecvError;
 use web_time::{Duration, Instant};
@@ -40,7 +41,7 @@ pub(super) struct Dialing {
     weather: Option<WeatherStation>,
     /// The connect token of the grant is good for one link only.
     token_fresh: bool,
-    running: Vec<(Transport, oneshot::Receiver<Dialled>)>,
+    running: Vec<Attempt>,
     /// Who starts when, the next one last.
     waiting: Vec<(Instant, Transport)>,
     /// Who was still in the race when it was won, the next one last.
@@ -49,6 +50,14 @@ pub(super) struct Dialing {
     failed: Vec<(Transport, String)>,
     /// What was wished for and when, until it is run once more.
     wished: Option<(Vec<Transport>, Instant)>,
+}
+
+/// A wire in the race.
+struct Attempt {
+    wire: Transport,
+    link: oneshot::Receiver<Dialled>,
+    /// Why it had to begin anew, if it had to.
+    stumbled: Arc<OnceLock<String>>,
 }
 
 impl Dialing {
@@ -124,7 +133,7 @@ impl Dialing {
 
     /// Runs the race that is under way from the start.
     pub(super) fn begin_again(&mut self, now: Instant) {
-        let running = self.running.iter().map(|(wire, _)| *wire);
+        let running = self.running.iter().map(|attempt| attempt.wire);
         let wires: Vec<_> = running.chain(self.waiting.iter().rev().map(|(_, wire)| *wire)).collect();
         if !wires.is_empty() {
             self.begin(&wires, now);
@@ -158,17 +167,23 @@ impl Dialing {
     }
 
     fn start(&mut self, wire: Transport) {
-        let answer = self.dial(wire);
-        self.running.push((wire, answer));
+        let attempt = self.attempt(wire);
+        self.running.push(attempt);
     }
 
     /// Dials `wire` with fresh credentials, outside of any race.
     pub(super) fn dial(&mut self, wire: Transport) -> oneshot::Receiver<Dialled> {
+        self.attempt(wire).link
+    }
+
+    fn attempt(&mut self, wire: Transport) -> Attempt {
         let fresh = wire != Transport::Udp || std::mem::take(&mut self.token_fresh);
         let (lobby, guest, session) = (self.lobby.clone(), self.guest.clone(), self.session);
         let (weather, options) = (self.weather.clone(), self.options);
         let known = fresh.then(|| self.endpoints.clone());
-        let (done, answer) = oneshot::channel();
+        let (done, dialled) = oneshot::channel();
+        let stumbled = Arc::<OnceLock<String>>::default();
+        let noted = Arc::clone(&stumbled);
         self.runtime.spawn(async move {
             let ask = async || lobby.endpoints(&guest, session).await.map_err(|error| error.to_string());
             let reach = async |endpoints| {
@@ -182,7 +197,7 @@ impl Dialing {
                 if let Some(endpoints) = known {
                     match reach(endpoints).await {
                         // Servers renew what they show for `quic`: what the grant has promised may be of the week before.
-                        Err(error) if error.is_of_the_certificate() => {}
+                        Err(error) if error.is_of_the_certificate() => drop(noted.set(error.to_string())),
                         link => return link.map_err(|error| error.to_string()),
                     }
                 }
@@ -192,15 +207,15 @@ impl Dialing {
             // Whoever gave the race up drops the link with the answer.
             let _ = done.send(link);
         });
-        answer
+        Attempt { wire, link: dialled, stumbled }
     }
 
     /// Returns who won, once; or, when everybody has failed, who failed last and why.
     pub(super) fn poll(&mut self, now: Instant) -> Option<Result<Link, (Transport, String)>> {
         self.start_due(now);
         let (mut won, mut failed, mut beaten) = (None, None, Vec::new());
-        self.running.retain_mut(|(wire, answer)| {
-            match answer.try_recv() {
+        self.running.retain_mut(|Attempt { wire, link, .. }| {
+            match link.try_recv() {
                 Err(TryRecvError::Empty) => return true,
                 Ok(Ok(link)) if won.is_none() => won = Some(link),
                 Ok(Ok(_)) => beaten.push(*wire),
@@ -211,7 +226,10 @@ impl Dialing {
         });
         if let Some(link) = won {
             beaten.extend(self.waiting.drain(..).map(|(_, wire)| wire));
-            beaten.extend(self.running.drain(..).map(|(wire, _)| wire));
+            for Attempt { wire, stumbled, .. } in self.running.drain(..) {
+                beaten.push(wire);
+                self.failed.extend(stumbled.get().map(|why| (wire, why.clone())));
+            }
             self.beaten = beaten;
             return Some(Ok(link));
         }
@@ -223,7 +241,7 @@ impl Dialing {
         if self.running.is_empty() { Some(Err(failed)) } else { None }
     }
 
-    /// Returns who had failed when the race was won, the better ones first.
+    /// Returns who had failed when the race was won, or had had to begin anew.
     pub(super) fn take_failed(&mut self) -> Vec<(Transport, String)> {
         std::mem::take(&mut self.failed)
     }
@@ -234,12 +252,12 @@ impl Dialing {
 
     /// Returns whether `wire` is in the present race.
     pub(super) fn is_dialling(&self, wire: Transport) -> bool {
-        self.running.iter().any(|(running, _)| *running == wire) || self.waiting.iter().any(|(_, next)| *next == wire)
+        self.running.iter().any(|attempt| attempt.wire == wire) || self.waiting.iter().any(|(_, next)| *next == wire)
     }
 
     /// Returns the wire that was started last.
     pub(super) fn wire(&self) -> Option<Transport> {
-        self.running.last().map(|(wire, _)| *wire)
+        self.running.last().map(|attempt| attempt.wire)
     }
 }
 
