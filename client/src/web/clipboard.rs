@@ -3,7 +3,7 @@
 //! Flow: `boot.js` → [`paste`] → egui's input; a button → [`copy`] → `boot.js`.
 
 use crate::web;
-use bevy::{clipboard::Clipboard, input::InputSystems, prelude::*};
+use bevy::{clipboard::Clipboard, prelude::*};
 use bevy_egui::{EguiInputSet, PrimaryEguiContext, egui, input::EguiInputEvent};
 use egui::{Context, Event};
 
@@ -12,7 +12,8 @@ pub(crate) struct ClipboardPlugin;
 
 impl Plugin for ClipboardPlugin {
     fn build(&self, app: &mut App) {
-        app.add_systems(PreUpdate, paste.after(InputSystems).before(EguiInputSet::WriteEguiEvents));
+        // After the keys of the same frame: Ctrl+A and Ctrl+V may fall into one.
+        app.add_systems(PreUpdate, paste.after(EguiInputSet::ReadBevyMessages).before(EguiInputSet::WriteEguiEvents));
     }
 }
 
