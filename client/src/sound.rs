@@ -102,7 +102,11 @@ fn play(
     // Behind the menu the field is scenery; what is about the player is not.
     let distance = if picture.source == Source::Backdrop { BACKDROP_VOLUME } else { 1.0 };
     let mut voices = playing.iter().count();
+    let unseen = unseen();
     for cue in cues.0.drain(..) {
+        if unseen && !matches!(cue.clip, Clip::Chime) {
+            continue;
+        }
         let offset = cue.at.map_or(Vec2::ZERO, |at| at - eye.centre);
         let distance = if cue.at.is_some() { distance } else { 1.0 };
         let volume = cue.volume * settings.volume * distance * loudness(offset.length());
@@ -123,6 +127,14 @@ fn play(
             Playing { left: cue.clip.seconds() + 0.2 },
         ));
     }
+}
+
+/// Returns whether this is a page in a tab that nobody sees. It is heard only when it calls: a second of a match at once is noise.
+fn unseen() -> bool {
+    #[cfg(target_family = "wasm")]
+    return crate::web::is_hidden();
+    #[cfg(not(target_family = "wasm"))]
+    false
 }
 
 fn end(mut commands: Commands, mut playing: Query<(Entity, &mut Playing)>, time: Res<Time<Real>>) {

@@ -6,7 +6,7 @@
 
 mod status;
 
-use crate::settings::plain;
+use crate::{settings::plain, sound::Chime};
 use bevy::prelude::*;
 use js_sys::{Function, Map, Reflect, Uint8Array};
 use wasm_bindgen::prelude::{Closure, wasm_bindgen};
@@ -19,7 +19,7 @@ pub(crate) struct WebPlugin;
 impl Plugin for WebPlugin {
     fn build(&self, app: &mut App) {
         app.add_plugins(status::StatusPlugin);
-        app.add_systems(Last, uncover);
+        app.add_systems(Update, beckon.run_if(on_message::<Chime>)).add_systems(Last, uncover);
     }
 }
 
@@ -31,6 +31,18 @@ fn uncover(mut frames: Local<u8>) {
     {
         let _ = uncover.call0(&JsValue::UNDEFINED);
     }
+}
+
+/// Calls somebody back who looks at another tab.
+fn beckon() {
+    if let Some(beckon) = function("beckon") {
+        let _ = beckon.call1(&JsValue::UNDEFINED, &"A match was found".into());
+    }
+}
+
+/// Returns whether another tab is in front. The game gets a frame a second then.
+pub(crate) fn is_hidden() -> bool {
+    window().and_then(|window| window.document()).is_some_and(|document| document.hidden())
 }
 
 /// Returns a file of the assets that came with the page, such as `fonts/Inter-Regular.otf`.

@@ -50,6 +50,7 @@ struct Listed {
 #[derive(Serialize)]
 struct Build {
     script: String,
+    pulse: String,
     module: Part,
     files: Vec<Needed>,
 }
@@ -83,8 +84,9 @@ pub fn run(options: &Options) -> Result<(), String> {
     let module = packer.pack(&options.build.join("client_bg.wasm"), MODULE)?;
     let script = packer.pack(&options.build.join("client.js"), SCRIPT)?.name;
     let boot = packer.pack(&game.join("boot.js"), SCRIPT)?.name;
+    let pulse = packer.pack(&game.join("pulse.js"), SCRIPT)?.name;
     let files = packer.pack_needed(&options.assets)?;
-    let build = serde_json::to_string(&Build { script, module, files }).map_err(|error| error.to_string())?;
+    let build = serde_json::to_string(&Build { script, pulse, module, files }).map_err(|error| error.to_string())?;
     let page = read(&game.join("page.html"))?;
     let page = String::from_utf8(page).map_err(|_| "The page is not text.".to_owned())?;
     let page =

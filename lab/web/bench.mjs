@@ -1,6 +1,6 @@
 // What every check needs: to open the game, to ask it how it is, to wait, and to say what came of it.
 //
-// Flow: play.mjs, hands.mjs, secure.mjs, weather.mjs -> here -> the page, standard output.
+// Flow: play.mjs, dark.mjs, hands.mjs, page.mjs, secure.mjs, weather.mjs -> here -> the page, standard output.
 
 export const artifacts = "artifacts/web";
 
@@ -27,9 +27,11 @@ export async function open(browser, address, kind = { viewport: { width: 1280, h
   const page = await browser.newPage(kind);
   await page.addInitScript(before);
   const said = [];
-  // A link over HTTP that ends answers its last question with 410, which the browser writes down.
-  const goodbye = (message) => message.location().url.includes("/v1/link/http/") && message.text().includes("410");
-  page.on("console", (message) => message.type() === "error" && !goodbye(message) && said.push(message.text()));
+  // A link over HTTP that ends answers its last question with 410, and with 404 a moment later, which the browser writes down.
+  const goodbye = (message) => message.location().url.includes("/v1/link/http/") && /410|404/.test(message.text());
+  // Behind a pulled cable a dial over WebTransport finds nobody, which the browser writes down as well, also when the page has long given it up.
+  const silence = (message) => message.text().includes("/v1/link: net::ERR_QUIC_PROTOCOL_ERROR.QUIC_NETWORK_IDLE_TIMEOUT");
+  page.on("console", (message) => message.type() === "error" && !goodbye(message) && !silence(message) && said.push(message.text()));
   page.on("pageerror", (error) => said.push(String(error)));
   await page.goto(address);
   return { page, said };
@@ -63,6 +65,23 @@ export async function until(page, what, holds) {
     await sleep(100);
   }
   throw new Error(`Waited in vain until ${what}. Last seen: ${JSON.stringify(seen)}`);
+}
+
+/** Waits until what is asked for comes out as `wanted`, and returns what came out at last. */
+export async function eventually(ask, wanted) {
+  const end = Date.now() + PATIENCE;
+  let seen = await ask();
+  while (seen !== wanted && Date.now() < end) {
+    await sleep(100);
+    seen = await ask();
+  }
+  return seen;
+}
+
+/** Waits until the game has drawn some frames more: what is held as long was noticed. */
+export async function frames(page, count) {
+  const { frames: before } = await status(page);
+  await until(page, "frames are drawn", (now) => now.frames >= before + count);
 }
 
 export async function picture(page, name) {

@@ -2,7 +2,7 @@
 //
 // Flow: play.mjs -> here -> Chromium -> pictures in artifacts/web.
 
-import { check, open, picture, sleep, status, until } from "./bench.mjs";
+import { check, eventually, frames, open, picture, sleep, status, until } from "./bench.mjs";
 import { openTab } from "./tab.mjs";
 
 /** A phone that is held sideways. */
@@ -54,10 +54,13 @@ const gone = (from, to, [x, y]) => (to.own?.[0] - from.own?.[0]) * x + (to.own?.
 /** Farther than this nobody flies in the time of a push, tiles: that was a respawn somewhere else. */
 const TOO_FAR = 30;
 
-/** Pushes something in each direction until the ship goes there; returns the farthest that it came, in tiles. */
+/**
+ * Pushes something in each direction, around and around, until the ship goes there; returns the farthest that it came, in tiles. Who has
+ * just been shot down, or waits for a match to begin, goes nowhere for some seconds.
+ */
 async function push(page, tilt) {
   let farthest = 0;
-  for (const way of WAYS) {
+  for (const way of [...WAYS, ...WAYS, ...WAYS]) {
     const before = await until(page, "the ship is alive", (now) => now.own !== null);
     await tilt(way);
     await sleep(1_500);
@@ -92,8 +95,8 @@ export async function wakesSound(server, flags) {
     const touched = await tab.evaluate("navigator.userActivation.hasBeenActive");
     check(!touched && (await sounds()) === "suspended", "without a gesture there is no sound", await sounds());
     await tab.click(1_200, 300);
-    await sleep(1_500);
-    check((await sounds()) === "running", "after the first one there is", await sounds());
+    const heard = await eventually(sounds, "running");
+    check(heard === "running", "after the first one there is", heard);
     const time = "globalThis.heard[0].currentTime";
     const before = await tab.evaluate(time);
     await sleep(500);
@@ -111,8 +114,7 @@ export async function playsByTouch(browser, server) {
   const hand = await fingersOn(page);
   // Beside the menu, where nothing is pressed.
   await hand.tap(820, 200);
-  await sleep(1_500);
-  const sounds = await page.evaluate(() => globalThis.heard.map((context) => context.state).join(" "));
+  const sounds = await eventually(() => page.evaluate(() => globalThis.heard.map((context) => context.state).join(" ")), "running");
   check(sounds === "running", "a touch wakes the sound", sounds);
   await picture(page, "phone-menu");
   await page.goto(`http://${server.http}/?quick&transport=websocket&name=Phone`);
@@ -138,6 +140,7 @@ export async function playsByTouch(browser, server) {
   // A ship that is shot down appears elsewhere meanwhile: the least of some steps counts.
   const steps = [];
   for (let from = await status(page); steps.length < 6; ) {
+    await until(page, "the ship is alive", (now) => now.own !== null);
     await sleep(400);
     const to = await status(page);
     if (from.own && to.own) steps.push(Math.hypot(to.own[0] - from.own[0], to.own[1] - from.own[1]));
@@ -184,8 +187,9 @@ export async function playsByTouch(browser, server) {
   check(true, "the menu and panels open and close by touch");
 
   await page.setViewportSize({ width: 390, height: 844 });
-  await sleep(2_000);
-  check((await canvas()) === "390x844", "the picture follows the phone when it is turned", await canvas());
+  const turned = await eventually(canvas, "390x844");
+  check(turned === "390x844", "the picture follows the phone when it is turned", turned);
+  await frames(page, 3);
   await picture(page, "phone-upright");
   // The row below the wire: weather, lag spike, cable.
   await hand.tap(56, 122);
@@ -232,7 +236,8 @@ export async function playsByGamepad(browser, server) {
   const press = async (button) => {
     for (const pressed of [true, false]) {
       await page.evaluate(([button, pressed]) => (globalThis.pad.buttons[button] = { pressed, touched: pressed, value: Number(pressed) }), [button, pressed]);
-      await sleep(200);
+      // It is looked at once a frame.
+      await frames(page, 2);
     }
   };
   await press(5);
@@ -256,17 +261,13 @@ export async function fillsTheScreen(browser, server) {
   const { page, said } = await open(browser, `http://${server.http}/?name=Wide`);
   await until(page, "the menu is there", (now) => now.screen === "Menu");
   const filled = () => page.evaluate(() => document.fullscreenElement !== null);
-  const wait = async (wanted) => {
-    for (let tries = 0; tries < 50 && (await filled()) !== wanted; tries += 1) await sleep(100);
-    return (await filled()) === wanted;
-  };
   await page.keyboard.press("F11");
-  check(await wait(true), "F11 fills the screen");
+  check(await eventually(filled, true), "F11 fills the screen");
   await sleep(1_000);
   const fits = await page.evaluate(() => globalThis.game.clientWidth === innerWidth && globalThis.game.clientHeight === innerHeight);
   check(fits, "and the picture with it");
   await page.keyboard.press("F11");
-  check(await wait(false), "and again ends it");
+  check(!(await eventually(filled, false)), "and again ends it");
   check(said.length === 0, "no errors on the console meanwhile", said.join(" | "));
   await page.close();
 }

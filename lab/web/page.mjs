@@ -2,7 +2,7 @@
 //
 // Flow: play.mjs -> here -> Chromium -> pictures in artifacts/web.
 
-import { check, open, picture, sleep, status, until } from "./bench.mjs";
+import { check, eventually, frames, open, picture, sleep, status, until } from "./bench.mjs";
 import { fingersOn, PHONE } from "./hands.mjs";
 
 /** On the start page in a window of 1280 x 720: the box, and the button that pastes into it. */
@@ -35,10 +35,10 @@ export async function pastes(browser, server) {
   await page.mouse.click(...BOX);
   await page.keyboard.down("Control");
   for (const key of ["a", "v"]) {
-    await sleep(200);
+    await frames(page, 2);
     await page.keyboard.press(key);
   }
-  await sleep(200);
+  await frames(page, 2);
   await page.keyboard.up("Control");
   await until(page, "the keys paste", (now) => now.typed === elsewhere);
   check(true, "Ctrl+V pastes");
@@ -85,8 +85,8 @@ export async function opensTheKeyboard(browser, server) {
     await sleep(1_500);
     await picture(page, `keyboard-${what.replace(" ", "-")}`);
     await hand.tap(...BOX);
-    await sleep(1_000);
-    const has = await page.evaluate(() => document.activeElement?.id);
+    await frames(page, 5);
+    const has = await eventually(() => page.evaluate(() => document.activeElement?.id), wanted);
     check(has === wanted, `a touch into a field of a ${what}`, has);
     await page.close();
   }
@@ -116,21 +116,22 @@ export async function tellsTabsApart(browser, server) {
   await page.close();
 }
 
+/** What a page says then. */
+const LOST = "The browser has taken the graphics card away from the game.";
+
 /** A picture that the browser takes away is told of. */
 export async function saysWhenItEnds(browser, server) {
   const { page } = await open(browser, `http://${server.http}/?name=Gone`);
   await until(page, "the menu is there", (now) => now.screen === "Menu");
-  await sleep(1_000);
   const cover = () => page.evaluate(() => (document.getElementById("cover").hidden ? "" : document.getElementById("says").textContent));
-  check((await cover()) === "", "nothing lies over the game");
+  check((await eventually(cover, "")) === "", "nothing lies over the game");
   await page.evaluate(() => document.getElementById("game").getContext("webgl2").getExtension("WEBGL_lose_context").loseContext());
-  await sleep(1_500);
-  check((await cover()).includes("taken the graphics card away"), "a lost picture is told of", await cover());
+  const lost = await eventually(cover, LOST);
+  check(lost === LOST, "a lost picture is told of", lost);
   await picture(page, "lost");
   await page.click("#again");
   await until(page, "and another try brings it back", (now) => now.screen === "Menu" && now.frames > 10);
-  const end = Date.now() + 10_000;
-  while ((await cover()) !== "" && Date.now() < end) await sleep(100);
-  check((await cover()) === "", "and another try brings it back", await cover());
+  const back = await eventually(cover, "");
+  check(back === "", "and another try brings it back", back);
   await page.close();
 }

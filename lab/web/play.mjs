@@ -9,11 +9,11 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { artifacts, check, failures, misleads, open, picture, sleep, status, until } from "./bench.mjs";
+import { check, failures, misleads, open, picture, sleep, status, until } from "./bench.mjs";
+import { callsFromTheDark, survivesTheDark } from "./dark.mjs";
 import { fillsTheScreen, playsByGamepad, playsByTouch, wakesSound } from "./hands.mjs";
 import { opensTheKeyboard, pastes, saysWhenItEnds, tellsTabsApart } from "./page.mjs";
 import { playsAtLocalhost, speaksHttps, trustsAuthorities } from "./secure.mjs";
-import { openTab } from "./tab.mjs";
 import { examines, suffers } from "./weather.mjs";
 
 const { chromium } = await import(process.env.PLAYWRIGHT);
@@ -39,7 +39,7 @@ async function swarm(server, clients, seconds) {
   const flock = spawn(join(built, "lab"), flags.map(String), { stdio: ["ignore", "pipe", "inherit"] });
   let text = "";
   flock.stdout.on("data", (part) => (text += part));
-  await once(flock, "exit");
+  await once(flock, "close");
   return JSON.parse(text);
 }
 
@@ -137,44 +137,19 @@ async function distrusts(browser, server) {
     const page = await browser.newPage({ viewport: { width: 1280, height: 720 } });
     await misleads(page, (doors) => (doors.webtransport.certificate_sha256 = Buffer.alloc(32, 7).toString("base64url")), always);
     await page.goto(`http://${server.http}/?quick&name=Doubter`);
-    const now = await until(page, `the page plays in spite of a ${what} certificate`, (now) => now.screen === "InMatch" && now.wire !== null);
+    // A machine that is slow may begin on a lesser wire and move up.
+    const now = await until(page, `the page plays in spite of a ${what} certificate`, (now) => now.screen === "InMatch" && now.wire === wanted);
     check(now.wire === wanted, `a ${what} certificate leads to ${wanted}`, now.wire);
-    check(/UDP is blocked/.test(now.passed_over ?? "") === always, `and is ${always ? "told" : "nothing to tell"}`, now.passed_over);
+    if (always) check(/UDP is blocked/.test(now.passed_over ?? ""), "and is told", now.passed_over);
     await sleep(500);
     await picture(page, `distrust-${what}`);
     await page.close();
   }
 }
 
-/** Half a minute in a tab that nobody sees, and back. */
-async function survivesTheDark(server) {
-  const tab = await openTab(`http://${server.http}/?quick&autopilot&transport=websocket&name=Sleeper`, FLAGS);
-  const page = { evaluate: async () => tab.evaluate("globalThis.crosswire?.status ?? 'null'") };
-  try {
-    const before = await until(page, "the sleeper is in the match", (now) => now.screen === "InMatch" && now.wire === "websocket");
-    const flying = swarm(server, 1, 32);
-    await tab.hide();
-    await sleep(1_500);
-    check(await tab.evaluate("document.hidden"), "the tab is hidden");
-    const asleep = (await status(page)).frames;
-    await sleep(28_500);
-    const frames = (await status(page)).frames - asleep;
-    check(frames < 60, "and gets no frames", `${frames} in 28 s`);
-    await tab.show();
-    await sleep(1_000);
-    const now = await status(page);
-    check(now.screen === "InMatch" && now.wire === "websocket", "after 30 s in the dark it is still in the match", `${now.screen}, ${now.wire}`);
-    check(now.tick - before.tick > 28 * 60 && now.picture_age_ms < 1_000, "within a second the picture is of now", `${Math.round(now.picture_age_ms)} ms old`);
-    check(now.own_error === null || now.own_error < 3, "and the own ship is where the server has it", `${now.own_error?.toFixed(2)} tiles apart`);
-    await tab.picture(`${artifacts}/back.png`);
-    check((await flying).roster.includes("Sleeper"), "others saw it all the time");
-  } finally {
-    await tab.close();
-  }
-}
-
 const work = await mkdtemp(join(tmpdir(), "crosswire-web-"));
-const server = await startServer(join(work, "data"));
+// One match for all of it, with a place for everybody whose seat is still kept.
+const server = await startServer(join(work, "data"), ["--match-seconds", "3600", "--score-limit", "1000", "--seats", "32"]);
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: FLAGS });
 /** What is tried, by name. */
 const STEPS = {
@@ -203,23 +178,36 @@ const STEPS = {
   tabs: () => tellsTabsApart(browser, server),
   lost: () => saysWhenItEnds(browser, server),
   sound: () => wakesSound(server, FLAGS),
-  dark: () => survivesTheDark(server),
+  dark: async () => {
+    await survivesTheDark(server, FLAGS, (clients, seconds) => swarm(server, clients, seconds));
+    await callsFromTheDark(server, FLAGS);
+  },
 };
+
+/** Tries one thing. If it cannot be tried to its end, the others still are. */
+async function attempt(name) {
+  try {
+    await STEPS[name]();
+  } catch (error) {
+    check(false, `${name}: ${error}`);
+    for (const context of browser.contexts()) await context.close();
+  }
+}
 
 try {
   // The names of some steps may be given; without any, all are taken.
   const asked = process.argv.slice(2);
   const unknown = asked.filter((name) => !(name in STEPS));
-  if (unknown.length > 0) throw new Error(`There is no step ${unknown.join(", ")}; there are ${Object.keys(STEPS).join(", ")}.`);
-  for (const [name, step] of Object.entries(STEPS)) {
-    if (asked.length === 0 || asked.includes(name)) await step();
+  check(unknown.length === 0, "the steps are known", unknown.length === 0 ? "" : `${unknown.join(", ")}; there are ${Object.keys(STEPS).join(", ")}`);
+  for (const name of Object.keys(STEPS)) {
+    if (asked.length === 0 || asked.includes(name)) await attempt(name);
   }
-} catch (error) {
-  check(false, String(error));
 } finally {
   await browser.close();
+  const gone = once(server.process, "exit");
   server.process.kill();
-  await rm(work, { recursive: true, force: true });
+  await gone;
+  await rm(work, { recursive: true, force: true, maxRetries: 5 });
 }
 console.log(failures() === 0 ? "The game plays in the browser." : `${failures()} things went wrong.`);
 process.exit(failures() === 0 ? 0 : 1);

@@ -2,7 +2,7 @@
 // been touched before somebody touches it. What usually drives browsers pretends that every page is looked at, and that each question to a
 // page is a gesture, so this one is spoken to directly (Chrome DevTools Protocol).
 //
-// Flow: play.mjs, hands.mjs -> here -> Xvfb, Chromium.
+// Flow: dark.mjs, hands.mjs -> here -> Xvfb, Chromium.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -13,6 +13,9 @@ import { join } from "node:path";
 
 const WebSocket = createRequire(process.env.PLAYWRIGHT)("ws");
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
+
+/** Keys that can be pressed, with the numbers that browsers give them. */
+const KEY_CODES = { Enter: 13 };
 
 /** Opens a page in a tab of its own browser. `flags` are Chromium's. */
 export async function openTab(url, flags) {
@@ -41,6 +44,14 @@ export async function openTab(url, flags) {
     /** Clicks, as a hand does. */
     click: async (x, y) => {
       for (const type of ["mousePressed", "mouseReleased"]) await call("Input.dispatchMouseEvent", { type, x, y, button: "left", clickCount: 1 });
+    },
+    /** Presses a key for longer than a frame takes. */
+    press: async (key) => {
+      const how = { key, code: key, windowsVirtualKeyCode: KEY_CODES[key] };
+      await call("Input.dispatchKeyEvent", { type: "keyDown", ...how });
+      await sleep(300);
+      await call("Input.dispatchKeyEvent", { type: "keyUp", ...how });
+      await sleep(300);
     },
     evaluate: async (expression) => (await call("Runtime.evaluate", { expression, returnByValue: true, awaitPromise: true })).result.value,
     /** Puts another tab in front. */

@@ -116,6 +116,40 @@ function takePastes() {
   };
 }
 
+// A tab that nobody sees is given no frames. A game with others in it has to listen nevertheless, or nobody hears that a match was found, and
+// what the server tells piles up until it gives the seat away. So frames are lent there, one a second. To be called before the game asks for
+// its first one.
+function lendFramesInTheDark() {
+  const [request, cancel] = [requestAnimationFrame, cancelAnimationFrame].map((function_) => function_.bind(globalThis));
+  const waiting = new Map();
+  globalThis.requestAnimationFrame = (draw) => {
+    const id = request((now) => {
+      waiting.delete(id);
+      draw(now);
+    });
+    waiting.set(id, draw);
+    return id;
+  };
+  globalThis.cancelAnimationFrame = (id) => {
+    waiting.delete(id);
+    cancel(id);
+  };
+  new Worker(`/play/${build.pulse}`).addEventListener("message", () => {
+    if (!document.hidden) return;
+    for (const [id, draw] of [...waiting]) {
+      cancelAnimationFrame(id);
+      draw(performance.now());
+    }
+  });
+}
+
+/** Calls somebody back who looks at another tab: the title says why until this one is seen again. */
+function beckon(why) {
+  if (!document.hidden) return;
+  document.title = `${why} · ${TITLE}`;
+  addEventListener("visibilitychange", () => (document.title = TITLE), { once: true });
+}
+
 // Text fields are the game's own, so it opens the keyboard on the screen with a field that nobody sees. It tells phones by what they call
 // themselves. Tablets call themselves desktops and are to be told as well: fingers are what they are moved with in the first place. A machine
 // that has a keyboard keeps typing into the game.
@@ -164,6 +198,7 @@ function nameTab() {
 
 /** Under which a tab keeps its name. */
 const TAB = "crosswire/tab";
+const TITLE = document.title;
 
 async function start() {
   nameTab();
@@ -174,6 +209,7 @@ async function start() {
   wakeSoundByGestures();
   takePastes();
   mindKeyboards();
+  lendFramesInTheDark();
   // What ends the game later comes through no promise.
   addEventListener("error", (event) => event.error instanceof WebAssembly.RuntimeError && fail("The game has broken off. The browser's console says where."));
   $("game").addEventListener("webglcontextlost", () => fail("The browser has taken the graphics card away from the game."));
@@ -188,6 +224,7 @@ async function start() {
     says("Starting");
     crosswire.uncover = uncover;
     crosswire.copy = copy;
+    crosswire.beckon = beckon;
     if (document.fullscreenEnabled) crosswire.fullScreen = fullScreen;
     crosswire.game = game;
     // The right button fires; it opens no menu.
