@@ -128,7 +128,7 @@ impl LobbyError {
 pub struct Cost {
     /// Requests made.
     pub calls: u64,
-    /// Connections opened for them; one is kept for the next question.
+    /// Connections opened for them; one is kept for the next question. None in a page: its browser does not say.
     pub connections: u64,
     /// Bytes written to sockets.
     pub sent: u64,

@@ -74,7 +74,9 @@ fn row(ui: &mut Ui, board: &Board, way: Way) {
         );
     }
     let cost = told.cost;
-    let numbers = [(calls, cost.calls.to_string()), (connections, cost.connections.to_string())];
+    // A browser does not say how many it has opened.
+    let opened = if cost.connections == 0 { "–".to_owned() } else { cost.connections.to_string() };
+    let numbers = [(calls, cost.calls.to_string()), (connections, opened)];
     for (column, number) in numbers.into_iter().chain([(bytes, words::bytes(cost.sent + cost.received))]) {
         painter.text(pos2(column, y), Align2::RIGHT_CENTER, number, style::numbers(style::SMALL), quiet);
     }
