@@ -120,7 +120,7 @@ function takePastes() {
 // what the server tells piles up until it gives the seat away. So frames are lent there, one a second. To be called before the game asks for
 // its first one.
 function lendFramesInTheDark() {
-  const [request, cancel] = [requestAnimationFrame, cancelAnimationFrame].map((function_) => function_.bind(globalThis));
+  const [request, cancel] = [requestAnimationFrame, cancelAnimationFrame].map((native) => native.bind(globalThis));
   const waiting = new Map();
   globalThis.requestAnimationFrame = (draw) => {
     const id = request((now) => {
