@@ -29,13 +29,17 @@ export async function open(browser, address, kind = { viewport: { width: 1280, h
   const said = [];
   // A link over HTTP that ends answers its last question with 410, and with 404 a moment later, which the browser writes down.
   const goodbye = (message) => message.location().url.includes("/v1/link/http/") && /410|404/.test(message.text());
-  // Behind a pulled cable a dial over WebTransport finds nobody, which the browser writes down as well, also when the page has long given it up.
-  const silence = (message) => message.text().includes("/v1/link: net::ERR_QUIC_PROTOCOL_ERROR.QUIC_NETWORK_IDLE_TIMEOUT");
-  page.on("console", (message) => message.type() === "error" && !goodbye(message) && !silence(message) && said.push(message.text()));
+  page.on("console", (message) => message.type() === "error" && !goodbye(message) && said.push(message.text()));
   page.on("pageerror", (error) => said.push(String(error)));
   await page.goto(address);
   return { page, said };
 }
+
+/**
+ * Returns what a console said that has nothing to do with a pulled cable: behind one a dial over WebTransport finds nobody, which the
+ * browser writes down also when the page has long given it up.
+ */
+export const apartFromTheCable = (said) => said.filter((text) => !text.includes("/v1/link: net::ERR_QUIC_PROTOCOL_ERROR.QUIC_NETWORK_IDLE_TIMEOUT"));
 
 /** Changes what the lobby tells a page of the doors: in the grant, and if `always` whenever it is asked again. */
 export async function misleads(page, change, always = true) {
